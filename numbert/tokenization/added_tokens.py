@@ -1,0 +1,112 @@
+"""Tokens that are found before the text is split: [MASK], [SEP], and those a user adds.
+
+They are searched for twice.  Those with normalized=False are found in the text as given.
+Then the rest is normalised, and those with normalized=True are found there, in their own
+normalised form.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .tables import SPACES, is_word_char
+
+WHITE_SPACE = "".join(map(chr, (*SPACES, 0x0B, 0x0C, 0x85)))    # Unicode's White_Space
+
+
+@dataclass(frozen=True)
+class AddedToken:
+    """A piece of text that is always one token.
+
+    Args:
+        content: the text.
+        single_word: only where it is not part of a longer word.
+        lstrip: take the white space before it along.
+        rstrip: take the white space after it along.
+        normalized: look for it in the normalised text; None means "unless special".
+        special: one of the control tokens, such as [MASK].
+    """
+
+    content: str
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool | None = None
+    special: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.content, str):
+            raise TypeError(f"an added token's content is a str, not {self.content!r}")
+        if self.normalized is None:
+            object.__setattr__(self, "normalized", not self.special)
+
+    def __str__(self):
+        return self.content
+
+
+class Match(NamedTuple):
+    """An added token found: its id, and text[start:end] with white space taken."""
+
+    id: int
+    start: int
+    end: int
+
+
+class Matcher(NamedTuple):
+    """What `find` needs: one pattern for all, and (id, token) by the text matched."""
+
+    pattern: re.Pattern
+    tokens: dict[str, tuple[int, AddedToken]]
+
+
+def compile_matcher(tokens, normalized=str):
+    """A Matcher for {id: AddedToken}, or None if there is nothing to find.
+
+    Args:
+        tokens: the tokens by id.
+        normalized: what to do to a content before it is searched for.
+    """
+    by_text: dict[str, tuple[int, AddedToken]] = {}
+    for item in sorted(tokens.items(), key=lambda item: not item[1].special):
+        by_text.setdefault(normalized(item[1].content), item)
+    by_text.pop("", None)
+    longest_first = sorted(by_text, key=len, reverse=True)
+    if not longest_first:
+        return None
+    return Matcher(re.compile("|".join(map(re.escape, longest_first))), by_text)
+
+
+def find(matcher, text, split_special_tokens=False):
+    """The added tokens in `text`, from left to right; of several at once the longest.
+
+    Args:
+        matcher: from `compile_matcher`.
+        text: the text, normalised or not as the matcher's tokens are.
+        split_special_tokens: leave special tokens to be split like any other word.
+
+    Returns:
+        A list of Match.
+    """
+    if matcher is None or not any(content in text for content in matcher.tokens):
+        return []
+    found, done = [], 0
+    for match in matcher.pattern.finditer(text):
+        number, token = matcher.tokens[match.group()]
+        start, end = match.span()
+        if split_special_tokens and token.special:
+            continue
+        if token.single_word and not _stands_alone(text, start, end):
+            continue
+        if token.lstrip:        # HF: not beyond the match before
+            start = done + len(text[done:start].rstrip(WHITE_SPACE))
+        if token.rstrip:
+            end = len(text) - len(text[end:].lstrip(WHITE_SPACE))
+        found.append(Match(number, start, end))
+        done = end
+    return found
+
+
+def _stands_alone(text, start, end):
+    """No word character touches text[start:end]."""
+    around = text[max(start - 1, 0):start] + text[end:end + 1]
+    return not any(map(is_word_char, around))

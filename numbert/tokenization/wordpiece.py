@@ -1,0 +1,30 @@
+"""WordPiece: cut a word into the longest pieces the vocabulary has, from left to right.
+
+Source: Schuster and Nakajima, "Japanese and Korean voice search", 2012; Wu et al.,
+"Google's neural machine translation system", 2016, section 4.1; the greedy cut is
+google-research/bert's WordpieceTokenizer.
+"""
+
+MAX_CHARS = 100
+PREFIX = "##"
+
+
+def wordpiece(word, vocab):
+    """Greedy longest match: [(piece, start, end), ...]; None if some part has no piece.
+
+    A piece that does not begin the word is written with ## in the vocabulary.
+
+    >>> wordpiece("unaffable", {"un", "##aff", "##able", "##a"})
+    [('un', 0, 2), ('##aff', 2, 5), ('##able', 5, 9)]
+    """
+    pieces, start = [], 0
+    while start < len(word):
+        prefix = PREFIX if start else ""
+        for end in range(len(word), start, -1):
+            if prefix + word[start:end] in vocab:
+                break
+        else:
+            return None
+        pieces.append((prefix + word[start:end], start, end))
+        start = end
+    return pieces
