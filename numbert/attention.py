@@ -1,0 +1,157 @@
+"""Attention: masks, heads, and the block that self-, cross- and cached attention share.
+
+Vaswani et al. 2017, section 3.2.
+"""
+
+import numpy as np
+
+from . import ops
+from .blocks import dense, dense_backward, dropout, dropout_backward
+from .blocks import norm, norm_backward
+
+
+def causal_mask(queries, keys):
+    """Each query may attend to itself and to what came before it.
+
+    -> mask (T, S): the last T of S positions are the queries.
+    """
+    return np.tri(queries, keys, keys - queries, dtype=bool)
+
+
+def split_heads(x, heads):
+    """x (B, T, C) -> out (B, N, T, D): head n has the n-th run of D channels."""
+    return x.reshape(*x.shape[:-1], heads, -1).swapaxes(-2, -3)
+
+
+def merge_heads(x):
+    """x (B, N, T, D) -> out (B, T, C): the inverse; without the swap, heads mix."""
+    x = x.swapaxes(-2, -3)                                         # (B, T, N, D)
+    return x.reshape(*x.shape[:-2], -1)
+
+
+def attend(p, q, k, v, mask):
+    """softmax(q k^T / sqrt(D)) v: each query takes a weighted mean of the values.
+
+    q (B, N, T, D), k (B, N, S, D), v (B, N, S, D) -> out (B, N, T, D)
+    mask: boolean, True = may attend, broadcastable to (B, N, T, S); None = all may.
+    """
+    scores, scores_saved = p.run.ops.attention_scores(q, k)        # (B, N, T, S)
+    p.tap("scores", scores)
+    probs, softmax_saved = p.run.ops.softmax(scores, mask)         # (B, N, T, S)
+    # HF: dropout of whole keys' weights, after the softmax: rows no longer sum to 1.
+    probs, drop_saved = dropout(p, probs, p.run.config.attention_probs_dropout_prob)
+    p.tap("probs", probs)
+    out, sum_saved = p.run.ops.weighted_sum(probs, v)              # (B, N, T, D)
+    return out, p.saved(scores_saved, softmax_saved, drop_saved, sum_saved)
+
+
+def attend_backward(dout, saved, g):
+    """dout (B, N, T, D) -> dq (B, N, T, D), dk (B, N, S, D), dv (B, N, S, D)"""
+    scores_saved, softmax_saved, drop_saved, sum_saved = saved
+    dprobs, dv = ops.weighted_sum_backward(dout, sum_saved)        # (B, N, T, S)
+    g.tap("probs", dprobs)
+    dprobs = dropout_backward(dprobs, drop_saved)
+    dscores = ops.softmax_backward(dprobs, softmax_saved)          # (B, N, T, S)
+    g.tap("scores", dscores)
+    return *ops.attention_scores_backward(dscores, scores_saved), dv
+
+
+def multi_head(p, x, source, mask, past=None):
+    """Project to queries, keys and values, attend in N heads, join the heads.
+
+    x (B, T, C), source (B, S, C) -> out (B, T, C)
+    In self-attention source is x, and `past` (a cache.CacheLayer) puts earlier keys
+    and values before these.  In cross-attention source is the encoder's output, and
+    `past` holds its keys and values once they have been computed.
+    HF: BertSelfAttention, BertCrossAttention
+    """
+    heads = p.run.config.num_attention_heads
+    q, q_saved = dense(p.at("query"), x)                           # (B, T, C)
+    p.tap("query", q)
+    q = split_heads(q, heads)                                      # (B, N, T, D)
+    if source is not x and past is not None and past.keys is not None:
+        (k, v), k_saved, v_saved = past, None, None
+    else:
+        k, k_saved = dense(p.at("key"), source)                    # (B, S, C)
+        v, v_saved = dense(p.at("value"), source)                  # (B, S, C)
+        p.tap("key", k)
+        p.tap("value", v)
+        k, v = split_heads(k, heads), split_heads(v, heads)        # (B, N, S, D)
+        if past is not None:
+            k, v = past.update(k, v)
+    context, attend_saved = attend(p, q, k, v, mask)               # (B, N, T, D)
+    out = merge_heads(context)                                     # (B, T, C)
+    p.tap("context", out)
+    return out, p.saved(q_saved, k_saved, v_saved, attend_saved)
+
+
+def multi_head_backward(dout, saved, g):
+    """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C)
+
+    Keys and values from a cache are constants: they get no gradient.
+    """
+    q_saved, k_saved, v_saved, attend_saved = saved
+    heads = g.run.config.num_attention_heads
+    g.tap("context", dout)
+    dq, dk, dv = attend_backward(split_heads(dout, heads), attend_saved, g)
+    dq = merge_heads(dq)                                           # (B, T, C)
+    g.tap("query", dq)
+    dx = dense_backward(dq, q_saved, g.at("query"))
+    if k_saved is None:
+        return dx, None
+    new = k_saved[0].shape[-2]                                     # S less the past
+    dk, dv = merge_heads(dk[..., -new:, :]), merge_heads(dv[..., -new:, :])
+    g.tap("key", dk)
+    g.tap("value", dv)
+    dsource = dense_backward(dk, k_saved, g.at("key"))
+    return dx, dsource + dense_backward(dv, v_saved, g.at("value"))
+
+
+def add_norm(p, x, residual):
+    """How both halves of a layer end: LayerNorm(dropout(dense(x)) + residual).
+
+    x (..., I), residual (..., C) -> out (..., C)        HF: BertSelfOutput, BertOutput
+    """
+    h, dense_saved = dense(p.at("dense"), x)                       # (..., C)
+    p.tap("dense", h)
+    h, drop_saved = dropout(p, h, p.run.config.hidden_dropout_prob)
+    out, norm_saved = norm(p.at("LayerNorm"), h + residual)        # (..., C)
+    p.tap("out", out)
+    return out, p.saved(dense_saved, drop_saved, norm_saved)
+
+
+def add_norm_backward(dout, saved, g):
+    """dout (..., C) -> dx (..., I), dresidual (..., C)
+
+    A sum passes its gradient, whole, to each of its terms.
+    """
+    dense_saved, drop_saved, norm_saved = saved
+    g.tap("out", dout)
+    dsum = norm_backward(dout, norm_saved, g.at("LayerNorm"))      # (..., C)
+    dh = dropout_backward(dsum, drop_saved)                        # (..., C)
+    g.tap("dense", dh)
+    return dense_backward(dh, dense_saved, g.at("dense")), dsum
+
+
+def attention(p, x, mask, source=None, past=None):
+    """The attention half of a layer, over x itself or over a source.
+
+    x (B, T, C), source (B, S, C) -> out (B, T, C)                HF: BertAttention
+    """
+    source = x if source is None else source
+    context, heads_saved = multi_head(p.at("self"), x, source, mask, past)
+    out, out_saved = add_norm(p.at("output"), context, x)          # (B, T, C)
+    return out, p.saved(heads_saved, out_saved, source is x)
+
+
+def attention_backward(dout, saved, g):
+    """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
+
+    x reaches the output three times: as residual, as queries and, in self-attention,
+    as keys and values.
+    """
+    heads_saved, out_saved, is_self = saved
+    dcontext, dx = add_norm_backward(dout, out_saved, g.at("output"))
+    dquery, dsource = multi_head_backward(dcontext, heads_saved, g.at("self"))
+    dx = dx + dquery
+    return (dx + dsource, None) if is_self else (dx, dsource)

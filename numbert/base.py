@@ -1,0 +1,399 @@
+"""What all model classes share: running the backbone, loading, saving, resizing."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import checkpoint, params as parameters
+from .cache import DynamicCache, EncoderDecoderCache
+from .config import BertConfig
+from .embeddings import embeddings, embeddings_backward
+from .encoder import pooler, pooler_backward, stack, stack_backward
+from .inputs import attention_mask as usable_mask, encoder_inputs, token_inputs
+from .params import Run, Scope, param_shapes
+from .trace import Trace
+
+DTYPES = ("float32", "float64")
+OPTIONS = {"output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
+           "keep"}
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`: the run, and each part's `saved`."""
+
+    run: Run
+    bert: Any
+    head: Any = None
+    loss: Any = None            # per logits: (backward, its saved, weight); or None
+    shapes: tuple = ()          # of the logits
+
+
+class States(NamedTuple):
+    """What the backbone gives to a head."""
+
+    sequence: Any               # (B, T, C) the last layer's hidden states
+    pooled: Any                 # (B, C), or None without a pooler
+    past: Any                   # the cache, or None
+    p: Scope                    # the scope of the run, for the head
+    watched: dict               # the fields that all outputs share
+
+
+class BertPreTrainedModel:
+    """Base of the nine classes: a config, a flat dict of parameters, and one dtype.
+
+    Args:
+        config: a BertConfig.
+        dtype: "float32" or "float64", of the parameters and so of everything computed.
+        rng: a seed or numpy Generator for fresh parameters.
+        params: parameters to use instead of fresh ones, with the names and shapes of
+            `param_shapes(config, type(self))`.
+
+    Calling a model computes its outputs.  Every class's `forward` takes these options
+    besides its own arguments:
+        output_attentions, output_hidden_states, return_dict: default from the config.
+        trace: a Trace that listens to this run.
+        rng: a numpy Generator; turns dropout on for this call.
+    """
+
+    prefix = "bert."                    # of the backbone's parameters
+    pooler = False                      # whether the backbone has a pooler
+    heads: tuple[str, ...] = ()         # names in params.HEAD_SHAPES
+
+    def __init__(self, config: BertConfig, *, dtype="float32", rng=0, params=None):
+        if not isinstance(config, BertConfig):
+            raise TypeError(f"config is a {type(config).__name__}, expected a BertConfig "
+                            "(BertConfig.from_pretrained or from_dict make one)")
+        self.config = config
+        self.shapes = param_shapes(config, type(self), self.pooler)
+        dtype = checked_dtype(dtype)
+        if params is None:
+            params = parameters.init(config, self.shapes, rng, dtype)
+        self.params: dict[str, np.ndarray] = params
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the parameters."""
+        return next(iter(self.params.values())).dtype
+
+    def __repr__(self) -> str:
+        return (f"{type(self).__name__}({self.num_parameters():,} parameters, "
+                f"{self.dtype}, {self.config.num_hidden_layers} layers of "
+                f"{self.config.hidden_size})")
+
+    # ------------------------------------------------------------------ computing
+
+    def __call__(self, *args, **kwargs):
+        """Compute the outputs: the arguments of `forward`; nothing kept for backward."""
+        return self.forward(*args, **kwargs, keep=False)[0]
+
+    def forward(self, *args, **kwargs) -> tuple[Any, Saved]:
+        """Give (output, saved); see each class."""
+        raise NotImplementedError
+
+    def run_bert(self, options: dict, input_ids=None, attention_mask=None,
+                 token_type_ids=None, position_ids=None, inputs_embeds=None,
+                 encoder_hidden_states=None, encoder_attention_mask=None,
+                 past_key_values=None, use_cache=None) -> tuple[States, Saved]:
+        """The backbone: check the inputs, embed, run the stack, pool.
+
+        Returns:
+            the states for a head, and Saved with `bert` filled in.
+        """
+        config, past = self.config, past_key_values
+        if past is not None and not config.is_decoder:
+            raise ValueError("past_key_values given, but this model is not a decoder: "
+                             "build it with is_decoder=True")
+        seen = 0 if past is None else past.get_seq_length()
+        tokens = token_inputs(config, self.dtype, input_ids, token_type_ids,
+                              position_ids, inputs_embeds, seen)
+        batch, length = shape = tokens["token_type_ids"].shape
+        mask = usable_mask("attention_mask", attention_mask, batch,
+                           config.num_attention_heads, length, seen + length,
+                           causal=config.is_decoder)
+        source, source_mask = encoder_inputs(
+            config, self.dtype, encoder_hidden_states, encoder_attention_mask, shape)
+        use_cache = config.is_decoder and (config.use_cache if use_cache is None
+                                           else use_cache)
+        if use_cache and past is None:
+            past = DynamicCache() if source is None else EncoderDecoderCache()
+
+        run, watch = self.start(options)
+        p = Scope(self.params, run, self.prefix)
+        x, embeddings_saved = embeddings(p.at("embeddings"), **tokens)
+        own, cross = caches(past)
+        x, stack_saved = stack(p.at("encoder"), x, mask, source, source_mask, own, cross)
+        pooled, pooler_saved = None, None
+        if self.pooler:
+            pooled, pooler_saved = pooler(p.at("pooler"), x)
+        states = States(x, pooled, past if use_cache else None,
+                        Scope(self.params, run), watched(watch))
+        given = (inputs_embeds is not None, source is not None)
+        saved = (embeddings_saved, stack_saved, pooler_saved, x.shape, given)
+        return states, Saved(run, saved if run.keep else None)
+
+    def start(self, options: dict) -> tuple[Run, Trace]:
+        """The run of one call, and the trace that collects the outputs it asks for."""
+        unknown = sorted(set(options) - OPTIONS)
+        if unknown:
+            raise TypeError(f"{type(self).__name__} takes no argument "
+                            f"{', '.join(unknown)}; the options of every call are "
+                            f"{', '.join(sorted(OPTIONS - {'keep'}))}")
+        patterns = []
+        if wanted(options, self.config, "output_hidden_states"):
+            patterns += [f"{self.prefix}embeddings.out",
+                         f"{self.prefix}encoder.layer.*[0-9].output.out"]
+        if wanted(options, self.config, "output_attentions"):
+            patterns += [f"{self.prefix}encoder.layer.*attention.self.probs"]
+        watch, user = Trace(*patterns), options.get("trace")
+        traces = [watch] if patterns else []
+        run = Run(self.config, rng=options.get("rng"), keep=options.get("keep", True),
+                  traces=tuple(traces if user is None else [*traces, user]))
+        return run, watch
+
+    def finish(self, options: dict, output, states: States):
+        """The output as asked for: an object, or a tuple if return_dict is False."""
+        for field, value in states.watched.items():
+            if hasattr(output, field):
+                setattr(output, field, value)
+        return output if wanted(options, self.config, "return_dict") else \
+            output.to_tuple()
+
+    # ------------------------------------------------------------------- gradients
+
+    def start_backward(self, saved: Saved, trace=None) -> Scope:
+        """A scope over an empty dict of gradients."""
+        if saved.bert is None:
+            raise ValueError("nothing was saved for a backward pass: use the `saved` "
+                             "that model.forward(...) returned")
+        run = replace(saved.run, traces=() if trace is None else (trace,))
+        return Scope({}, run)
+
+    def bert_backward(self, g: Scope, saved: Saved, dsequence=None, dpooled=None) -> dict:
+        """Gradients of the whole backbone; completes and returns the gradient dict.
+
+        dsequence (B, T, C), dpooled (B, C): either may be None, meaning zero.
+        """
+        embeddings_saved, stack_saved, pooler_saved, shape, given = saved.bert
+        root, g = g, Scope(g.arrays, g.run, self.prefix)
+        dx = np.zeros(shape, self.dtype)                           # (B, T, C)
+        if dsequence is not None:
+            dx += dsequence
+        if dpooled is not None:
+            dx[:, 0] += pooler_backward(dpooled, pooler_saved, g.at("pooler"))
+        dx, dsource = stack_backward(dx, stack_saved, g.at("encoder"))
+        dembeds = embeddings_backward(dx, embeddings_saved, g.at("embeddings"))
+        grads = {name: root.arrays[name] if name in root.arrays
+                 else np.zeros(shape, self.dtype)
+                 for name, shape in self.shapes.items()}
+        if given[0]:
+            grads["inputs_embeds"] = dembeds
+        if given[1]:
+            grads["encoder_hidden_states"] = dsource
+        return grads
+
+    # ----------------------------------------------------------------------- files
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, *, config=None, dtype="float32", rng=0,
+                        ignore_mismatched_sizes=False, output_loading_info=False,
+                        revision=None, cache_dir=None, local_files_only=False,
+                        token=None, add_pooling_layer=None, **changes):
+        """Load a checkpoint: config.json and safetensors weights.
+
+        Args:
+            name_or_path: a directory, or a name on the Hugging Face hub (which needs
+                `pip install "numbert[hub]"`; its local cache is looked in first).
+            config: a BertConfig to use instead of the checkpoint's own.
+            dtype: "float32" or "float64"; half-precision files are converted.
+            rng: seed or Generator for the parts that start fresh.
+            ignore_mismatched_sizes: start fresh what has another shape in the file.
+            output_loading_info: also return a dict of the names that did not match.
+            revision, cache_dir, local_files_only, token: passed to huggingface_hub.
+            add_pooling_layer: BertModel only; whether it has a pooler.
+            **changes: fields to change in the configuration (num_labels=3, ...).
+
+        Raises:
+            FileNotFoundError, ValueError: the checkpoint is absent, damaged, foreign or
+                lacks a part of the backbone.
+
+        Warns:
+            UserWarning: a head, or the pooler, starts fresh; or tensors of the file
+                are left unused.
+        """
+        from .hub import resolve
+        dtype = checked_dtype(dtype)
+        directory = resolve(name_or_path, ("config.json", "model.safetensors"),
+                            revision=revision, cache_dir=cache_dir, token=token,
+                            local_files_only=local_files_only)
+        if config is None:
+            config = BertConfig.from_pretrained(directory, **changes)
+        elif changes:
+            raise ValueError(f"config given, and changes to it too ({sorted(changes)}): "
+                             "change the config first")
+        has_pooler = cls.pooler if add_pooling_layer is None else add_pooling_layer
+        shapes = param_shapes(config, cls, has_pooler)
+        loaded, report = checkpoint.load(
+            directory, shapes, dtype=dtype, aliases=parameters.TIES,
+            ignore_mismatched_sizes=ignore_mismatched_sizes)
+        fresh = [name for name in shapes if name not in loaded]
+        judge(cls, directory, report, fresh)
+        loaded |= parameters.init(config, {name: shapes[name] for name in fresh},
+                                  rng, dtype)
+        options = {} if add_pooling_layer is None else \
+            {"add_pooling_layer": add_pooling_layer}
+        model = cls(config, dtype=dtype,
+                    params={name: loaded[name] for name in shapes}, **options)
+        return (model, report._asdict()) if output_loading_info else model
+
+    def save_pretrained(self, directory, *, max_shard_size="50GB") -> None:
+        """Write config.json and model.safetensors, all or nothing.
+
+        The files load in transformers under the class of the same name.
+        """
+        config = BertConfig.from_dict({
+            **self.config.to_dict(), "architectures": [type(self).__name__],
+            "dtype": str(self.dtype)})
+        checkpoint.save(Path(directory), self.params,
+                        config_text=config.to_json_string(),
+                        max_shard_size=max_shard_size)
+
+    # ------------------------------------------------------------------ embeddings
+
+    @property
+    def table_name(self) -> str:
+        """The name of the word embedding table among the parameters."""
+        return f"{self.prefix}embeddings.word_embeddings.weight"
+
+    def num_parameters(self, exclude_embeddings: bool = False) -> int:
+        """How many numbers the model has; tied tensors count once."""
+        return sum(x.size for name, x in self.params.items()
+                   if not (exclude_embeddings and "_embeddings." in name))
+
+    def get_input_embeddings(self) -> np.ndarray:
+        """The word embedding table (V, C)."""
+        return self.params[self.table_name]
+
+    def set_input_embeddings(self, table) -> None:
+        """Replace the word embedding table by one of the same shape."""
+        table = np.asarray(table).astype(self.dtype)
+        if table.shape != self.get_input_embeddings().shape:
+            raise ValueError(f"the table has shape {table.shape}, expected "
+                             f"{self.get_input_embeddings().shape}: change the number "
+                             "of rows with resize_token_embeddings")
+        self.params[self.table_name] = table
+
+    def get_output_embeddings(self) -> np.ndarray | None:
+        """The decoder's table (V, C), the tied one unless untied; None without one."""
+        if "lm" not in self.heads:
+            return None
+        return self.params.get("cls.predictions.decoder.weight",
+                               self.params[self.table_name])
+
+    def tie_weights(self) -> None:
+        """Make the decoder share the word embedding table from now on.
+
+        With tie_word_embeddings, the default, it already does: the table is stored once.
+        """
+        if not self.config.tie_word_embeddings and "lm" in self.heads:
+            self.config = BertConfig.from_dict(self.config.to_dict(),
+                                               tie_word_embeddings=True)
+            self.shapes = param_shapes(self.config, type(self), self.pooler)
+            self.params = {name: self.params[name] for name in self.shapes}
+
+    def resize_token_embeddings(self, new_num_tokens: int | None = None,
+                                pad_to_multiple_of: int | None = None) -> np.ndarray:
+        """Change the vocabulary size: drop rows at the end, or add rows there.
+
+        A new row is the mean of the old ones, so that a new token starts as likely as
+        the average one (Hewitt 2021); biases too.  HF adds noise of scale 1e-9 to it.
+
+        Args:
+            new_num_tokens: the new vocab_size; None keeps it (but see the next).
+            pad_to_multiple_of: round it up to a multiple of this.
+
+        Returns:
+            the new table (V, C).
+        """
+        old = self.config.vocab_size
+        size = old if new_num_tokens is None else int(new_num_tokens)
+        if pad_to_multiple_of:
+            size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
+        if size < 1:
+            raise ValueError(f"new_num_tokens is {size}, expected a positive number")
+        if size != old:
+            self.config = BertConfig.from_dict(self.config.to_dict(), vocab_size=size)
+            self.shapes = param_shapes(self.config, type(self), self.pooler)
+            for name, shape in self.shapes.items():
+                x = self.params[name]
+                if x.shape != shape:
+                    new = np.repeat(x.mean(0, keepdims=True), max(size - old, 0), 0)
+                    self.params[name] = np.concatenate([x[:size], new])
+        return self.get_input_embeddings()
+
+
+def checked_dtype(dtype) -> np.dtype:
+    """float32 or float64 as a NumPy dtype; anything else is refused."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in DTYPES:
+        raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: NumPy "
+                         "computes in these; half-precision files are converted")
+    return np.dtype(name)
+
+
+def wanted(options: dict, config, name: str):
+    """An option of one call, or else the configuration's default."""
+    value = options.get(name)
+    return getattr(config, name) if value is None else value
+
+
+def watched(watch: Trace) -> dict:
+    """The output fields hidden_states, attentions and cross_attentions, if asked for."""
+    fields: dict[str, tuple] = {}
+    if any(pattern.endswith(".probs") for pattern in watch.patterns):
+        # HF: without cross-attention its attentions are an empty tuple, not None.
+        fields = {"attentions": (), "cross_attentions": ()}
+    for name, value in watch.items():
+        field = ("hidden_states" if name.endswith(".out") else
+                 "cross_attentions" if ".crossattention." in name else "attentions")
+        fields[field] = (*fields.get(field, ()), value)
+    return fields
+
+
+def caches(past):
+    """The self- and cross-attention caches of `past`; each may be None."""
+    if isinstance(past, EncoderDecoderCache):
+        return past.self_attention_cache, past.cross_attention_cache
+    if past is not None and not isinstance(past, DynamicCache):
+        raise TypeError(f"past_key_values is a {type(past).__name__}, expected a "
+                        "DynamicCache or an EncoderDecoderCache, as a call returns it")
+    return past, None
+
+
+def judge(cls, directory, report, fresh: list[str]) -> None:
+    """Refuse a checkpoint that lacks a part of the backbone; tell what starts fresh."""
+    lost = [name for name in fresh
+            if name.startswith(cls.prefix) and ".pooler." not in f".{name}"]
+    lost = lost if cls.prefix else [n for n in fresh if not n.startswith("pooler.")]
+    lost = [name for name in lost if name not in report.mismatched]
+    if lost:
+        raise ValueError(
+            f"{directory} lacks {len(lost)} tensors of the backbone: {', '.join(lost)}; "
+            f"and holds {len(report.unexpected)} of unknown name: "
+            f"{', '.join(report.unexpected) or 'none'}. Is it a BERT checkpoint, and "
+            "does config.json belong to it?")
+    lines = []
+    if fresh:
+        lines.append(f"{cls.__name__} starts fresh, to be trained: {', '.join(fresh)}")
+    if report.unexpected:
+        lines.append(f"{cls.__name__} does not use {len(report.unexpected)} tensors of "
+                     f"{directory}: {', '.join(report.unexpected)}")
+    if lines:
+        warnings.warn(". ".join(lines), stacklevel=3)

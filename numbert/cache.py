@@ -1,0 +1,147 @@
+"""The KV cache: keys and values of the positions a decoder has already seen.
+
+Attention of a new position needs the keys and values of all earlier ones, and those do
+not change: a token costs O(T) instead of O(T^2).  Names as in Hugging Face.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class CacheLayer:
+    """Keys and values of one layer, each (B, N, S, D); None while empty."""
+
+    def __init__(self, keys=None, values=None):
+        self.keys, self.values = keys, values
+
+    def __iter__(self):
+        return iter((self.keys, self.values))
+
+    def update(self, k, v):
+        """Append k and v along the positions; give back all there are."""
+        if self.keys is not None:
+            if self.keys.shape[0] != k.shape[0]:
+                raise ValueError(
+                    f"past_key_values holds a batch of {self.keys.shape[0]}, the input "
+                    f"is a batch of {k.shape[0]}: repeat or select the cache's rows")
+            k = np.concatenate([self.keys, k], axis=-2)
+            v = np.concatenate([self.values, v], axis=-2)
+        self.keys, self.values = k, v
+        return k, v
+
+    def length(self) -> int:
+        """Number of positions held."""
+        return 0 if self.keys is None else self.keys.shape[-2]
+
+    def apply(self, change) -> None:
+        """Replace keys and values by change(keys), change(values)."""
+        if self.keys is not None:
+            self.keys, self.values = change(self.keys), change(self.values)
+
+
+class DynamicCache:
+    """A cache that grows with what it is given, one CacheLayer per layer.
+
+    Args:
+        layers: pairs of keys and values to start from.
+    """
+
+    def __init__(self, layers=()):
+        self.layers = [CacheLayer(keys, values) for keys, values in layers]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self):
+        return iter(tuple(layer) for layer in self.layers)
+
+    def __getitem__(self, index: int) -> CacheLayer:
+        while index >= len(self.layers):
+            self.layers.append(CacheLayer())
+        return self.layers[index]
+
+    def update(self, key_states, value_states, layer_idx: int):
+        """Append (B, N, T, D) keys and values to one layer; give back all of them."""
+        return self[layer_idx].update(key_states, value_states)
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Number of positions held."""
+        return self[layer_idx].length()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.layers = []
+
+    def reorder_cache(self, beam_idx) -> None:
+        """Take the batch rows beam_idx, (B,), in that order: beam search."""
+        self.batch_select_indices(beam_idx)
+
+    def batch_select_indices(self, indices) -> None:
+        """Keep only these rows of the batch."""
+        self._apply(lambda x: x[np.asarray(indices)])
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Repeat each row of the batch `repeats` times, copies side by side."""
+        self._apply(lambda x: np.repeat(x, repeats, axis=0))
+
+    def crop(self, max_length: int) -> None:
+        """Keep the first max_length positions; a negative number drops that many."""
+        keep = max_length if max_length >= 0 else self.get_seq_length() + max_length
+        self._apply(lambda x: x[..., :max(keep, 0), :])
+
+    def _apply(self, change) -> None:
+        for layer in self.layers:
+            layer.apply(change)
+
+
+class EncoderDecoderCache:
+    """A decoder's own cache beside the encoder's keys and values, computed once.
+
+    Args:
+        self_attention_cache, cross_attention_cache: a DynamicCache each.
+    """
+
+    def __init__(self, self_attention_cache=None, cross_attention_cache=None):
+        self.self_attention_cache = self_attention_cache or DynamicCache()
+        self.cross_attention_cache = cross_attention_cache or DynamicCache()
+
+    @property
+    def is_updated(self) -> dict[int, bool]:
+        """For each layer, whether the encoder's keys and values are there."""
+        return {i: layer.length() > 0
+                for i, layer in enumerate(self.cross_attention_cache.layers)}
+
+    def __len__(self) -> int:
+        return len(self.self_attention_cache)
+
+    def __iter__(self):
+        for own, cross in zip(self.self_attention_cache, self.cross_attention_cache):
+            yield (*own, *cross)
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Number of the decoder's own positions held."""
+        return self.self_attention_cache.get_seq_length(layer_idx)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.self_attention_cache.reset()
+        self.cross_attention_cache.reset()
+
+    def reorder_cache(self, beam_idx) -> None:
+        """Take the batch rows beam_idx in both caches."""
+        self.batch_select_indices(beam_idx)
+
+    def batch_select_indices(self, indices) -> None:
+        """Keep only these rows of the batch in both caches."""
+        self.self_attention_cache.batch_select_indices(indices)
+        self.cross_attention_cache.batch_select_indices(indices)
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        """Repeat each row of the batch in both caches."""
+        self.self_attention_cache.batch_repeat_interleave(repeats)
+        self.cross_attention_cache.batch_repeat_interleave(repeats)
+
+    def crop(self, max_length: int) -> None:
+        """Keep the first max_length of the decoder's own positions."""
+        self.self_attention_cache.crop(max_length)

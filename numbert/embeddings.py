@@ -1,0 +1,58 @@
+"""Embeddings: a token is the sum of what it is, where it stands and whose it is.
+
+Devlin et al. 2019, section 3 and figure 2.
+"""
+
+from . import ops
+from .blocks import dropout, dropout_backward, norm, norm_backward
+
+
+def embeddings(p, ids, position_ids, token_type_ids, inputs_embeds=None):
+    """Word + token type + position, then LayerNorm and dropout.
+
+    ids (B, T), position_ids (1 or B, T), token_type_ids (B, T) -> out (B, T, C)
+    inputs_embeds (B, T, C), when given, stand in the place of the word embeddings.
+    HF: BertEmbeddings
+    """
+    look_up = p.run.ops.embedding
+    if inputs_embeds is None:
+        word, word_saved = look_up(ids, p["word_embeddings.weight"])
+    else:
+        word, word_saved = inputs_embeds, None
+    kind, kind_saved = look_up(token_type_ids, p["token_type_embeddings.weight"])
+    place, place_saved = look_up(position_ids, p["position_embeddings.weight"])
+    p.tap("word_embeddings", word)
+    p.tap("token_type_embeddings", kind)
+    p.tap("position_embeddings", place)
+
+    h, norm_saved = norm(p.at("LayerNorm"), word + kind + place)   # (B, T, C)
+    p.tap("LayerNorm", h)
+    out, drop_saved = dropout(p, h, p.run.config.hidden_dropout_prob)
+    p.tap("out", out)
+    return out, p.saved(word_saved, kind_saved, place_saved, norm_saved, drop_saved)
+
+
+def embeddings_backward(dout, saved, g):
+    """dout (B, T, C) -> dinputs_embeds (B, T, C)
+
+    A sum passes its gradient, whole, to each of its terms.
+    """
+    word_saved, kind_saved, place_saved, norm_saved, drop_saved = saved
+    g.tap("out", dout)
+    dh = dropout_backward(dout, drop_saved)                        # (B, T, C)
+    g.tap("LayerNorm", dh)
+    dsum = norm_backward(dh, norm_saved, g.at("LayerNorm"))        # (B, T, C)
+    g.tap("word_embeddings", dsum)
+
+    g.add("token_type_embeddings.weight", ops.embedding_backward(dsum, kind_saved))
+    shared = place_saved[0].shape[0] == 1 < dsum.shape[0]          # one row for all
+    dplace = dsum.sum(0, keepdims=True) if shared else dsum
+    g.add("position_embeddings.weight", ops.embedding_backward(dplace, place_saved))
+    if word_saved is not None:
+        dtable = ops.embedding_backward(dsum, word_saved)          # (V, C)
+        # HF: padding_idx stops the gradient of the look-up of [PAD], and only that:
+        # a tied MLM decoder still fills the same row.
+        if g.run.config.pad_token_id is not None:
+            dtable[g.run.config.pad_token_id] = 0
+        g.add("word_embeddings.weight", dtable)
+    return dsum

@@ -1,0 +1,101 @@
+"""The stack of layers and the pooler.  Devlin et al. 2019, section 3."""
+
+from . import ops
+from .attention import add_norm, add_norm_backward, attention, attention_backward
+from .blocks import activation, activation_backward, dense, dense_backward
+
+
+def feed_forward(p, x):
+    """The second half of a layer: each position by itself, through a wider space.
+
+    x (..., C) -> out (..., C)                     HF: BertIntermediate and BertOutput
+    """
+    h, dense_saved = dense(p.at("intermediate.dense"), x)          # (..., F)
+    p.tap("intermediate.dense", h)
+    h, activation_saved = activation(p, h)                         # (..., F)
+    p.tap("intermediate.out", h)
+    out, out_saved = add_norm(p.at("output"), h, x)                # (..., C)
+    return out, p.saved(dense_saved, activation_saved, out_saved)
+
+
+def feed_forward_backward(dout, saved, g):
+    """dout (..., C) -> dx (..., C)"""
+    dense_saved, activation_saved, out_saved = saved
+    dh, dx = add_norm_backward(dout, out_saved, g.at("output"))    # (..., F), (..., C)
+    g.tap("intermediate.out", dh)
+    dh = activation_backward(dh, activation_saved, g)              # (..., F)
+    g.tap("intermediate.dense", dh)
+    return dx + dense_backward(dh, dense_saved, g.at("intermediate.dense"))
+
+
+def layer(p, x, mask, source=None, source_mask=None, past=None, cross_past=None):
+    """Attention over itself, over the encoder's output if there is one, feed-forward.
+
+    x (B, T, C), source (B, S, C) -> out (B, T, C)                    HF: BertLayer
+    """
+    h, self_saved = attention(p.at("attention"), x, mask, past=past)
+    cross_saved = None
+    if source is not None:
+        h, cross_saved = attention(p.at("crossattention"), h, source_mask,
+                                   source, cross_past)
+    out, forward_saved = feed_forward(p, h)                        # (B, T, C)
+    return out, p.saved(self_saved, cross_saved, forward_saved)
+
+
+def layer_backward(dout, saved, g):
+    """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None"""
+    self_saved, cross_saved, forward_saved = saved
+    dh, dsource = feed_forward_backward(dout, forward_saved, g), None
+    if cross_saved is not None:
+        dh, dsource = attention_backward(dh, cross_saved, g.at("crossattention"))
+    dx, _ = attention_backward(dh, self_saved, g.at("attention"))
+    return dx, dsource
+
+
+def stack(p, x, mask, source=None, source_mask=None, past=None, cross_past=None):
+    """All layers, one after the other.
+
+    x (B, T, C), source (B, S, C) -> out (B, T, C)                  HF: BertEncoder
+    past, cross_past: a DynamicCache each, or None.
+    """
+    saved = []
+    for i in range(p.run.config.num_hidden_layers):
+        own, cross = (None if c is None else c[i] for c in (past, cross_past))
+        x, layer_saved = layer(p.at(f"layer.{i}"), x, mask, source, source_mask,
+                               own, cross)
+        saved.append(layer_saved)        # None, and the arrays freed, without backward
+    return x, p.saved(*saved)
+
+
+def stack_backward(dout, saved, g):
+    """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
+
+    Every layer reads the same source, so its gradient is the sum over layers.
+    """
+    dsource = None
+    for i in reversed(range(len(saved))):
+        dout, part = layer_backward(dout, saved[i], g.at(f"layer.{i}"))
+        if part is not None:
+            dsource = part if dsource is None else dsource + part
+    return dout, dsource
+
+
+def pooler(p, x):
+    """The first token's state, through one dense layer and tanh.
+
+    x (B, T, C) -> out (B, C)                                        HF: BertPooler
+    """
+    h, dense_saved = dense(p.at("dense"), x[:, 0])                 # (B, C)
+    p.tap("dense", h)
+    out, tanh_saved = p.run.ops.tanh(h)                            # (B, C)
+    p.tap("out", out)
+    return out, p.saved(dense_saved, tanh_saved)
+
+
+def pooler_backward(dout, saved, g):
+    """dout (B, C) -> dfirst (B, C), the gradient of x[:, 0]; the rest of x gets none."""
+    dense_saved, tanh_saved = saved
+    g.tap("out", dout)
+    dh = ops.tanh_backward(dout, tanh_saved)                       # (B, C)
+    g.tap("dense", dh)
+    return dense_backward(dh, dense_saved, g.at("dense"))

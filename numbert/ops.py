@@ -1,0 +1,277 @@
+"""The calculus of BERT: every leaf operation with its backward right under it.
+
+Each is a pure pair.  `f` gives `(out, saved)`; `f_backward(dout, saved)` gives the
+gradients of f's array arguments in their order.  Nothing is stored anywhere else, no
+input is written to, and out has the dtype of x.
+
+Dimensions, here and in the whole package:
+    B batch             T query positions     S key positions    C hidden size
+    N heads             D head size, C = N D  F intermediate     V vocabulary
+    K classes           L layers              `...` any leading dimensions
+"""
+
+import math
+
+import numpy as np
+
+from .erf import erf
+
+
+def rows(x):
+    """x (..., C) -> out (R, C): every position a row, as one matrix product wants it."""
+    return x.reshape(-1, x.shape[-1])
+
+
+# ---------------------------------------------------------------- linear and lookup
+
+def linear(x, w, b=None):
+    """Each output is a weighted sum of the inputs, plus a bias.
+
+    x (..., I), w (O, I), b (O,) -> out (..., O)
+    """
+    out = rows(x) @ w.T                                    # (R, O)
+    if b is not None:
+        out += b
+    return out.reshape(*x.shape[:-1], w.shape[0]), (x, w, b is not None)
+
+
+def linear_backward(dout, saved):
+    """dout (..., O) -> dx (..., I), dw (O, I), db (O,)
+
+    From out = x w^T + b: dx = dout w, and dw and db sum over every position.
+    """
+    x, w, has_bias = saved
+    dy = rows(dout)                                        # (R, O)
+    dx = (dy @ w).reshape(x.shape)                         # (..., I)
+    return dx, dy.T @ rows(x), dy.sum(0) if has_bias else None
+
+
+def embedding(ids, table):
+    """Look up one row of the table per id.
+
+    ids (...), table (V, C) -> out (..., C)
+    """
+    return table[ids], (ids, table.shape)
+
+
+def embedding_backward(dout, saved):
+    """dout (..., C) -> dtable (V, C)
+
+    Row v is the sum of dout over every place where id v was looked up: the places are
+    sorted by id, then each run of equal ids is summed.
+    """
+    ids, shape = saved
+    dtable = np.zeros(shape, dout.dtype)                   # (V, C)
+    if ids.size:
+        order = np.argsort(ids, axis=None, kind="stable")  # (R,)
+        ordered = ids.reshape(-1)[order]                   # (R,)
+        first = np.flatnonzero(np.diff(ordered, prepend=-1))
+        dtable[ordered[first]] = np.add.reduceat(rows(dout)[order], first)
+    return dtable
+
+
+# ------------------------------------------------------------------- normalisation
+
+def layer_norm(x, w, b, eps):
+    """Give each position mean 0 and variance 1, then scale by w and shift by b.
+
+    x (..., C), w (C,), b (C,) -> out (..., C)             Ba et al. 2016, eq. 4
+    """
+    centred = x - x.mean(-1, keepdims=True)                # (..., C)
+    var = np.vecdot(centred, centred)[..., None] / x.shape[-1]  # over C, not C - 1
+    rstd = 1 / np.sqrt(var + eps)                          # (..., 1)  eps under the root
+    norm = centred
+    norm *= rstd                                           # (..., C)
+    out = norm * w
+    out += b                                               # (..., C)
+    return out, (norm, rstd, w)
+
+
+def layer_norm_backward(dout, saved):
+    """dout (..., C) -> dx (..., C), dw (C,), db (C,)
+
+    Shifting a position leaves `norm` unchanged and so, up to eps, does stretching it:
+    dx has no part along (1, ..., 1) nor, up to eps, along `norm`.  The two means take
+    them out.
+    """
+    norm, rstd, w = saved
+    dnorm = dout * w                                       # (..., C)
+    shift = dnorm.mean(-1, keepdims=True)                  # (..., 1)
+    stretch = (dnorm * norm).mean(-1, keepdims=True)       # (..., 1)
+    dx = rstd * (dnorm - shift - norm * stretch)           # (..., C)
+    return dx, rows(dout * norm).sum(0), rows(dout).sum(0)
+
+
+def dropout(x, rate, rng):
+    """Zero each entry with probability `rate`, scale the others by 1 / (1 - rate).
+
+    x (...) -> out (...)                                   Srivastava et al. 2014
+    Without a generator (rng None) nothing happens: that is evaluation.
+    """
+    if rng is None or rate == 0:
+        return x, None
+    kept = rng.random(x.shape, dtype=np.float32) >= rate   # (...)
+    scale = kept * x.dtype.type(1 / (1 - rate))            # (...)
+    return x * scale, scale
+
+
+def dropout_backward(dout, saved):
+    """dout (...) -> dx (...): the same entries are zeroed and scaled."""
+    return dout if saved is None else dout * saved
+
+
+# ----------------------------------------------------------------------- attention
+
+def attention_scores(q, k):
+    """How well each query matches each key: their dot product over sqrt(D).
+
+    q (..., T, D), k (..., S, D) -> out (..., T, S)        Vaswani et al. 2017, eq. 1
+    """
+    q = q * (1 / math.sqrt(q.shape[-1]))                   # (..., T, D)
+    return q @ k.swapaxes(-1, -2), (q, k)
+
+
+def attention_scores_backward(dout, saved):
+    """dout (..., T, S) -> dq (..., T, D), dk (..., S, D)"""
+    q, k = saved                                           # q already scaled
+    dq = (dout @ k) * (1 / math.sqrt(q.shape[-1]))         # (..., T, D)
+    return dq, dout.swapaxes(-1, -2) @ q
+
+
+def softmax(scores, mask=None):
+    """Turn each row of scores into probabilities, exactly 0 where the mask is False.
+
+    scores (..., T, S) -> out (..., T, S)
+    mask: boolean, broadcastable to the scores; True = may attend.
+    """
+    if mask is not None:
+        # HF: the mask is the dtype's lowest number, not -inf, so that a row with no key
+        # to attend to is uniform over all keys instead of nan (as eager attention does).
+        scores = np.where(mask, scores, np.finfo(scores.dtype).min)
+    exps = scores - scores.max(-1, keepdims=True)          # (..., T, S)  at most 0
+    np.exp(exps, out=exps)
+    exps /= exps.sum(-1, keepdims=True)
+    return exps, exps
+
+
+def softmax_backward(dout, saved):
+    """dout (..., T, S) -> dscores (..., T, S)
+
+    d p_i / d s_j = p_i (1[i = j] - p_j), so ds = p (dp - sum_j p_j dp_j).
+    HF: a fully masked row lets its gradient through, as adding a constant does.
+    """
+    probs = saved
+    mean = np.vecdot(dout, probs)[..., None]               # (..., T, 1)
+    return probs * (dout - mean)
+
+
+def weighted_sum(probs, v):
+    """Mix the values by the attention probabilities.
+
+    probs (..., T, S), v (..., S, D) -> out (..., T, D)
+    """
+    return probs @ v, (probs, v)
+
+
+def weighted_sum_backward(dout, saved):
+    """dout (..., T, D) -> dprobs (..., T, S), dv (..., S, D)"""
+    probs, v = saved
+    return dout @ v.swapaxes(-1, -2), probs.swapaxes(-1, -2) @ dout
+
+
+# --------------------------------------------------------------------- activations
+
+def gelu(x):
+    """x times the probability that a standard normal variable is below x.
+
+    x (...) -> out (...)                   Hendrycks & Gimpel 2016: x Phi(x), by erf
+    """
+    cdf = erf(x * math.sqrt(0.5))                          # (...)
+    cdf += 1
+    cdf *= 0.5                                             # Phi(x)
+    return x * cdf, (x, cdf)
+
+
+def gelu_backward(dout, saved):
+    """dout (...) -> dx (...): d (x Phi(x)) = Phi(x) + x phi(x)"""
+    x, cdf = saved
+    pdf = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+    return dout * (cdf + x * pdf)
+
+
+GELU_TANH_SCALE, GELU_TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
+
+
+def gelu_tanh(x):
+    """GELU with Phi(x) approximated by a tanh, as google-research/bert computes it.
+
+    x (...) -> out (...)                   Hendrycks & Gimpel 2016, section 2
+    """
+    t = np.tanh(GELU_TANH_SCALE * (x + GELU_TANH_CUBE * x * x * x))
+    return 0.5 * x * (1 + t), (x, t)
+
+
+def gelu_tanh_backward(dout, saved):
+    """dout (...) -> dx (...): product rule, with tanh' = 1 - tanh^2"""
+    x, t = saved
+    du = GELU_TANH_SCALE * (1 + 3 * GELU_TANH_CUBE * x * x)
+    return dout * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
+
+
+def relu(x):
+    """x where it is positive, else 0.   x (...) -> out (...)"""
+    return np.maximum(x, 0), x > 0
+
+
+def relu_backward(dout, saved):
+    """dout (...) -> dx (...)"""
+    return dout * saved
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), never overflowing.   x (...) -> out (...)"""
+    e = np.exp(-np.abs(x))                                 # (...)  in (0, 1]
+    out = np.where(x >= 0, 1, e) / (1 + e)                  # (...)
+    return out, out
+
+
+def sigmoid_backward(dout, saved):
+    """dout (...) -> dx (...): sigmoid' = s (1 - s)"""
+    return dout * saved * (1 - saved)
+
+
+def silu(x):
+    """x sigmoid(x), also called swish.   x (...) -> out (...)"""
+    s, _ = sigmoid(x)
+    return x * s, (x, s)
+
+
+def silu_backward(dout, saved):
+    """dout (...) -> dx (...): s + x s (1 - s)"""
+    x, s = saved
+    return dout * (s + x * s * (1 - s))
+
+
+def tanh(x):
+    """Hyperbolic tangent.   x (...) -> out (...)"""
+    out = np.tanh(x)
+    return out, out
+
+
+def tanh_backward(dout, saved):
+    """dout (...) -> dx (...): tanh' = 1 - tanh^2"""
+    return dout * (1 - saved * saved)
+
+
+# HF: "gelu" is the exact form and "gelu_new" the tanh form; in google-research/bert
+# the name "gelu" means the tanh form.
+ACTIVATIONS = {
+    "gelu": (gelu, gelu_backward),
+    "gelu_new": (gelu_tanh, gelu_tanh_backward),
+    "gelu_pytorch_tanh": (gelu_tanh, gelu_tanh_backward),
+    "relu": (relu, relu_backward),
+    "silu": (silu, silu_backward),
+    "swish": (silu, silu_backward),
+    "tanh": (tanh, tanh_backward),
+    "sigmoid": (sigmoid, sigmoid_backward),
+}

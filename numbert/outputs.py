@@ -1,0 +1,133 @@
+"""What models give back: dataclasses with Hugging Face's names and field order.
+
+Each also answers out["logits"], out[0] and out.to_tuple(); fields that are None do not
+count in any of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass
+class ModelOutput:
+    """The common behaviour: attributes, dictionary and tuple at once."""
+
+    def keys(self) -> list[str]:
+        """Names of the fields that are there."""
+        return [f.name for f in fields(self) if getattr(self, f.name) is not None]
+
+    def values(self) -> list:
+        """The fields that are there."""
+        return [getattr(self, name) for name in self.keys()]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Pairs of name and field."""
+        return [(name, getattr(self, name)) for name in self.keys()]
+
+    def to_tuple(self) -> tuple:
+        """The fields that are there, in order."""
+        return tuple(self.values())
+
+    def get(self, name: str, default=None):
+        """The field, or the default where it is absent or None."""
+        return getattr(self, name) if name in self.keys() else default
+
+    def __getitem__(self, index):
+        if isinstance(index, str):
+            if index not in self.keys():
+                raise KeyError(f"{type(self).__name__} has no {index!r} here; it has "
+                               f"{', '.join(self.keys())}")
+            return getattr(self, index)
+        return self.to_tuple()[index]
+
+    def __iter__(self):
+        return iter(self.keys())        # HF: an output is a dictionary, so its names
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __contains__(self, name) -> bool:
+        return name in self.keys()
+
+
+@dataclass
+class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
+    """BertModel's output.
+
+    last_hidden_state (B, T, C); pooler_output (B, C); hidden_states L + 1 of (B, T, C),
+    the embeddings first; attentions L of (B, N, T, S); cross_attentions L of
+    (B, N, T, S).
+    """
+
+    last_hidden_state: Any = None
+    pooler_output: Any = None
+    hidden_states: Any = None
+    past_key_values: Any = None
+    attentions: Any = None
+    cross_attentions: Any = None
+
+
+@dataclass
+class BertForPreTrainingOutput(ModelOutput):
+    """loss (); prediction_logits (B, T, V); seq_relationship_logits (B, 2)."""
+
+    loss: Any = None
+    prediction_logits: Any = None
+    seq_relationship_logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+@dataclass
+class CausalLMOutputWithCrossAttentions(ModelOutput):
+    """loss (); logits (B, T, V), of the next token; past_key_values a cache."""
+
+    loss: Any = None
+    logits: Any = None
+    past_key_values: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+    cross_attentions: Any = None
+
+
+@dataclass
+class MaskedLMOutput(ModelOutput):
+    """loss (); logits (B, T, V)."""
+
+    loss: Any = None
+    logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
+
+
+@dataclass
+class NextSentencePredictorOutput(MaskedLMOutput):
+    """loss (); logits (B, 2): column 0 is "B follows A", column 1 "B is random"."""
+
+
+@dataclass
+class SequenceClassifierOutput(MaskedLMOutput):
+    """loss (); logits (B, K)."""
+
+
+@dataclass
+class MultipleChoiceModelOutput(MaskedLMOutput):
+    """loss (); logits (B, M)."""
+
+
+@dataclass
+class TokenClassifierOutput(MaskedLMOutput):
+    """loss (); logits (B, T, K)."""
+
+
+@dataclass
+class QuestionAnsweringModelOutput(ModelOutput):
+    """loss (); start_logits (B, T); end_logits (B, T)."""
+
+    loss: Any = None
+    start_logits: Any = None
+    end_logits: Any = None
+    hidden_states: Any = None
+    attentions: Any = None
