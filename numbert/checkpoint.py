@@ -1,0 +1,273 @@
+"""Read weights: model.safetensors, or shards with an index, in Hugging Face's names.
+
+`load` fills the names that a model asks for; `save`, in `saving`, writes them.
+Pickle is never read: opening a pickle can run any code that its author put there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from .saving import INDEX, WEIGHTS, atomic_write_text, save
+
+__all__ = ["Report", "atomic_write_text", "load", "read_index", "save"]
+
+# bfloat16 is the upper half of a float32; NumPy can only hold its bits.
+FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+# HF: before 2019 LayerNorm's weight and bias were called gamma and beta.
+OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+# HF: buffers that old versions saved; they are 0, 1, 2, ... and 0, 0, 0, ...
+IGNORED = ("embeddings.position_ids", "embeddings.token_type_ids")
+FOREIGN = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt*", "*.h5", "*.msgpack")
+
+Shape = tuple[int, ...]
+
+
+class Report(NamedTuple):
+    """What a checkpoint did not settle; the caller judges.
+
+    missing: names that the model has and the files do not, in the model's order.
+    unexpected: names that the files have and the model does not, sorted.
+    mismatched: (name, shape in the file, shape in the model); not loaded.
+    """
+    missing: list[str]
+    unexpected: list[str]
+    mismatched: list[tuple[str, Shape, Shape]]
+
+
+class Stored(NamedTuple):
+    """Where one tensor lies: `offset` counts bytes from the start of `file`."""
+    file: Path
+    dtype: str
+    shape: Shape
+    offset: int
+
+
+def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
+         dtype: Any, base_prefix: str = "bert.",
+         aliases: Mapping[str, str] | None = None,
+         ignore_mismatched_sizes: bool = False
+         ) -> tuple[dict[str, np.ndarray], Report]:
+    """Read from a directory the tensors that a model asks for.
+
+    Args:
+        directory: a folder with model.safetensors, or an index and its shards.
+        shapes: {name: shape} of the model, in Hugging Face's state-dict names.
+        dtype: "float32" or "float64"; F16, BF16, F32 and F64 files are converted.
+        base_prefix: what the backbone's names start with in a model that has a
+            head. The files may have it or lack it, whatever `shapes` wants.
+        aliases: {other name: name in `shapes`} of tied tensors: an alias is used
+            when the tensor itself is not in the files.
+        ignore_mismatched_sizes: leave out tensors of a wrong shape, don't refuse.
+
+    Returns:
+        ({name: array}, Report). The arrays are new, C-contiguous and writable, in
+        the order of `shapes`.
+
+    Raises:
+        OSError: no such directory, or weights that are absent or in another format.
+        ValueError: damaged files, an unsafe index, wrong shapes or dtypes (all the
+            wrong shapes at once). Nothing has been read by then.
+
+    Warns:
+        UserWarning: an alias has other values than the tensor it stands for.
+    """
+    to = _model_dtype(dtype)
+    stored = _inventory(Path(directory))
+    claims, unexpected = _match(stored, shapes, base_prefix, aliases or {})
+    chosen = {name: stored[claims[name][0]] for name in shapes if name in claims}
+    _check_floats(directory, chosen)
+    mismatched = [(name, found.shape, tuple(shapes[name]))
+                  for name, found in chosen.items()
+                  if found.shape != tuple(shapes[name])]
+    if mismatched and not ignore_mismatched_sizes:
+        _refuse_shapes(directory, mismatched)
+    for name, _, _ in mismatched:
+        del chosen[name]
+    params = {name: _read(found, to) for name, found in chosen.items()}
+    for name, value in params.items():
+        used, *others = claims[name]
+        for other in others:
+            _warn_if_different(directory, name, value, used, other, stored[other])
+    missing = [name for name in shapes if name not in claims]
+    return params, Report(missing, unexpected, mismatched)
+
+
+def _model_dtype(dtype: Any) -> np.dtype:
+    for known in (np.dtype(np.float32), np.dtype(np.float64)):
+        with contextlib.suppress(TypeError):         # NumPy knows no such dtype
+            if dtype is not None and np.dtype(dtype) == known:
+                return known
+    raise ValueError(f"dtype must be 'float32' or 'float64', not {dtype!r}")
+
+
+# -------------------------------------------------------- what the files hold
+
+def _inventory(directory: Path) -> dict[str, Stored]:
+    """Find every tensor of a checkpoint without reading any."""
+    if not directory.exists():
+        raise FileNotFoundError(f"{directory}: no such directory; pass one that holds "
+                                f"{WEIGHTS}")
+    if not directory.is_dir():
+        raise NotADirectoryError(f"{directory} is a file; pass the directory it is in")
+    if (directory / WEIGHTS).is_file():              # HF: preferred over an index
+        return _header(directory / WEIGHTS)
+    if (directory / INDEX).is_file():
+        return _sharded(directory)
+    foreign = sorted({path.name for glob in FOREIGN for path in directory.glob(glob)})
+    if foreign:
+        raise FileNotFoundError(
+            f"{directory}: found {', '.join(foreign)}, but no {WEIGHTS}. numbert reads "
+            "only safetensors, because a pickle can run code. Convert with transformers: "
+            "model.save_pretrained(folder, safe_serialization=True)")
+    raise FileNotFoundError(
+        f"{directory}: no {WEIGHTS} and no {INDEX}; pass a directory that "
+        "save_pretrained wrote, or download the weights into this one")
+
+
+def _header(path: Path) -> dict[str, Stored]:
+    """The table at the start of a safetensors file, once the package has checked it."""
+    try:
+        with safe_open(path, framework="numpy"):     # the table and the file's length
+            pass
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} ({path.stat().st_size} bytes) is not a whole safetensors file "
+            f"({error}): it is cut short or of another format; copy or download it again"
+        ) from None
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        table = json.loads(file.read(length))
+    return {name: Stored(path, entry["dtype"], tuple(entry["shape"]),
+                         8 + length + entry["data_offsets"][0])
+            for name, entry in table.items() if name != "__metadata__"}
+
+
+def _sharded(directory: Path) -> dict[str, Stored]:
+    index = directory / INDEX
+    weight_map = read_index(index)
+    files = sorted(set(weight_map.values()))
+    absent = [file for file in files if not (directory / file).is_file()]
+    if absent:
+        raise FileNotFoundError(f"{index} names {', '.join(absent)}, not found beside it; "
+                                "copy or download the missing shards")
+    for file in files:
+        _check_inside(directory, file)
+    headers = {file: _header(directory / file) for file in files}
+    lost = [f"{name} ({file})" for name, file in weight_map.items()
+            if name not in headers[file]]
+    if lost:
+        raise ValueError(f"{index} names tensors that are not in their shard: "
+                         f"{', '.join(lost)}; index and shards are of different saves: "
+                         "copy or download them again")
+    return {name: headers[file][name] for name, file in weight_map.items()}
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Read {tensor name: shard file} from an index.
+
+    Raises:
+        ValueError: not JSON, no weight_map, or a shard that is not a plain file name.
+    """
+    try:
+        weight_map = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+        files = list(weight_map.values())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is not an index of shards ({type(error).__name__}: {error}): expected "
+            'JSON with {"weight_map": {tensor: file}}; download it again') from None
+    for file in files:
+        if not (isinstance(file, str)
+                and re.fullmatch(r"\w[\w.-]*\.safetensors", file)):
+            raise ValueError(
+                f"{path} names the shard {file!r}: refused, a shard must be a plain file "
+                "name, *.safetensors, in the index's own directory")
+    return weight_map
+
+
+def _check_inside(directory: Path, file: str) -> None:
+    """Refuse a shard that is a symlink out of its checkpoint.
+
+    One kind is allowed: the hub's cache keeps snapshots/<revision>/<file> as a link
+    into blobs/ of the same repository.
+    """
+    home, target = directory.resolve(), (directory / file).resolve()
+    allowed = [home]
+    if home.parent.name == "snapshots":
+        allowed.append((home.parent.parent / "blobs").resolve())
+    if not any(target.is_relative_to(place) for place in allowed):
+        raise ValueError(f"{directory / file} is a link to {target}, outside {home}: "
+                         "refused; put the file itself there")
+
+
+# ---------------------------------------------------------- matching and reading
+
+def _match(stored: Mapping[str, Stored], shapes: Mapping[str, Shape], prefix: str,
+           aliases: Mapping[str, str]) -> tuple[dict[str, list[str]], list[str]]:
+    """Pair names: ({name in shapes: its names in the files, best first}, unexpected)."""
+    claims: dict[str, list[tuple[int, str]]] = {}
+    unexpected = []
+    for name in stored:
+        modern = name
+        for old, new in OLD_NAMES.items():
+            if name.endswith(old):
+                modern = name.removesuffix(old) + new
+        forms = [modern, modern.removeprefix(prefix), prefix + modern,
+                 aliases.get(modern)]
+        rank = next((i for i, form in enumerate(forms) if form in shapes), None)
+        if rank is not None:
+            claims.setdefault(str(forms[rank]), []).append((rank, name))
+        elif not name.endswith(IGNORED):
+            unexpected.append(modern)
+    best_first = {target: [name for _, name in sorted(names)]
+                  for target, names in claims.items()}
+    return best_first, sorted(unexpected)
+
+
+def _check_floats(directory: Any, chosen: Mapping[str, Stored]) -> None:
+    wrong = [f"{name}: {found.dtype}" for name, found in chosen.items()
+             if found.dtype not in FLOATS]
+    if wrong:
+        raise ValueError(
+            f"{directory}: expected tensors of {', '.join(FLOATS)}, but found "
+            f"{'; '.join(wrong)}. Convert the weights to one of these first")
+
+
+def _refuse_shapes(directory: Any, mismatched: list) -> None:
+    listed = "".join(f"\n  {name}: {found} in the file, {wanted} in the model"
+                     for name, found, wanted in mismatched)
+    raise ValueError(
+        f"{directory}: {len(mismatched)} tensor(s) do not have the shape that the config "
+        "asks for. Use the config.json of these weights, or pass "
+        f"ignore_mismatched_sizes=True to start these parts afresh:{listed}")
+
+
+def _read(found: Stored, dtype: np.dtype) -> np.ndarray:
+    raw = np.fromfile(found.file, FLOATS[found.dtype], math.prod(found.shape),
+                      offset=found.offset)
+    if found.dtype == "BF16":
+        raw = (raw.astype(np.uint32) << 16).view(np.float32)
+    with np.errstate(invalid="ignore"):              # a signalling NaN is only a NaN
+        return raw.astype(dtype, copy=False).reshape(found.shape)
+
+
+def _warn_if_different(directory: Any, name: str, value: np.ndarray, used: str,
+                       other: str, found: Stored) -> None:
+    """HF: tied tensors that were saved with different values are untied there."""
+    if found.dtype not in FLOATS or not np.array_equal(
+            _read(found, value.dtype), value, equal_nan=True):
+        warnings.warn(
+            f"{directory}: {other!r} differs from {used!r}, but both stand for {name!r}; "
+            f"{used!r} is used. If the two are meant to differ, set "
+            '"tie_word_embeddings": false in config.json', stacklevel=3)

@@ -1,0 +1,211 @@
+"""Write a checkpoint all or nothing: a reader finds the old one or the new one.
+
+One process at a time may save into a directory; any number may read it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+SHARD = re.compile(r"model(-\d+)?-\d{5}-of-\d{5}\.safetensors")
+STAGING = ".numbert-saving-"
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
+         config_text: str, max_shard_size: int | str = 5_000_000_000,
+         metadata: Mapping[str, str] = {"format": "pt"}) -> None:
+    """Write config.json and the weights; the old files stay until that is done.
+
+    Args:
+        directory: made if absent. Files that are not the checkpoint's are left alone.
+        params: {name: float array}.
+        config_text: the text of config.json.
+        max_shard_size: bytes, or "5GB", "200MB"; larger weights are split into shards.
+        metadata: text for the files' headers; transformers asks for "format": "pt".
+
+    Raises:
+        OSError: the files cannot be written. The old checkpoint is then as it was.
+        ValueError: an array that is not float, or a size that cannot be read.
+    """
+    directory = Path(directory)
+    limit = _bytes(max_shard_size)
+    _check_floats(params)
+    if directory.exists() and not directory.is_dir():
+        raise NotADirectoryError(f"{directory} is a file; pass a directory to save into")
+    directory.mkdir(parents=True, exist_ok=True)
+    for leftover in directory.glob(STAGING + "*"):   # of a save that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=STAGING, dir=directory) as folder:
+        staging = Path(folder)
+        shards = _split(params, limit)
+        files = _shard_names(directory, len(shards))
+        for file, shard in zip(files, shards):
+            _write_tensors(staging / file, shard, dict(metadata))
+        if len(shards) > 1:
+            _write(staging / INDEX, _index_text(files, shards).encode("utf-8"))
+            files.append(INDEX)
+        _write(staging / CONFIG, config_text.encode("utf-8"))
+        _put_in_place(directory, staging, files)
+    _remove_stale(directory, files)
+
+
+def atomic_write_text(path: str | os.PathLike, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all; readers see the old or the new."""
+    path, data = Path(path), text.encode("utf-8")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        _write(temporary, data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _fsync_directory(path.parent)
+
+
+# ------------------------------------------------------------- what to write
+
+def _bytes(size: int | str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)?", str(size).strip().upper())
+    number = int(float(match[1]) * UNITS[match[2] or ""]) if match else 0
+    if number < 1:
+        raise ValueError(f"max_shard_size must be bytes, or like '5GB', not {size!r}")
+    return number
+
+
+def _check_floats(params: Mapping[str, np.ndarray]) -> None:
+    for name, array in params.items():
+        found = getattr(array, "dtype", type(array).__name__)
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f" \
+                or array.dtype.itemsize > 8:
+            raise ValueError(f"{name}: expected a NumPy array of float16, float32 or "
+                             f"float64, got {found}; convert it before saving")
+
+
+def _split(params: Mapping[str, np.ndarray], limit: int) -> list[dict[str, np.ndarray]]:
+    """Fill shards in order, each up to `limit` bytes; a larger tensor has its own."""
+    shards: list[dict[str, np.ndarray]] = [{}]
+    room = limit
+    for name, array in params.items():
+        if array.nbytes > room and shards[-1]:
+            shards.append({})
+            room = limit
+        shards[-1][name] = array
+        room -= array.nbytes
+    return shards
+
+
+def _shard_names(directory: Path, count: int) -> list[str]:
+    """Names as Hugging Face gives them, but never those of shards that are there."""
+    if count == 1:
+        return [WEIGHTS]
+    stem, number = "model", 0
+    while any(directory.glob(f"{stem}-?????-of-?????.safetensors")):
+        number += 1
+        stem = f"model-{number}"
+    return [f"{stem}-{i:05d}-of-{count:05d}.safetensors" for i in range(1, count + 1)]
+
+
+def _index_text(files: list[str], shards: list[dict[str, np.ndarray]]) -> str:
+    total = sum(array.nbytes for shard in shards for array in shard.values())
+    weight_map = {name: file for file, shard in zip(files, shards) for name in shard}
+    return json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map},
+                      indent=2) + "\n"
+
+
+# ------------------------------------------------------------ putting it in place
+
+def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
+    """Move `files` (the one that readers open first is last) and config.json."""
+    # Readers, Hugging Face's too, open model.safetensors if it is there, and else the
+    # index and what it names. So one step decides which weights they see:
+    #   to a single file:            model.safetensors is replaced; it hides an old index.
+    #   from shards to shards:       the index is replaced. Until then nothing names the
+    #                                new shards: they must not take names of old ones.
+    #   from single file to shards:  model.safetensors is removed. Until then it hides
+    #                                the new index.
+    # All else is moved before that step, when nobody looks at it, and what is stale is
+    # removed after. config.json is a second file: left alone if its text is the same,
+    # else replaced just before the step and put back if the step fails. Only a kill (not
+    # an error) between those two can pair a changed config with the old weights: no
+    # system call replaces two files at once.
+    hidden = files[-1] == INDEX and (directory / WEIGHTS).exists()
+    early = files if hidden else files[:-1]
+    waiting = directory / WEIGHTS if hidden else staging / files[-1]    # gone: done
+    config = directory / CONFIG
+    old_config = config.read_bytes() if config.exists() else None
+    try:
+        for file in early:
+            os.replace(staging / file, directory / file)
+        _fsync_directory(directory)
+        if old_config != (staging / CONFIG).read_bytes():
+            os.replace(staging / CONFIG, config)
+        if hidden:
+            waiting.unlink()
+        else:
+            os.replace(waiting, directory / files[-1])
+    except BaseException:
+        if waiting.exists():
+            _put_back(directory, early, old_config)
+        raise
+    _fsync_directory(directory)
+
+
+def _put_back(directory: Path, early: list[str], old_config: bytes | None) -> None:
+    config = directory / CONFIG
+    if old_config is None:
+        config.unlink(missing_ok=True)
+    elif config.read_bytes() != old_config:
+        config.write_bytes(old_config)
+    for file in early:
+        (directory / file).unlink(missing_ok=True)
+
+
+def _remove_stale(directory: Path, files: list[str]) -> None:
+    if files[-1] == WEIGHTS:
+        (directory / INDEX).unlink(missing_ok=True)
+    for path in list(directory.iterdir()):
+        if SHARD.fullmatch(path.name) and path.name not in files:
+            path.unlink()
+
+
+# --------------------------------------------------------------- to the disk
+
+def _write_tensors(path: Path, tensors: Mapping[str, np.ndarray],
+                   metadata: dict[str, str]) -> None:
+    """A strided view is made contiguous: the package writes memory as it lies."""
+    save_file({name: np.asarray(array, order="C") for name, array in tensors.items()},
+              path, metadata)
+    _fsync(path)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    _fsync(path)
+
+
+def _fsync(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _fsync_directory(directory: Path) -> None:
+    """Make renames last through a power cut, where the file system can do that."""
+    if os.name == "posix":
+        descriptor = os.open(directory, os.O_RDONLY)
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+        os.close(descriptor)
