@@ -129,8 +129,8 @@ def _inventory(directory: Path) -> dict[str, Stored]:
     if foreign:
         raise FileNotFoundError(
             f"{directory}: found {', '.join(foreign)}, but no {WEIGHTS}. numbert reads "
-            "only safetensors, because a pickle can run code. Convert with transformers: "
-            "model.save_pretrained(folder, safe_serialization=True)")
+            "only safetensors, because a pickle can run code. Load it in transformers "
+            "and convert with model.save_pretrained(folder, safe_serialization=True)")
     raise FileNotFoundError(
         f"{directory}: no {WEIGHTS} and no {INDEX}; pass a directory that "
         "save_pretrained wrote, or download the weights into this one")
@@ -144,7 +144,7 @@ def _header(path: Path) -> dict[str, Stored]:
     except SafetensorError as error:
         raise ValueError(
             f"{path} ({path.stat().st_size} bytes) is not a whole safetensors file "
-            f"({error}): it is cut short or of another format; copy or download it again"
+            f"({error}): it is cut short or of another format; download it again"
         ) from None
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -160,8 +160,8 @@ def _sharded(directory: Path) -> dict[str, Stored]:
     files = sorted(set(weight_map.values()))
     absent = [file for file in files if not (directory / file).is_file()]
     if absent:
-        raise FileNotFoundError(f"{index} names {', '.join(absent)}, not found beside it; "
-                                "copy or download the missing shards")
+        raise FileNotFoundError(f"{index} names {', '.join(absent)}, not found beside "
+                                "it; copy or download the missing shards")
     for file in files:
         _check_inside(directory, file)
     headers = {file: _header(directory / file) for file in files}
@@ -185,14 +185,15 @@ def read_index(path: Path) -> dict[str, str]:
         files = list(weight_map.values())
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            f"{path} is not an index of shards ({type(error).__name__}: {error}): expected "
-            'JSON with {"weight_map": {tensor: file}}; download it again') from None
+            f"{path} is not an index of shards ({type(error).__name__}: {error}): "
+            'expected JSON with {"weight_map": {tensor: file}}; download it again'
+        ) from None
     for file in files:
         if not (isinstance(file, str)
                 and re.fullmatch(r"\w[\w.-]*\.safetensors", file)):
             raise ValueError(
-                f"{path} names the shard {file!r}: refused, a shard must be a plain file "
-                "name, *.safetensors, in the index's own directory")
+                f"{path} names the shard {file!r}: refused, a shard must be a plain "
+                "file name, *.safetensors, in the index's own directory")
     return weight_map
 
 
@@ -215,7 +216,7 @@ def _check_inside(directory: Path, file: str) -> None:
 
 def _match(stored: Mapping[str, Stored], shapes: Mapping[str, Shape], prefix: str,
            aliases: Mapping[str, str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Pair names: ({name in shapes: its names in the files, best first}, unexpected)."""
+    """Pair names: ({name in shapes: names in the files, best first}, unexpected)."""
     claims: dict[str, list[tuple[int, str]]] = {}
     unexpected = []
     for name in stored:
@@ -223,11 +224,11 @@ def _match(stored: Mapping[str, Stored], shapes: Mapping[str, Shape], prefix: st
         for old, new in OLD_NAMES.items():
             if name.endswith(old):
                 modern = name.removesuffix(old) + new
-        forms = [modern, modern.removeprefix(prefix), prefix + modern,
-                 aliases.get(modern)]
+        forms = [name, modern, modern.removeprefix(prefix), prefix + modern,
+                 aliases.get(modern, "")]
         rank = next((i for i, form in enumerate(forms) if form in shapes), None)
         if rank is not None:
-            claims.setdefault(str(forms[rank]), []).append((rank, name))
+            claims.setdefault(forms[rank], []).append((rank, name))
         elif not name.endswith(IGNORED):
             unexpected.append(modern)
     best_first = {target: [name for _, name in sorted(names)]
@@ -248,8 +249,8 @@ def _refuse_shapes(directory: Any, mismatched: list) -> None:
     listed = "".join(f"\n  {name}: {found} in the file, {wanted} in the model"
                      for name, found, wanted in mismatched)
     raise ValueError(
-        f"{directory}: {len(mismatched)} tensor(s) do not have the shape that the config "
-        "asks for. Use the config.json of these weights, or pass "
+        f"{directory}: {len(mismatched)} tensor(s) do not have the shape that the "
+        "config asks for. Use the config.json of these weights, or pass "
         f"ignore_mismatched_sizes=True to start these parts afresh:{listed}")
 
 
@@ -268,6 +269,6 @@ def _warn_if_different(directory: Any, name: str, value: np.ndarray, used: str,
     if found.dtype not in FLOATS or not np.array_equal(
             _read(found, value.dtype), value, equal_nan=True):
         warnings.warn(
-            f"{directory}: {other!r} differs from {used!r}, but both stand for {name!r}; "
-            f"{used!r} is used. If the two are meant to differ, set "
+            f"{directory}: {other!r} differs from {used!r}, but both stand for "
+            f"{name!r}; {used!r} is used. If the two are meant to differ, set "
             '"tie_word_embeddings": false in config.json', stacklevel=3)

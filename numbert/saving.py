@@ -46,7 +46,7 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
     limit = _bytes(max_shard_size)
     _check_floats(params)
     if directory.exists() and not directory.is_dir():
-        raise NotADirectoryError(f"{directory} is a file; pass a directory to save into")
+        raise NotADirectoryError(f"{directory} is a file; pass a directory to save in")
     directory.mkdir(parents=True, exist_ok=True)
     for leftover in directory.glob(STAGING + "*"):   # of a save that was killed
         shutil.rmtree(leftover, ignore_errors=True)
@@ -132,16 +132,16 @@ def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
     """Move `files` (the one that readers open first is last) and config.json."""
     # Readers, Hugging Face's too, open model.safetensors if it is there, and else the
     # index and what it names. So one step decides which weights they see:
-    #   to a single file:            model.safetensors is replaced; it hides an old index.
+    #   to a single file:            model.safetensors is replaced, and hides an index.
     #   from shards to shards:       the index is replaced. Until then nothing names the
-    #                                new shards: they must not take names of old ones.
+    #                                new shards, if they avoid the names of the old.
     #   from single file to shards:  model.safetensors is removed. Until then it hides
     #                                the new index.
     # All else is moved before that step, when nobody looks at it, and what is stale is
     # removed after. config.json is a second file: left alone if its text is the same,
-    # else replaced just before the step and put back if the step fails. Only a kill (not
-    # an error) between those two can pair a changed config with the old weights: no
-    # system call replaces two files at once.
+    # else replaced just before the step, and put back if the step fails. Only a kill
+    # (not an error) between those two can pair a changed config with the old weights:
+    # no system call replaces two files at once.
     hidden = files[-1] == INDEX and (directory / WEIGHTS).exists()
     early = files if hidden else files[:-1]
     waiting = directory / WEIGHTS if hidden else staging / files[-1]    # gone: done

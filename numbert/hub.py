@@ -1,0 +1,147 @@
+"""From a name to a directory: a local folder, or a repository of the Hugging Face hub.
+
+Only this module talks to the hub, through the optional package huggingface_hub.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .checkpoint import read_index
+from .saving import CONFIG, INDEX, WEIGHTS
+
+REPOSITORY = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
+REQUIRED = (CONFIG, WEIGHTS)
+
+
+class Repository(NamedTuple):
+    """Where to look: a repository at one revision, and how to reach it."""
+    name: str
+    revision: str | None
+    cache_dir: str | os.PathLike | None
+    local_files_only: bool
+    token: str | bool | None
+
+
+def resolve(name_or_path: str | os.PathLike,
+            filenames: Sequence[str] = (CONFIG,), *, revision: str | None = None,
+            cache_dir: str | os.PathLike | None = None, local_files_only: bool = False,
+            token: str | bool | None = None) -> Path:
+    """Find the local directory of a checkpoint, fetching files from the hub if need be.
+
+    Args:
+        name_or_path: a directory, which is returned as it is, or a hub name such as
+            "bert-base-uncased" or "google-bert/bert-base-uncased".
+        filenames: the files wanted. config.json and model.safetensors must be there
+            if asked for (an index with its shards stands in for the latter); others
+            are optional, but one of all must be found. Nothing else is fetched.
+        revision: branch, tag or commit of the repository; its main branch if None.
+        cache_dir, local_files_only, token: as in huggingface_hub.hf_hub_download.
+
+    Returns:
+        The directory. All files come from one commit: the one in the local cache, if
+        the cache has any of them.
+
+    Raises:
+        OSError: no such directory or repository, or it cannot be reached.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise NotADirectoryError(f"{path} is a file; pass the directory it is in")
+    if not isinstance(name_or_path, str) or not REPOSITORY.fullmatch(name_or_path):
+        raise FileNotFoundError(
+            f"{path.absolute()}: no such directory, and {str(name_or_path)!r} is not "
+            "the name of a hub repository ('name' or 'owner/name')")
+    try:
+        import huggingface_hub  # noqa: F401
+    except ImportError:
+        raise FileNotFoundError(
+            f"{path.absolute()}: no such directory. If {name_or_path!r} is meant as a "
+            'repository of the Hugging Face hub, pip install "numbert[hub]"; else pass '
+            "a directory") from None
+    return _from_hub(Repository(name_or_path, revision, cache_dir, local_files_only,
+                                token), filenames)
+
+
+def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
+    folder = None
+    for filename in filenames:
+        choices = (WEIGHTS, INDEX) if filename == WEIGHTS else (filename,)
+        found = _fetch(repository, choices, filename in REQUIRED)
+        if found is None:
+            continue
+        folder = found.parent
+        # Stay on this commit, though the branch may have moved on since it was cached.
+        repository = repository._replace(revision=folder.name)
+        if found.name == INDEX:
+            for shard in sorted(set(read_index(found).values())):
+                _fetch(repository, (shard,), True)
+    if folder is None:
+        raise FileNotFoundError(f"{_label(repository)} has none of "
+                                f"{', '.join(filenames)}; is it a BERT checkpoint?")
+    return folder
+
+
+def _fetch(repository: Repository, choices: Sequence[str],
+           required: bool) -> Path | None:
+    """The first of `choices` that is in the local cache, else on the hub."""
+    from huggingface_hub import (_CACHED_NO_EXIST, hf_hub_download,
+                                 try_to_load_from_cache)
+    from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
+    name, revision, cache_dir, local_files_only, token = repository
+    unknown = []
+    try:
+        for choice in choices:
+            cached = try_to_load_from_cache(name, choice, cache_dir=cache_dir,
+                                            revision=revision)
+            if isinstance(cached, str):
+                return Path(cached)
+            if cached is not _CACHED_NO_EXIST:
+                unknown.append(choice)
+        for choice in unknown:
+            try:
+                return Path(hf_hub_download(
+                    name, choice, revision=revision, cache_dir=cache_dir, token=token,
+                    local_files_only=local_files_only))
+            except LocalEntryNotFoundError:          # no answer from the hub
+                if required:
+                    raise
+            except EntryNotFoundError:               # the hub answers: no such file
+                pass
+    except Exception as error:   # of many families: HTTP libraries, OSError, ValueError
+        raise OSError(f"cannot get {' or '.join(choices)} of {_label(repository)}: "
+                      f"{_reason(error)}") from error
+    if required:
+        raise FileNotFoundError(
+            f"{_label(repository)} has no {' or '.join(choices)}. numbert reads only "
+            "safetensors: load it in transformers and convert it with save_pretrained")
+    return None
+
+
+def _label(repository: Repository) -> str:
+    at = f" at {repository.revision}" if repository.revision else ""
+    return f"the hub repository {repository.name!r}{at}"
+
+
+def _reason(error: Exception) -> str:
+    from huggingface_hub import utils
+    known: list[tuple[Any, str]] = [
+        (utils.LocalEntryNotFoundError,
+         "it is not in the local cache, and the hub cannot be reached or may not be "
+         "asked (offline). Connect once, or pass a directory"),
+        (utils.GatedRepoError, "access to it must be granted; pass token=..."),
+        (utils.RepositoryNotFoundError,
+         "no such repository, or a private one: check the name, or pass token=..."),
+        (utils.RevisionNotFoundError, "no such revision"),
+    ]
+    for kind, reason in known:
+        if isinstance(error, kind):
+            return reason
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0]}"
