@@ -43,7 +43,7 @@ def isolate_cjk(chars, flags=flags):
 
 
 def strip_accents(chars):
-    """Decompose each character (Unicode NFD), then drop the non-spacing marks: é -> e."""
+    """Decompose each character (Unicode NFD), then drop non-spacing marks: é -> e."""
     return [char for char in decompose(chars) if not flags(char[0]) & MN]
 
 
@@ -153,4 +153,5 @@ def legacy_words(text, live, *, lowercase, accents, chinese_chars, never_split):
 
 def _split_punct(word, live):
     """Cut a word around each punctuation character."""
-    return [plain(part) for part in split_words(spanned(word), lambda c: live(c) & PUNCT)]
+    parts = split_words(spanned(word), lambda c: live(c) & PUNCT)
+    return [plain(part) for part in parts]

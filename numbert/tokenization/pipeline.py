@@ -1,18 +1,21 @@
-"""From text to word pieces: added tokens, normaliser, words, WordPiece.
+"""From text to word pieces: a vocabulary made ready, and the quickest way for a text.
 
-`encode_plain` is the definition, one character at a time.
+`encode_plain` in definition.py is what everything here must agree with.  One sentence
+goes through the cache of words (words.py), a large batch or a document through NumPy
+(vectorized.py).
 """
 
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Callable, NamedTuple
+from dataclasses import dataclass
+from itertools import accumulate, chain
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
 from . import normalization as norm
 from .added_tokens import AddedToken, Match, Matcher, compile_matcher, find
-from .tables import live_flags
-from .wordpiece import MAX_CHARS, wordpiece
+from .definition import check_unicode, cut, encode_plain, legacy_words, unknown
+from .tables import CJK, MARK, PUNCT, flags
+from .words import WordCache, solver
 
 
 class Pieces(NamedTuple):
@@ -24,10 +27,10 @@ class Pieces(NamedTuple):
     splits (B + 1,)          text i owns ids[splits[i]:splits[i + 1]]
     """
 
-    ids: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    words: np.ndarray
+    ids: Any
+    starts: np.ndarray | None
+    ends: np.ndarray | None
+    words: np.ndarray | None
     splits: np.ndarray
 
 
@@ -41,13 +44,15 @@ class Core:
     added: dict[int, AddedToken]
     raw_matcher: Matcher | None             # finds added tokens in the text as given
     normal_matcher: Matcher | None          # finds added tokens in the normalised text
-    lowercase: bool = True
-    accents: bool | None = None
-    chinese_chars: bool = True
-    steps: list[tuple[str, Callable]] = field(default_factory=list)
-    legacy: bool = False
-    basic: bool = True
-    never_split: frozenset[str] = frozenset()
+    steps: list[tuple[str, Callable]]       # of the normaliser
+    lowercase: bool
+    accents: bool | None
+    chinese_chars: bool
+    legacy: bool
+    basic: bool
+    never_split: frozenset[str]
+    cache: Any = None                       # WordCache, not for legacy
+    forms: Any = None                       # {character: its normalised form}
 
 
 def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None,
@@ -75,23 +80,54 @@ def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None
     raw = {n: t for n, t in added.items() if legacy or not t.normalized}
     rest = {n: t for n, t in added.items() if n not in raw}
     unk_id = vocab.get(unk_token, by_content.get(unk_token) if legacy else None)
-
-    def normal_form(content):
-        return norm.plain(norm.normalize(norm.spanned(content), steps))
-
-    return Core(
+    core = Core(
         vocab, unk_token, unk_id, added, compile_matcher(raw),
-        compile_matcher(rest, normal_form), lowercase, strip_accents, chinese_chars,
-        steps, legacy, basic, frozenset(never_split))
+        compile_matcher(rest, lambda content: _normal_form(steps, content)), steps,
+        lowercase, strip_accents, chinese_chars, legacy, basic, frozenset(never_split))
+    if not legacy:
+        core.forms = _Forms(steps)
+        core.cache = _word_cache(core)
+    return core
 
 
-def encode(core, texts, *, split_special_tokens=False):
+def _normal_form(steps, text):
+    return norm.plain(norm.normalize(norm.spanned(text), steps))
+
+
+class _Forms(dict):
+    """{code point: normalised form of that character alone}, for str.translate."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def __missing__(self, code):
+        self[code] = form = _normal_form(self.steps, chr(code))
+        return form
+
+
+def _word_cache(core):
+    """The cache of words; the words it meets have no added tokens in them."""
+    bare = Core(**{**vars(core), "raw_matcher": None, "normal_matcher": None})
+    solve = solver(lambda text: encode_plain(bare, text),
+                   lambda word: unknown(bare, word), strips_accents(core))
+    barriers = PUNCT | CJK if core.chinese_chars else PUNCT
+    return WordCache(solve, barriers, core.lowercase)
+
+
+def strips_accents(core):
+    """Does this normaliser drop accents?"""
+    return core.lowercase if core.accents is None else core.accents
+
+
+def encode(core, texts, *, split_special_tokens=False, offsets=True):
     """The word pieces of every text.
 
     Args:
         core: from `compile_core`.
         texts: a list of str.
         split_special_tokens: treat special tokens in the text as ordinary text.
+        offsets: False if starts, ends and words are not wanted: they are then None.
 
     Returns:
         Pieces.
@@ -100,10 +136,87 @@ def encode(core, texts, *, split_special_tokens=False):
         TypeError: a text is not valid Unicode (a lone surrogate).
         ValueError: a word is unknown and the vocabulary has no unknown token.
     """
-    rows = [encode_plain(core, text, split_special_tokens) for text in texts]
-    columns = [list(chain.from_iterable(column)) for column in zip(*rows)] or [[]] * 4
+    rows = [encode_one(core, text, split_special_tokens=split_special_tokens,
+                       offsets=offsets) for text in texts]
     splits = np.cumsum([0] + [len(row[0]) for row in rows])
-    return Pieces(*(np.array(column, np.int64) for column in columns), splits)
+    columns = [np.array(list(chain.from_iterable(row[i] for row in rows)), np.int64)
+               if i == 0 or offsets else None for i in range(4)]
+    return Pieces(columns[0], columns[1], columns[2], columns[3], splits)
+
+
+def encode_one(core, text, *, split_special_tokens=False, offsets=True):
+    """The word pieces of one text, as four lists: ids, starts, ends, words.
+
+    With offsets=False the last three are None.  Raises as `encode`.
+    """
+    if core.legacy:
+        return encode_plain(core, text)
+    check_unicode(text)
+    matches = added_in(core, text, split_special_tokens)
+    if not matches:
+        if matches is None:
+            return encode_plain(core, text, split_special_tokens)
+        return core.cache.encode(text, offsets)
+    return _around_added(core, text, matches)
+
+
+def _around_added(core, text, matches):
+    """`encode_one` of a text with added tokens in it."""
+    ids, starts, ends, words = [], [], [], []
+    done = number = 0
+    for match in matches + [None]:
+        until = match.start if match else len(text)
+        part = core.cache.encode(text[done:until])
+        ids += part[0]
+        starts += [done + start for start in part[1]]
+        ends += [done + end for end in part[2]]
+        words += [number + word for word in part[3]]
+        if match:
+            number = words[-1] + 1 if words else 0
+            ids.append(match.id)
+            starts.append(match.start)
+            ends.append(match.end)
+            words.append(number)
+            done, number = match.end, number + 1
+    return ids, starts, ends, words
+
+
+def added_in(core, text, split_special_tokens):
+    """The added tokens in `text`, a list of Match; None if this can't be told cheaply."""
+    matches = find(core.raw_matcher, text, split_special_tokens)
+    if core.normal_matcher is None:
+        return matches
+    out, done = [], 0
+    for match in matches + [None]:
+        until = match.start if match else len(text)
+        found = _normalised_in(core, text[done:until], split_special_tokens)
+        if found is None:
+            return None
+        out += [Match(n, done + start, done + end) for n, start, end in found]
+        if match:
+            out.append(match)
+            done = match.end
+    return out
+
+
+def _normalised_in(core, text, split_special_tokens):
+    """The tokens with normalized=True in a text, by their place in the text as given.
+
+    None where a match begins or ends inside what one character has turned into, or
+    where marks may have changed places.
+    """
+    normal = text.translate(core.forms)
+    found = find(core.normal_matcher, normal, split_special_tokens)
+    if not found:
+        return None if any(flags(c) & MARK for c in text) else []
+    if any(flags(c) & MARK for c in text):
+        return None
+    ends = list(accumulate(len(core.forms[ord(c)]) for c in text))
+    first = {start: i for i, start in enumerate([0] + ends[:-1])}
+    last = {end: i for i, end in reversed(list(enumerate(ends)))}
+    if not all(m.start in first and m.end in last for m in found):
+        return None
+    return [Match(m.id, first[m.start], last[m.end] + 1) for m in found]
 
 
 def stages(core, text):
@@ -120,7 +233,7 @@ def stages(core, text):
     check_unicode(text)
     chars, out = norm.spanned(text), []
     if core.legacy:
-        words = _legacy_words(core, text) if core.basic else text.split()
+        words = legacy_words(core, text)
     else:
         for name, step in core.steps:
             chars = step(chars)
@@ -129,154 +242,3 @@ def stages(core, text):
     names = {number: piece for piece, number in core.vocab.items()}
     pieces = [names[number] for word in words for number, _, _ in cut(core, word)]
     return out + [("split", "|".join(words)), ("pieces", " ".join(pieces))]
-
-
-def encode_one(core, text, *, split_special_tokens=False):
-    """The word pieces of one text: four lists (ids, starts, ends, words).
-
-    Raises as `encode`.
-    """
-    return encode_plain(core, text, split_special_tokens)
-
-
-# --- the definition ------------------------------------------------------------------
-
-def encode_plain(core, text, split_special_tokens=False):
-    """The definition: one character at a time.  Returns and raises as `encode_one`."""
-    if core.legacy:
-        return _encode_legacy(core, text)
-    check_unicode(text)
-    ids, starts, ends, words = [], [], [], []
-    number = 0
-    for part in _split_added(core, text, split_special_tokens):
-        pieces = [part] if isinstance(part, Match) else _word_pieces(core, part)
-        for piece, start, end in pieces:
-            ids.append(piece)
-            starts.append(start)
-            ends.append(end)
-            words.append(number)
-        number += 1
-    return ids, starts, ends, words
-
-
-def check_unicode(text):
-    """Raise TypeError if `text` can't be written in any Unicode encoding."""
-    try:
-        text.isascii() or text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        where = error.start
-        raise TypeError(
-            f"character {where} of the text is {text[where]!r}, half of a surrogate pair: "
-            "not valid Unicode; decode the bytes with errors='replace'") from None
-
-
-def _split_added(core, text, split_special_tokens):
-    """The text as words, each [(character, start, end), ...], and added tokens."""
-    original = norm.spanned(text)
-    out, done = [], 0
-    for match in find(core.raw_matcher, text, split_special_tokens) + [None]:
-        until = match.start if match else len(text)
-        chars = norm.normalize(original[done:until], core.steps)
-        out += _split_normalised(core, chars, split_special_tokens)
-        if match:
-            out.append(match)
-            done = match.end
-    return out
-
-
-def _split_normalised(core, chars, split_special_tokens):
-    """The same for normalised text."""
-    out, done = [], 0
-    for match in find(core.normal_matcher, norm.plain(chars), split_special_tokens):
-        out += norm.split_words(chars[done:match.start])
-        out.append(Match(match.id, chars[match.start][1], chars[match.end - 1][2]))
-        done = match.end
-    return out + norm.split_words(chars[done:])
-
-
-def _word_pieces(core, word):
-    """The pieces of one word, a list of (character, start, end), as [(id, start, end), ...]."""
-    return [(number, word[start][1], word[end - 1][2])
-            for number, start, end in cut(core, norm.plain(word))]
-
-
-def cut(core, word):
-    """The pieces of one normalised word, as [(id, start, end), ...]."""
-    pieces = wordpiece(word, core.vocab) if len(word) <= MAX_CHARS else None
-    if pieces is None:
-        return [(unknown(core, word), 0, len(word))]
-    return [(core.vocab[piece], start, end) for piece, start, end in pieces]
-
-
-def unknown(core, word):
-    """The id that stands for `word`."""
-    if core.unk_id is None:
-        raise ValueError(
-            f"no pieces make up {word[:40]!r}, and the vocabulary has no "
-            f"{core.unk_token!r} to stand for it; add that or pass another unk_token")
-    return core.unk_id
-
-
-# --- Legacy --------------------------------------------------------------------------
-
-def _encode_legacy(core, text):
-    """BertTokenizerLegacy's pieces; it has no offsets, so those are zeros."""
-    ids, words = [], []
-    for number, tokens in enumerate(legacy_tokens(core, text)):
-        ids += tokens
-        words += [number] * len(tokens)
-    return ids, [0] * len(ids), [0] * len(ids), words
-
-
-def legacy_tokens(core, text):
-    """The ids of each word in turn, a list of lists."""
-    by_content = core.raw_matcher.tokens if core.raw_matcher else {}
-    for part in _legacy_split(core, text):
-        if part in by_content:
-            yield [by_content[part][0]]
-            continue
-        words = _legacy_words(core, part) if core.basic else part.split()
-        for word in words:
-            if core.basic and word in core.never_split:
-                yield [core.vocab[word] if word in core.vocab else unknown(core, word)]
-            else:
-                yield [number for number, _, _ in cut(core, word)]
-
-
-def _legacy_words(core, text):
-    """The words of a text; special tokens and never_split stay whole."""
-    special = {token.content for token in core.added.values() if token.special}
-    return norm.legacy_words(
-        text, live_flags, lowercase=core.lowercase, accents=core.accents,
-        chinese_chars=core.chinese_chars, never_split=core.never_split | special)
-
-
-def _legacy_split(core, text):
-    """Cut `text` at the added tokens, by Legacy's rules for strips and single_word."""
-    if core.raw_matcher is None:
-        return [text]
-    parts = _around(core.raw_matcher.pattern, text)
-    for i in range(1, len(parts), 2):
-        _, token = core.raw_matcher.tokens[parts[i]]
-        left, right = parts[i - 1], parts[i + 1]
-        if token.rstrip:
-            parts[i + 1] = right.lstrip()
-        if token.lstrip:
-            parts[i - 1] = left.rstrip()
-        if token.single_word:       # HF: spaces only, in the text before it was trimmed
-            if left and left[-1] != " ":
-                parts[i - 1] += parts[i]
-                parts[i] = ""
-            elif right and right[0] != " ":
-                parts[i + 1] = parts[i] + parts[i + 1]
-                parts[i] = ""
-    return [part for part in parts if part]
-
-
-def _around(pattern, text):
-    """[text, match, text, match, ..., text]"""
-    parts, done = [], 0
-    for match in pattern.finditer(text):
-        parts += [text[done:match.start()], match.group()]
-        done = match.end()
-    return parts + [text[done:]]
