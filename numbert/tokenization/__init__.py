@@ -1,0 +1,5 @@
+"""Tokenizers: from text to the ids that BERT reads, and back."""
+
+from .added_tokens import AddedToken
+from .batch import BatchEncoding
+from .tokenizer import BertTokenizer, BertTokenizerFast

@@ -1,0 +1,166 @@
+"""The files of a tokenizer: vocab.txt, tokenizer.json and the small JSON files beside them."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from .added_tokens import AddedToken
+
+VOCAB_FILE = "vocab.txt"
+TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "tokenizer_config.json"
+SPECIAL_TOKENS_MAP_FILE = "special_tokens_map.json"
+ADDED_TOKENS_FILE = "added_tokens.json"
+FILES = (TOKENIZER_FILE, CONFIG_FILE, VOCAB_FILE, SPECIAL_TOKENS_MAP_FILE, ADDED_TOKENS_FILE)
+
+# The 25 characters that Unicode calls White_Space.
+WHITE_SPACE = ("\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
+               "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000")
+
+
+def read_text(path):
+    """The text of a UTF-8 file, without a byte order mark.
+
+    Raises:
+        ValueError: the file is not UTF-8.
+        OSError: it can't be read.
+    """
+    raw = Path(path).read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path} is not UTF-8: byte {error.start} (line {line}) is "
+                         f"0x{raw[error.start]:02x}; save the file as UTF-8.") from None
+
+
+def read_json(path):
+    """The content of a JSON file that holds an object.
+
+    Raises:
+        ValueError: the file is no JSON object.
+    """
+    try:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is broken JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a JSON object, not a "
+                         f"{type(content).__name__}.")
+    return content
+
+
+def read_vocabulary(path, legacy=False):
+    """A vocab.txt as dict of token -> id: the id of a token is the number of its line.
+
+    HF: of a token that stands on several lines the last counts; a blank line is the token "";
+    white space at the end of a line is dropped, but kept by the legacy tokenizer.
+
+    Raises:
+        ValueError: the file is not UTF-8, or empty.
+        OSError: it can't be read.
+    """
+    text = read_text(path)
+    if legacy:
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    else:
+        lines = [line.rstrip(WHITE_SPACE) for line in text.split("\n")]
+    if text.endswith("\n") or not text:
+        lines.pop()
+    if not lines:
+        raise ValueError(f"{path} is empty; a vocabulary has one token per line.")
+    return {token: number for number, token in enumerate(lines)}
+
+
+def check_vocabulary(vocab):
+    """Return vocab as a dict if it maps tokens to ids.
+
+    Raises:
+        TypeError: it is no dict, or holds something that is not str -> int.
+        ValueError: a negative id, or two tokens with one id.
+    """
+    if not isinstance(vocab, Mapping):
+        raise TypeError("vocab must be a dict of token -> id or the path of a vocab.txt, got "
+                        f"a {type(vocab).__name__}.")
+    for token, index in vocab.items():
+        if not isinstance(token, str) or not isinstance(index, int):
+            raise TypeError(f"vocab must map str to int, but maps {token!r} to {index!r}.")
+    if len(set(vocab.values())) < len(vocab) or min(vocab.values(), default=0) < 0:
+        raise ValueError(_bad_ids(vocab))
+    return dict(vocab)
+
+
+def _bad_ids(vocab):
+    seen: dict[int, str] = {}
+    for token, index in vocab.items():
+        if index < 0:
+            return f"the id of {token!r} is {index}; ids must be 0 or more."
+        if index in seen:
+            return f"{seen[index]!r} and {token!r} have the same id, {index}."
+        seen[index] = token
+    return ""
+
+
+def save_vocabulary(vocab, save_directory, filename_prefix=None):
+    """Write a vocabulary as vocab.txt, one token per line, so that line numbers are ids.
+
+    Args:
+        vocab: dict of token -> id.
+        save_directory: an existing directory.
+        filename_prefix: put before the file name, with a "-".
+
+    Returns:
+        The path written, in a tuple.
+
+    Raises:
+        NotADirectoryError: the directory doesn't exist.
+        ValueError: the ids are not 0, 1, 2, ..., or a token holds a line break.
+    """
+    path = prefixed(save_directory, VOCAB_FILE, filename_prefix)
+    tokens = sorted(vocab, key=vocab.__getitem__)
+    if [vocab[token] for token in tokens] != list(range(len(tokens))):
+        gap = next(i for i, token in enumerate(tokens) if vocab[token] != i)
+        raise ValueError(f"the vocabulary has no token with id {gap}, so it can't be written "
+                         f"to {VOCAB_FILE}; save_pretrained writes {TOKENIZER_FILE}, "
+                         "which can hold it.")
+    for token in tokens:
+        if "\n" in token or "\r" in token:
+            raise ValueError(f"token {token!r} holds a line break, so it can't be written to "
+                             f"{VOCAB_FILE}.")
+    write_text(path, "".join(token + "\n" for token in tokens))
+    return (str(path),)
+
+
+def prefixed(save_directory, name, prefix):
+    """The path of a file to be saved; NotADirectoryError if its directory doesn't exist."""
+    if not os.path.isdir(save_directory):
+        raise NotADirectoryError(f"{save_directory} is no directory; create it first.")
+    return Path(save_directory, f"{prefix}-{name}" if prefix else name)
+
+
+def write_text(path, text):
+    """Write a file so that a crash leaves either the old file or the new one, whole."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path, content):
+    """Write a JSON object, keys sorted, atomically."""
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")

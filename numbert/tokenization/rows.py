@@ -1,0 +1,184 @@
+"""From pieces to the numbers that a model reads: special tokens, padding, one column per output.
+
+Every output is one gather.  The pieces of all texts lie in flat arrays, to which three more slots
+are appended: [CLS], [SEP] and [PAD].  `layout` says for every position of every row which slot it
+shows; ids, offsets and word indices are then table[slots].
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+CLS, SEP, PAD = 0, 1, 2            # slots, counted from the end of the pieces
+NO_WORD = -1                       # the word index of a special token
+
+
+class Layout(NamedTuple):
+    """What stands at each position; N positions in all, row after row."""
+    slots: np.ndarray              # (N,) a piece, or n + CLS, n + SEP, n + PAD
+    types: np.ndarray              # (N,) 0 in the first segment and in padding, 1 in the second
+    splits: np.ndarray             # (R + 1,) row r owns positions splits[r]:splits[r + 1]
+    n: int                         # the number of pieces
+
+
+class Tables(NamedTuple):
+    """What each slot shows; n pieces and the three special slots."""
+    ids: np.ndarray                # (n + 3,)
+    starts: np.ndarray             # (n + 3,)
+    ends: np.ndarray               # (n + 3,)
+    words: np.ndarray              # (n + 3,)  NO_WORD for the special slots
+
+
+def tables(pieces, special_ids):
+    """Append the slots of [CLS], [SEP] and [PAD] to the pieces.
+
+    Args:
+        pieces: Pieces.
+        special_ids: the ids of [CLS], [SEP] and [PAD].
+    """
+    def extend(column, tail):
+        return np.concatenate([column, np.array(tail, np.int64)])
+
+    return Tables(extend(pieces.ids, special_ids), extend(pieces.starts, [0, 0, 0]),
+                  extend(pieces.ends, [0, 0, 0]), extend(pieces.words, [NO_WORD] * 3))
+
+
+def layout(rows, n, options):
+    """Put special tokens and padding around the texts of every row.
+
+    A row is seven segments, (pads) [CLS] a [SEP] b [SEP] (pads); what it lacks has length 0.
+
+    Args:
+        rows: Rows.
+        n: the number of pieces.
+        options: Options.
+
+    Returns:
+        Layout
+    """
+    count = len(rows.sample)
+    starts = np.tile([n + PAD, n + CLS, 0, n + SEP, 0, n + SEP, n + PAD], (count, 1))    # (R, 7)
+    starts[:, 2], starts[:, 4] = rows.a[:, 0], rows.b[:, 0]
+    sizes = np.zeros_like(starts)                                                        # (R, 7)
+    sizes[:, 2], sizes[:, 4] = rows.a[:, 1] - rows.a[:, 0], rows.b[:, 1] - rows.b[:, 0]
+    if options.add_special_tokens:
+        sizes[:, [1, 3]], sizes[:, 5] = 1, rows.pair
+    if options.padding is not None:
+        lengths = sizes.sum(1)
+        pads = width(lengths[rows.main].max(), options) - lengths
+        sizes[:, 6 if options.padding_side == "right" else 0] = np.maximum(pads, 0)
+    sizes, ends = sizes.ravel(), sizes.cumsum()                                          # (7 R,)
+    steps = np.repeat(starts.ravel() - (ends - sizes), sizes)                            # (N,)
+    slots = np.minimum(steps + np.arange(len(steps)), n + PAD)      # a run of pads is one slot
+    types = np.repeat(np.tile([0, 0, 0, 0, 1, 1, 0], count), sizes)                      # (N,)
+    return Layout(slots, types, np.concatenate([[0], ends[6::7]]), n)
+
+
+def width(longest, options):
+    """How wide padded rows are; rows that are longer stay as they are.
+
+    Args:
+        longest: the length of the longest row that is not overflow.
+        options: Options.
+    """
+    wide = options.max_length if options.padding == "max_length" else longest
+    multiple = options.pad_to_multiple_of or 1
+    return -(-wide // multiple) * multiple
+
+
+def columns(table, place, keys):
+    """The flat values of each output.
+
+    Args:
+        table: Tables.
+        place: Layout.
+        keys: the names of the outputs wanted, in order.
+
+    Returns:
+        dict of name -> (N,), or (N, 2) for "offset_mapping"
+    """
+    make = {
+        "input_ids": lambda: table.ids[place.slots],
+        "token_type_ids": lambda: place.types,
+        "attention_mask": lambda: (place.slots != place.n + PAD).astype(np.int64),
+        "special_tokens_mask": lambda: (place.slots >= place.n).astype(np.int64),
+        "offset_mapping": lambda: np.stack([table.starts[place.slots],
+                                            table.ends[place.slots]], axis=1),
+    }
+    return {key: make[key]() for key in keys}
+
+
+def as_arrays(flat, splits):
+    """Cut flat values into rows; (N, ...) -> (R, T, ...), or (R,) of arrays if rows differ."""
+    sizes = np.diff(splits)
+    if (sizes == sizes[0]).all():
+        return flat.reshape(len(sizes), sizes[0], *flat.shape[1:])
+    out = np.empty(len(sizes), object)
+    for r, row in enumerate(np.split(flat, splits[1:-1])):
+        out[r] = row
+    return out
+
+
+def as_lists(flat, splits):
+    """Cut flat values into rows of Python numbers, or of tuples where a value is a pair."""
+    values = flat.tolist() if flat.ndim == 1 else list(zip(*flat.T.tolist()))
+    bounds = splits.tolist()
+    return [values[start:stop] for start, stop in zip(bounds, bounds[1:])]
+
+
+class OneRow:
+    """The outputs of a single row as lists: the same as above, without the cost of arrays.
+
+    Args:
+        a, b: (ids, starts, ends, words) of the texts, four lists; b is None for one text.
+        special_ids: the ids of [CLS], [SEP] and [PAD].
+        options: Options.
+    """
+
+    def __init__(self, a, b, special_ids, options):
+        self.a, self.b = a, b
+        self.special_ids = special_ids
+        self.add_special_tokens = options.add_special_tokens
+        self.size = len(a[0]) + (0 if b is None else len(b[0]))
+        if options.add_special_tokens:
+            self.size += 2 if b is None else 3
+        self.pads = 0
+        if options.padding is not None:
+            self.pads = max(width(self.size, options) - self.size, 0)
+        self.pad_left = options.padding_side == "left"
+
+    def column(self, name):
+        """One output, or "word_ids" or "sequence_ids", as a list with one value per token."""
+        a, b = self.a, self.b
+        if name == "input_ids":
+            cls, sep, pad = self.special_ids
+            return self._frame(a[0], b and b[0], cls, sep, sep, pad)
+        if name == "offset_mapping":
+            return self._frame(list(zip(a[1], a[2])), b and list(zip(b[1], b[2])),
+                               *[(0, 0)] * 4)
+        if name == "word_ids":
+            return self._frame(a[3], b and b[3], *[None] * 4)
+        text_a, text_b, *special = MARKS[name]
+        return self._frame([text_a] * len(a[0]), b and [text_b] * len(b[0]), *special)
+
+    def _frame(self, a, b, cls, sep_a, sep_b, pad):
+        """The row pads [CLS] a [SEP] b [SEP] pads, each special token with its value."""
+        special = self.add_special_tokens
+        row = [cls, *a, sep_a] if special else list(a)
+        if b is not None:
+            row += b
+            if special:
+                row.append(sep_b)
+        if not self.pads:
+            return row
+        pads = [pad] * self.pads
+        return pads + row if self.pad_left else row + pads
+
+
+# What stands at a, b, [CLS], the [SEP] after a, the [SEP] after b, and [PAD].
+MARKS = {
+    "token_type_ids": (0, 1, 0, 0, 1, 0),
+    "attention_mask": (1, 1, 1, 1, 1, 0),
+    "special_tokens_mask": (0, 0, 1, 1, 1, 1),
+    "sequence_ids": (0, 1, None, None, None, None),
+}

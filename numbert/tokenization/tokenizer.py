@@ -1,0 +1,186 @@
+"""BertTokenizer: from text to the arrays that a BERT model reads, and back."""
+
+import os
+
+from . import decoding, encoding, files, inputs, normalization
+from .base import TokenizerBase
+from .pipeline import compile_core
+from .vocabulary import check_id
+
+
+class BertTokenizer(TokenizerBase):
+    """The WordPiece tokenizer of BERT.
+
+    Args:
+        vocab: dict of token -> id, or the path of a vocab.txt.  None makes a vocabulary of the
+            five special tokens alone.
+        do_lower_case: turn the text to lower case.
+        unk_token, sep_token, pad_token, cls_token, mask_token: the special tokens; those that
+            the vocabulary lacks are added to it.
+        tokenize_chinese_chars: make every CJK ideograph a word.
+        strip_accents: drop accents; None means "if do_lower_case".
+        vocab_file: another name for `vocab`.
+        kwargs: model_max_length, padding_side, truncation_side, split_special_tokens,
+            clean_up_tokenization_spaces, extra_special_tokens, model_input_names.  Others are
+            kept, and saved with the tokenizer.
+    """
+
+    vocab_files_names = {"vocab_file": "vocab.txt", "tokenizer_file": "tokenizer.json"}
+    model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    is_fast = True               # tokens can be mapped to words and characters
+
+    def __init__(self, vocab=None, do_lower_case=True, unk_token="[UNK]", sep_token="[SEP]",
+                 pad_token="[PAD]", cls_token="[CLS]", mask_token="[MASK]",
+                 tokenize_chinese_chars=True, strip_accents=None, vocab_file=None, **kwargs):
+        special = {"unk_token": unk_token, "sep_token": sep_token, "pad_token": pad_token,
+                   "cls_token": cls_token, "mask_token": mask_token}
+        vocab = _vocabulary(vocab, vocab_file, special)
+        super().__init__(vocab, special, kwargs)
+        self.do_lower_case = do_lower_case
+        self.tokenize_chinese_chars = tokenize_chinese_chars
+        self.strip_accents = strip_accents
+        for name in ("unk_token", "cls_token", "sep_token"):
+            if self._special[name] is None:
+                raise ValueError(f"{name} is None, but BERT can't do without it.")
+        self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
+        # HF: the tokens that rows are built with stay, even if the attributes change later.
+        self.model_unk_token = self.unk_token
+        self.template_tokens = self.cls_token, self.sep_token
+        self._template_ids = self.cls_token_id, self.sep_token_id
+
+    def _add_first_tokens(self, decoder):
+        """Register the tokens of a saved tokenizer, then the special ones."""
+        tokens = [token for _, token in sorted(decoder.items())]
+        known = {token.content for token in tokens}
+        for token in [*self._special.values(), *self._extra_special]:
+            if token is not None and str(token) not in known:
+                tokens.append(token)
+                known.add(str(token))
+        named = set(self.special_tokens_map.values())
+        for token in tokens:
+            self._add([token], isinstance(token, str) or str(token) in named)
+
+    @property
+    def core(self):
+        """The compiled pipeline; see `numbert.tokenization.pipeline`."""
+        if self._core is None:
+            self._core = compile_core(
+                self._vocab, unk_token=self.model_unk_token, lowercase=self.do_lower_case,
+                strip_accents=self.strip_accents, chinese_chars=self.tokenize_chinese_chars,
+                added_tokens=self._added)
+        return self._core
+
+    @property
+    def template_ids(self):
+        """The ids of [CLS], [SEP] and [PAD] that rows are built with."""
+        return *self._template_ids, self.pad_token_id or 0
+
+    def _encode(self, samples, plan, request):
+        one = not (samples.batched or request.words or plan.overflow)
+        encode = encoding.encode_single if one else encoding.encode_batch
+        return encode(self, samples, plan, request)
+
+    def token_texts(self, ids, offsets, sources):
+        """The text of each token of a row.
+
+        Args:
+            ids: its tokens.
+            offsets: (start, end) of each token in its text.
+            sources: the text that each token comes from; None for special tokens.
+        """
+        tokens = list(map(self._token_of, ids))
+        wide = {i for i, token in self._added.items() if token.lstrip or token.rstrip}
+        if wide:       # HF: the text of such a token holds the white space it swallowed
+            for k, (i, (start, end), source) in enumerate(zip(ids, offsets, sources)):
+                if i in wide and source is not None:
+                    tokens[k] = self._with_spaces(i, tokens[k], source[start:end])
+        return tokens
+
+    def _with_spaces(self, index, token, found):
+        """`token` with the white space around it in the text that was found for it."""
+        if self._added[index].normalized:
+            found = self._normalize(found)
+        start = found.find(token)
+        end = start + len(token)
+        left = len(found[:start]) - len(found[:start].rstrip(files.WHITE_SPACE))
+        right = len(found[end:]) - len(found[end:].lstrip(files.WHITE_SPACE))
+        return found[start - left:end + right] if start >= 0 else token
+
+    def _normalize(self, text):
+        """The text after clean, CJK, accents and lower case."""
+        steps = self.core.steps
+        return normalization.plain(normalization.normalize(normalization.spanned(text), steps))
+
+    def _shown(self, token):
+        """HF: a token that is found in normalised text is shown normalised."""
+        return self._normalize(token.content) if token.normalized else token.content
+
+    def tokenize(self, text, pair=None, add_special_tokens=False, is_split_into_words=False,
+                 split_special_tokens=None):
+        """The tokens of a text (and of the second text of a pair), as a list of str.
+
+        Args:
+            text: a str, or a list of words with is_split_into_words.
+            pair: the second text.
+            add_special_tokens: put [CLS] and [SEP] around the texts.
+            is_split_into_words: each text is a list of words.
+            split_special_tokens: as in a call.
+
+        Raises:
+            TypeError: something else, such as a batch.
+        """
+        inputs.check(text, is_split_into_words, "text")
+        return self(text, pair, add_special_tokens=add_special_tokens, verbose=False,
+                    is_split_into_words=is_split_into_words,
+                    split_special_tokens=split_special_tokens).tokens()
+
+    def convert_tokens_to_string(self, tokens):
+        """The text that tokens stand for: "##" joined, English punctuation tightened."""
+        return decoding.join_fast(tokens)
+
+    def _decode_ids(self, ids, skip_special_tokens):
+        special = self._special_texts() if skip_special_tokens else ()
+        tokens = map(self._token_of, ids)       # HF: ids without a token are dropped
+        return decoding.join_fast([t for t in tokens if t is not None and t not in special])
+
+    def _special_texts(self):
+        return {token.content for token in self._added.values() if token.special}
+
+    def get_special_tokens_mask(self, token_ids_0, token_ids_1=None,
+                                already_has_special_tokens=False):
+        """1 for each id of a special token, 0 for the others.
+
+        Args:
+            token_ids_0: ids with their special tokens.
+            token_ids_1: not supported; None.
+            already_has_special_tokens: must be True.
+
+        Raises:
+            NotImplementedError: ids without special tokens (BertTokenizerLegacy does those).
+            ValueError: a second list of ids.
+        """
+        if not already_has_special_tokens:
+            raise NotImplementedError(
+                "BertTokenizer marks special tokens only in ids that have them: pass "
+                "already_has_special_tokens=True, or call the tokenizer with "
+                "return_special_tokens_mask=True.")
+        if token_ids_1 is not None:
+            raise ValueError("ids that already have special tokens come in one list; "
+                             "token_ids_1 must be None.")
+        special = set(self.all_special_ids)
+        return [int(check_id(i) in special) for i in token_ids_0]
+
+
+BertTokenizerFast = BertTokenizer
+
+
+def _vocabulary(vocab, vocab_file, special):
+    """The constructor's vocabulary as a dict of token -> id."""
+    if vocab is None:
+        vocab = vocab_file
+    if vocab is None:
+        names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+        return {str(special[name]): i for i, name in enumerate(names)}
+    if isinstance(vocab, (str, os.PathLike)):
+        return files.read_vocabulary(vocab)
+    return files.check_vocabulary(vocab)
