@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Mapping
@@ -186,9 +187,12 @@ def _remove_stale(directory: Path, files: list[str]) -> None:
 
 def _write_tensors(path: Path, tensors: Mapping[str, np.ndarray],
                    metadata: dict[str, str]) -> None:
-    """A strided view is made contiguous: the package writes memory as it lies."""
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)         # as the user's umask has it
+    # The package writes memory as it lies, strided or not, into a file of mode 0600.
     save_file({name: np.asarray(array, order="C") for name, array in tensors.items()},
               path, metadata)
+    path.chmod(mode)
     _fsync(path)
 
 
