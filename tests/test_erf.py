@@ -77,12 +77,12 @@ def test_within_2_ulp_at_breaks_and_extremes(dtype):
     assert error.max() <= BOUND, x[error.argmax()]
 
 
-def test_float32_within_2_ulp_on_a_dense_set_of_floats():
-    """Every 997th float32 from 0 to 6.5: a million of them."""
+def test_float32_within_its_measured_error_on_a_dense_set_of_floats():
+    """Every 997th float32 from 0 to 6.5: a million.  (All of them: 1.774 at most.)"""
     top = np.float32(6.5).view(np.int32)
     x = np.arange(0, top, 997, dtype=np.int32).view(np.float32)
     exact = np.array([math.erf(v) for v in x.tolist()])    # ulps of float64 don't count
-    assert ulps(x, exact).max() <= BOUND
+    assert ulps(x, exact).max() <= 1.8
 
 
 def test_float64_within_3_ulp_of_the_standard_library_on_a_dense_grid():
