@@ -8,7 +8,7 @@ Arguments that all classes have, with their shapes (B batch, T tokens, C hidden 
     token_type_ids (B, T), 0 or 1, default 0;  position_ids (T,) or (1 or B, T)
     **options: see BertPreTrainedModel
 
-`forward` gives (output, saved), and `backward(saved)` the gradient of the loss as a dict
+`forward` gives (output, saved), and `backward(saved)` the gradient of the loss, a dict
 with the keys of `params`.  `backward(saved, <name of an output>=gradient)` gives the
 gradient of that output instead; several are added up.
 """
@@ -24,6 +24,7 @@ from .heads import word_head, word_head_backward
 from .inputs import class_labels
 from .targets import answer_positions, classification_loss, logits_gradients
 from .targets import mean_cross_entropy, positions_to_keep, sentence_labels
+from .targets import word_labels
 
 
 class BertModel(BertPreTrainedModel):
@@ -59,7 +60,8 @@ class BertModel(BertPreTrainedModel):
             past_key_values=states.past)
         return self.finish(options, output, states), saved
 
-    def backward(self, saved, *, last_hidden_state=None, pooler_output=None, trace=None):
+    def backward(self, saved, *, last_hidden_state=None, pooler_output=None,
+                 trace=None):
         """last_hidden_state (B, T, C) and pooler_output (B, C) gradients -> grads"""
         if last_hidden_state is None and pooler_output is None:
             raise ValueError("BertModel has no loss: give the gradient of "
@@ -92,8 +94,7 @@ class BertForPreTraining(BertPreTrainedModel):
         nsp, nsp_saved = classifier(states.p.at("cls.seq_relationship"), states.pooled)
         loss, parts = None, None
         if labels is not None and next_sentence_label is not None:
-            words = class_labels("labels", labels, self.config.vocab_size,
-                                 lm.shape[:-1], limit_name="vocab_size")
+            words = word_labels(self.config, labels, lm)
             order = sentence_labels("next_sentence_label", next_sentence_label, nsp)
             lm_loss, lm_part = mean_cross_entropy(lm, words)
             nsp_loss, nsp_part = mean_cross_entropy(nsp, order)
@@ -107,9 +108,9 @@ class BertForPreTraining(BertPreTrainedModel):
                  seq_relationship_logits=None, trace=None):
         """Gradients of the outputs -> grads"""
         g = self.start_backward(saved, trace)
-        dlm, dnsp = logits_gradients(
-            saved, loss, self.dtype, {"prediction_logits": prediction_logits,
-                                      "seq_relationship_logits": seq_relationship_logits})
+        dlm, dnsp = logits_gradients(saved, loss, self.dtype, {
+            "prediction_logits": prediction_logits,
+            "seq_relationship_logits": seq_relationship_logits})
         dsequence = word_head_backward(dlm, saved.head[0], g)
         dpooled = classifier_backward(dnsp, saved.head[1], g.at("cls.seq_relationship"))
         return self.bert_backward(g, saved, dsequence, dpooled)
@@ -144,8 +145,7 @@ class BertLMHeadModel(BertPreTrainedModel):
             if lm.shape[:-1] != states.sequence.shape[:-1]:
                 raise ValueError("labels need the logits of every position: leave "
                                  "logits_to_keep at 0")
-            words = class_labels("labels", labels, self.config.vocab_size,
-                                 lm.shape[:-1], limit_name="vocab_size")
+            words = word_labels(self.config, labels, lm)
             following = np.full(lm.shape[:-1], losses.IGNORE_INDEX)    # (B, T)
             following[:, :-1] = words.reshape(following.shape)[:, 1:]
             loss, part = mean_cross_entropy(lm, following.reshape(-1))
@@ -186,8 +186,7 @@ class BertForMaskedLM(BertPreTrainedModel):
         lm, lm_saved = word_head(states.p, states.sequence)            # (B, T, V)
         loss, parts = None, None
         if labels is not None:
-            words = class_labels("labels", labels, self.config.vocab_size,
-                                 lm.shape[:-1], limit_name="vocab_size")
+            words = word_labels(self.config, labels, lm)
             loss, part = mean_cross_entropy(lm, words)
             parts = (part,)
         output = outputs.MaskedLMOutput(loss=loss, logits=lm)
@@ -280,14 +279,15 @@ class BertForMultipleChoice(BertPreTrainedModel):
         if len(shape) != (3 if inputs_embeds is None else 4):
             raise ValueError(f"the input has shape {shape}, expected (batch, choices, "
                              "tokens), with the hidden size behind for inputs_embeds")
-        inputs = [None if x is None else np.reshape(x, (-1, *np.shape(x)[2:]))
-                  for x in (input_ids, attention_mask, token_type_ids)]
+        input_ids, attention_mask, token_type_ids = (
+            None if x is None else np.reshape(x, (-1, *np.shape(x)[2:]))
+            for x in (input_ids, attention_mask, token_type_ids))
         if position_ids is not None:
             position_ids = np.reshape(position_ids, (-1, np.shape(position_ids)[-1]))
         if inputs_embeds is not None:
             inputs_embeds = np.reshape(inputs_embeds, (-1, *shape[2:]))
-        states, saved = self.run_bert(options, *inputs, position_ids,
-                                              inputs_embeds)
+        states, saved = self.run_bert(options, input_ids, attention_mask,
+                                      token_type_ids, position_ids, inputs_embeds)
         scores, head_saved = classifier(
             states.p.at("classifier"), states.pooled,
             classifier_dropout(self.config))                           # (B M, 1)
@@ -295,8 +295,8 @@ class BertForMultipleChoice(BertPreTrainedModel):
         loss, parts = None, None
         if labels is not None:
             loss, part = mean_cross_entropy(logits, class_labels(
-                "labels", labels, shape[1], shape[:1], limit_name="the number of choices"
-            ))
+                "labels", labels, shape[1], shape[:1],
+                limit_name="the number of choices"))
             parts = (part,)
         output = outputs.MultipleChoiceModelOutput(loss=loss, logits=logits)
         return self.finish(options, output, states), saved._replace(
@@ -306,8 +306,12 @@ class BertForMultipleChoice(BertPreTrainedModel):
         """Gradients of the outputs -> grads"""
         g = self.start_backward(saved, trace)
         dlogits, = logits_gradients(saved, loss, self.dtype, {"logits": logits})
-        return self.bert_backward(g, saved, dpooled=classifier_backward(
+        grads = self.bert_backward(g, saved, dpooled=classifier_backward(
             dlogits.reshape(-1, 1), saved.head, g.at("classifier")))
+        if "inputs_embeds" in grads:
+            dembeds = grads["inputs_embeds"]                           # (B M, T, C)
+            grads["inputs_embeds"] = dembeds.reshape(*dlogits.shape, *dembeds.shape[1:])
+        return grads
 
 
 class BertForTokenClassification(BertPreTrainedModel):
@@ -348,8 +352,8 @@ class BertForQuestionAnswering(BertPreTrainedModel):
 
     def __init__(self, config, **kwargs):
         if config.num_labels != 2:
-            raise ValueError(f"num_labels is {config.num_labels}, but question answering "
-                             "has two scores per token, start and end: set num_labels=2")
+            raise ValueError(f"num_labels is {config.num_labels}, but there are two "
+                             "scores per token, start and end: set num_labels=2")
         super().__init__(config, **kwargs)
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
