@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from .saving import INDEX, WEIGHTS, atomic_write_text, save
 
-__all__ = ["Report", "atomic_write_text", "load", "read_index", "save"]
+__all__ = ["Report", "Stored", "atomic_write_text", "inventory", "load", "read_index", "save"]
 
 # bfloat16 is the upper half of a float32; NumPy can only hold its bits.
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -84,7 +84,7 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
         UserWarning: an alias has other values than the tensor it stands for.
     """
     to = _model_dtype(dtype)
-    stored = _inventory(Path(directory))
+    stored = inventory(Path(directory))
     claims, unexpected = _match(stored, shapes, base_prefix, aliases or {})
     chosen = {name: stored[claims[name][0]] for name in shapes if name in claims}
     _check_floats(directory, chosen)
@@ -114,7 +114,7 @@ def _model_dtype(dtype: Any) -> np.dtype:
 
 # -------------------------------------------------------- what the files hold
 
-def _inventory(directory: Path) -> dict[str, Stored]:
+def inventory(directory: Path) -> dict[str, Stored]:
     """Find every tensor of a checkpoint without reading any."""
     if not directory.exists():
         raise FileNotFoundError(f"{directory}: no such directory; pass one that holds "

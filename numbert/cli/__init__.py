@@ -1,0 +1,85 @@
+"""The `numbert` command.
+
+Each module of this package with a `register` function adds its subcommands.  These
+modules import what they need inside the functions that run, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import warnings
+
+from .. import __version__
+
+GROUPS = ("embed", "info")
+EXPECTED = (ValueError, TypeError, OSError, KeyError, ImportError, MemoryError)
+PROBLEM, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: the arguments; None means those of the process.
+
+    Returns:
+        the exit code: 0, or 2 after one clear line on stderr, 130 after Ctrl-C,
+        141 when the reader of the output has gone.  With NUMBERT_TRACEBACK=1 in the
+        environment an error shows its traceback instead.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):     # not a text file of Python's own
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    args = parser().parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            args.run(args)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("numbert: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What Python still has to write at exit would fail again.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except EXPECTED as error:
+        if os.environ.get("NUMBERT_TRACEBACK"):
+            raise
+        print(f"numbert: error: {message(error)}", file=sys.stderr)
+        return PROBLEM
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="numbert", description="BERT in pure NumPy.",
+        epilog="`numbert COMMAND --help` explains a command and gives examples.")
+    top.add_argument("--version", action="version", version=f"numbert {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command",
+                                  required=True)
+    for group in GROUPS:
+        importlib.import_module(f".{group}", __package__).register(commands)
+    return top
+
+
+def message(error: BaseException) -> str:
+    """What an error says, without the quotes that KeyError puts around it."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}): try a smaller --batch-size"
+    if isinstance(error, KeyError) and len(error.args) == 1:
+        return str(error.args[0])
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def show_warning(text, category, filename, lineno, file=None, line=None) -> None:
+    """A warning as one line, without the place in the source."""
+    print(f"numbert: warning: {text}", file=sys.stderr)

@@ -1,0 +1,123 @@
+"""What several commands share: arguments, loading, and printing."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, or "
+              'the name of a repository on the Hugging Face hub (needs "numbert[hub]")')
+
+
+def add_command(commands, name: str, run: Callable, help: str, examples: str = "",
+                description: str = "") -> argparse.ArgumentParser:
+    """A subcommand whose help ends with examples; `run(args)` does its work."""
+    epilog = f"examples:\n{examples}" if examples else None
+    command = commands.add_parser(
+        name, help=help, description=description or help[0].upper() + help[1:] + ".",
+        epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.set_defaults(run=run)
+    return command
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """The --model argument."""
+    command.add_argument("--model", required=True, metavar="DIR", help=MODEL_HELP)
+
+
+def positive(text: str) -> int:
+    """An argparse type: an integer of at least 1."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number above 0")
+    return number
+
+
+def load_tokenizer(name: str) -> Any:
+    """The tokenizer of a checkpoint."""
+    from ..tokenization import BertTokenizer
+    return BertTokenizer.from_pretrained(name)
+
+
+def load_backbone(name: str, dtype: str = "float32") -> Any:
+    """The BertModel of a checkpoint, without a pooler; heads are left alone quietly."""
+    from ..models import BertModel
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="BertModel does not use")
+        return BertModel.from_pretrained(name, dtype=dtype, add_pooling_layer=False)
+
+
+def read_lines(path: str) -> Iterator[str]:
+    """The lines of a UTF-8 file, or of stdin for "-", without their line ends.
+
+    Raises:
+        ValueError: a line that is not UTF-8, named by its number.
+        OSError: the file can't be read.
+    """
+    name = "stdin" if path == "-" else path
+    with contextlib.nullcontext(sys.stdin.buffer) if path == "-" else \
+            open(path, "rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{name}, line {number}: not UTF-8 ({error.reason} at "
+                                 f"byte {error.start}); save the file as UTF-8") from None
+            yield line.rstrip("\n").rstrip("\r")
+
+
+def count_lines(path: str) -> int | None:
+    """How many lines `read_lines` will give; None if that can't be known before."""
+    if not Path(path).is_file():
+        return None
+    with open(path, "rb") as file:
+        return sum(1 for _ in file)
+
+
+def print_json(value: Any, indent: int | None = None) -> None:
+    """One JSON value on stdout."""
+    print(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def shorten(text: str, width: int) -> str:
+    """A text on one line of at most `width` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[:width - 3] + "..."
+
+
+def size(count: float) -> str:
+    """A number of bytes for people: 1.0 kB = 1000 bytes."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+
+
+def seconds(value: float) -> str:
+    """A time for people."""
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def cosines(vectors) -> Any:
+    """How alike rows are: the cosine of the angle between each two.
+
+    vectors (n, C) -> (n, n)
+    """
+    from ..embed import unit
+    vectors = unit(vectors)
+    return vectors @ vectors.T
+
+
+def matrix(values) -> str:
+    """A square matrix as text, its rows and columns numbered from 1."""
+    head = "   " + "".join(f"{i:7}" for i in range(1, len(values) + 1))
+    rows = [f"{i:3}" + "".join(f"{value:7.2f}" for value in row)
+            for i, row in enumerate(values, 1)]
+    return "\n".join([head, *rows])

@@ -1,0 +1,204 @@
+"""numbert embed: sentence embeddings from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from . import common
+from ..progress import bar
+
+DESCRIPTION = """\
+Turn each text into one vector: the mean of its tokens' last hidden states, or the hidden
+state of [CLS].
+
+If the model's folder holds the files of sentence-transformers, they give the defaults:
+1_Pooling/config.json of --pooling, sentence_bert_config.json (max_seq_length) of
+--max-length, modules.json of --normalize.  Otherwise these are mean, the longest that the
+model takes, and no."""
+EXAMPLES = """\
+  numbert embed "A man is eating." "Someone has a meal." --model DIR
+  numbert embed --file sentences.txt --model DIR --out vectors.npy
+  cat sentences.txt | numbert embed - --model DIR --json > vectors.jsonl"""
+FILES = ("config.json", "sentence_bert_config.json", "modules.json",
+         "1_Pooling/config.json")
+SHOWN = 9                                # texts that a summary lists and compares
+
+
+def register(commands) -> None:
+    """Add `numbert embed`."""
+    command = common.add_command(
+        commands, "embed", run, "sentence embeddings: one vector per text", EXAMPLES,
+        DESCRIPTION)
+    command.add_argument("text", nargs="*", metavar="TEXT",
+                         help='texts; a single "-" reads stdin, one text per line')
+    common.add_model(command)
+    command.add_argument("--file", metavar="FILE",
+                         help="read the texts from a UTF-8 file, one per line; a blank "
+                              "line is a text too, so that row i is line i")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--out", metavar="FILE.npy",
+                      help="write a NumPy array (texts, hidden size), all or nothing; "
+                           "for any number of texts")
+    form.add_argument("--json", action="store_true",
+                      help="print one JSON object per text, with text and embedding")
+    command.add_argument("--pooling", choices=("mean", "cls"))
+    command.add_argument("--normalize", action=argparse.BooleanOptionalAction,
+                         help="scale each vector to length 1")
+    command.add_argument("--max-length", type=common.positive, metavar="N",
+                         help="cut texts to N tokens, [CLS] and [SEP] included")
+    command.add_argument("--batch-size", type=common.positive, default=32, metavar="N",
+                         help="texts per forward pass (default: 32)")
+    command.add_argument("--dtype", choices=("float32", "float64"), default="float32",
+                         help="to compute in (default: float32)")
+
+
+def run(args) -> None:
+    """Embed the texts that the arguments name, and write or print the vectors."""
+    texts, total = source(args)
+    if args.out:
+        check_target(args.out)
+    from ..embed import embed_stream
+    options = settings(args)
+    tokenizer = common.load_tokenizer(args.model)
+    model = common.load_backbone(args.model, args.dtype)
+    with bar(total, "embed", unit=" texts") as shown:
+        window: list[str] = []           # the texts that the next vectors belong to
+        vectors = embed_stream(model, tokenizer, remember(texts, window),
+                               done=shown.update, batch_size=args.batch_size, **options)
+        if args.out:
+            write(args.out, vectors, model)
+        elif args.json:
+            for text, row in pairs(vectors, window):
+                common.print_json({"text": text, "embedding": row.tolist()})
+        else:
+            summarise(pairs(vectors, window), model, options)
+
+
+def source(args) -> tuple[Iterable[str], int | None]:
+    """The texts, and how many if that is known."""
+    if bool(args.text) == bool(args.file):
+        raise ValueError("give texts, or --file FILE, or - to read stdin"
+                         + (": not both" if args.text else ""))
+    path = "-" if args.text == ["-"] else args.file
+    if not path:
+        return args.text, len(args.text)
+    total = common.count_lines(path)
+    lines = common.read_lines(path)
+    first = next(lines, None)            # so that a bad path fails before anything loads
+    return (() if first is None else chain([first], lines)), total
+
+
+def settings(args) -> dict:
+    """The options of `embed`: those given, or those of the checkpoint's own files."""
+    from ..embed import sentence_settings
+    from ..hub import resolve
+    given = {name: getattr(args, name) for name in ("pooling", "max_length", "normalize")
+             if getattr(args, name) is not None}
+    folder = resolve(args.model, FILES)
+    if len(given) == 3:
+        return given
+    return {"pooling": "mean", "normalize": False, **sentence_settings(folder), **given}
+
+
+def remember(texts: Iterable[str], window: list[str]) -> Iterator[str]:
+    """Pass the texts on, and note them."""
+    for text in texts:
+        window.append(text)
+        yield text
+
+
+def pairs(vectors: Iterable, window: list[str]) -> Iterator[tuple[str, np.ndarray]]:
+    """Each text with its vector."""
+    for rows in vectors:
+        yield from zip(window[:len(rows)], rows)
+        del window[:len(rows)]
+
+
+# ------------------------------------------------------------------------ a summary
+
+def summarise(found: Iterable[tuple[str, np.ndarray]], model, options: dict) -> None:
+    """Print what came out in a few lines, and for a few texts how alike they are."""
+    first, count = [], 0
+    for count, pair in enumerate(found, 1):
+        if count <= SHOWN:
+            first.append(pair)
+    how = {"mean": "mean of the tokens", "cls": "hidden state of [CLS]"}
+    print(f"{count} text{'s' * (count != 1)}, {model.config.hidden_size} values each: "
+          f"{how[options['pooling']]}, "
+          f"{'scaled to length 1, ' * bool(options['normalize'])}{model.dtype}")
+    for number, (text, row) in enumerate(first, 1):
+        values = "".join(f"{value:9.4f}" for value in row[:4])
+        print(f"{number:3}{values} ...  {common.shorten(text, 40)}")
+    if count > SHOWN:
+        print(f"    ... and {count - SHOWN} more; --out FILE.npy or --json gives all")
+    elif count > 1:
+        print("\ncosine similarity")
+        print(common.matrix(common.cosines(np.array([row for _, row in first]))))
+
+
+# --------------------------------------------------------------------- the .npy file
+
+def write(path: str, vectors: Iterable[np.ndarray], model) -> None:
+    """Write the vectors to `path` and say so."""
+    start = time.perf_counter()
+    with npy_rows(path, model.config.hidden_size, model.dtype) as add:
+        count = sum(add(rows) for rows in vectors)
+    print(f"{path}: {count} x {model.config.hidden_size} {model.dtype}, "
+          f"{common.size(os.path.getsize(path))}, in "
+          f"{common.seconds(time.perf_counter() - start)}")
+
+
+def check_target(path: str) -> Path:
+    """The file that `path` stands for, if a file can be put there."""
+    target = Path(path).resolve()        # a link stays, what it points to is replaced
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target.parent}: no such directory; make it first")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{path} is not an ordinary file: give --out a file's name")
+    return target
+
+
+@contextlib.contextmanager
+def npy_rows(path: str, width: int, dtype) -> Iterator[Callable[[np.ndarray], int]]:
+    """Write an (n, width) array of n not known before, part by part, all or nothing.
+
+    Gives a function that takes the next rows and returns how many they are.  The rows
+    go to a temporary file, which takes the place of `path` when all went well.
+    """
+    target, count = check_target(path), 0
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+
+    def write_header() -> int:
+        # NumPy pads the header so that the first axis can grow in place.
+        file.seek(0)
+        np.lib.format.write_array_header_1_0(file, {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
+            "fortran_order": False, "shape": (count, width)})
+        return file.tell()
+
+    def add(rows: np.ndarray) -> int:
+        nonlocal count
+        file.write(np.ascontiguousarray(rows, dtype).tobytes())
+        count += len(rows)
+        return len(rows)
+
+    try:
+        with open(temporary, "xb") as file:
+            length = write_header()
+            yield add
+            if write_header() != length:
+                raise RuntimeError("this NumPy's header does not leave room to grow")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""A progress bar on a terminal, if tqdm is installed; otherwise nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+
+class NoBar:
+    """What stands in for a bar that nobody would see."""
+
+    def __enter__(self) -> NoBar:
+        return self
+
+    def __exit__(self, *error) -> None:
+        pass
+
+    def update(self, count: int = 1) -> None:
+        """Do nothing."""
+
+    def set_postfix(self, **values) -> None:
+        """Do nothing."""
+
+
+def bar(total: int | None = None, desc: str = "", enabled: bool | None = None,
+        unit: str = "it"):
+    """A bar to move by hand: `with bar(100) as b: b.update(3)`.
+
+    Args:
+        total: how much there is to do; None if that is not known.
+        desc: a word or two in front of the bar.
+        enabled: None shows it if stderr is a terminal; True and False decide.
+        unit: what is counted.
+
+    Returns:
+        a tqdm bar, or a NoBar with the same methods.  A bar appears on stderr, after
+        half a second, so that short work stays quiet.
+    """
+    if sys.stderr is None or not (sys.stderr.isatty() if enabled is None else enabled):
+        return NoBar()
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return NoBar()
+    return tqdm(total=total, desc=desc or None, unit=unit, delay=0.5, smoothing=0.1,
+                dynamic_ncols=True)
+
+
+def progress(iterable: Iterable, total: int | None = None, desc: str = "",
+             enabled: bool | None = None, unit: str = "it") -> Iterator:
+    """Go through `iterable` and show how far; the arguments are those of `bar`.
+
+    total: None means len(iterable), if it has a length.
+    """
+    if total is None and hasattr(iterable, "__len__"):
+        total = len(iterable)
+    with bar(total, desc, enabled, unit) as shown:
+        for item in iterable:
+            yield item
+            shown.update()
