@@ -2,4 +2,5 @@
 
 from .added_tokens import AddedToken
 from .batch import BatchEncoding
+from .legacy import BertTokenizerLegacy
 from .tokenizer import BertTokenizer, BertTokenizerFast

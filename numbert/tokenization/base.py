@@ -5,7 +5,7 @@ import warnings
 from typing import NamedTuple, Optional
 
 from . import files, inputs, loading, options
-from .batch import check_tensor_type
+from .batch import BatchEncoding, check_tensor_type
 from .padding import NO_PAD_TOKEN, pad as pad_rows
 from .vocabulary import Vocabulary
 
@@ -50,62 +50,79 @@ class TokenizerBase(Vocabulary):
             pad_to_multiple_of: round the padded width up to a multiple of this.
             padding_side: "right" or "left"; None means the tokenizer's.
             return_tensors: None (lists), "np" or "pt".
-            return_token_type_ids, return_attention_mask: None means as model_input_names
-                says.
+            return_token_type_ids, return_attention_mask: None means as
+                model_input_names says.
             return_overflowing_tokens: one more row for each window of a long text.
             return_special_tokens_mask: 1 for special tokens and padding, 0 for text.
-            return_offsets_mapping: (start, end) of each token in its text, in characters.
+            return_offsets_mapping: (start, end) of each token in its text, in
+                characters.
             return_length: the number of tokens in each row.
             verbose: warn about rows that are too long for the model.
             tokenizer_kwargs: dict of arguments that override those above.
-            split_special_tokens: treat "[MASK]" in the text as ordinary text; None means
-                as the tokenizer was made.
+            split_special_tokens: treat "[MASK]" in the text as ordinary text; None
+                means as the tokenizer was made.
             max_target_length: max_length of text_target.
 
         Returns:
             BatchEncoding with input_ids, token_type_ids, attention_mask, and, if asked
-            for, special_tokens_mask, offset_mapping, length, overflow_to_sample_mapping,
-            labels.  One text gives flat lists; a batch, or return_tensors, gives rows.
+            for, special_tokens_mask, offset_mapping, length,
+            overflow_to_sample_mapping, labels.  One text gives flat lists; a batch, or
+            return_tensors, gives rows.
 
         Raises:
             TypeError: something that is not a string, or not valid Unicode.
-            ValueError: options that contradict each other; a sample that can't be cut; an
-                empty batch.
+            ValueError: options that contradict each other; a sample that can't be cut;
+                an empty batch.
         """
         if tokenizer_kwargs:
-            given = {k: v for k, v in locals().items() if k not in ("self", "tokenizer_kwargs")}
-            return self(**{**given, **tokenizer_kwargs})
-        if text is None and text_target is None:
-            raise ValueError("There is nothing to encode: pass text or text_target.")
-        fill, cut, limit = options.resolve(padding, truncation, max_length,
-                                           self.model_max_length, pad_to_multiple_of, verbose)
+            given = {**locals(), **tokenizer_kwargs, "tokenizer_kwargs": None}
+            return self(**{k: v for k, v in given.items() if k != "self"})
+        plan, request = self._settle(
+            add_special_tokens, padding, truncation, max_length, stride,
+            is_split_into_words, pad_to_multiple_of, padding_side, return_tensors,
+            self._keys(return_token_type_ids, return_attention_mask,
+                       return_special_tokens_mask, return_offsets_mapping),
+            return_overflowing_tokens, return_length, verbose, split_special_tokens)
+        if text_target is None:
+            if text is None:
+                raise ValueError("There is nothing to encode: pass text or text_target.")
+            return self._encode(self._read(text, text_pair, request.words), plan, request)
+        batch = BatchEncoding()
+        if text is not None:
+            samples = self._read(text, text_pair, request.words)
+            batch = self._encode(samples, plan, request)
+        if max_target_length is not None:
+            plan = plan._replace(max_length=max_target_length)
+        samples = self._read(text_target, text_pair_target, request.words)
+        target = self._encode(samples, plan, request)
+        if text is None:
+            return target
+        batch["labels"] = target["input_ids"]
+        return batch
+
+    def _settle(self, add_special_tokens=True, padding=False, truncation=None,
+                max_length=None, stride=0, words=False, pad_to_multiple_of=None,
+                padding_side=None, return_tensors=None, keys=(), overflow=False,
+                length=False, verbose=True, split_special_tokens=None):
+        """The arguments of a call, checked, as Options and Request."""
+        fill, cut, limit = options.resolve(
+            padding, truncation, max_length, self.model_max_length, pad_to_multiple_of,
+            verbose)
         if fill is not None and self.pad_token is None:
             raise ValueError(NO_PAD_TOKEN)
         plan = options.Options(
             fill, cut, limit, options.stride(stride), pad_to_multiple_of,
             options.side("padding_side", padding_side or self.padding_side),
-            self.truncation_side, bool(add_special_tokens), bool(return_overflowing_tokens))
-        request = Request(
-            self._keys(return_token_type_ids, return_attention_mask,
-                       return_special_tokens_mask, return_offsets_mapping),
-            return_length, return_tensors and check_tensor_type(return_tensors),
-            is_split_into_words,
-            self.split_special_tokens if split_special_tokens is None else split_special_tokens,
-            verbose and max_length is None)
-        batch = target = None
-        if text is not None:
-            samples = inputs.read(text, text_pair, is_split_into_words)
-            batch = self._encode(samples, plan, request)
-        if text_target is not None:
-            if max_target_length is not None:
-                plan = plan._replace(max_length=max_target_length)
-            samples = inputs.read(text_target, text_pair_target, is_split_into_words)
-            target = self._encode(samples, plan, request)
-        if batch is None:
-            return target
-        if target is not None:
-            batch["labels"] = target["input_ids"]
-        return batch
+            self.truncation_side, bool(add_special_tokens), bool(overflow))
+        if split_special_tokens is None:
+            split_special_tokens = self.split_special_tokens
+        return plan, Request(keys, length,
+                             return_tensors and check_tensor_type(return_tensors), words,
+                             split_special_tokens, verbose and max_length is None)
+
+    def _read(self, text, text_pair, words):
+        """The texts of a call as inputs.Samples."""
+        return inputs.read(text, text_pair, words)
 
     def _keys(self, types, mask, special, offsets):
         """The names of the outputs, in order."""
@@ -165,10 +182,10 @@ class TokenizerBase(Vocabulary):
         """Load a saved tokenizer.
 
         Args:
-            path: a directory, a vocab.txt, a tokenizer.json, or a name on the Hugging Face
-                hub (which needs huggingface_hub).
-            kwargs: settings that override those in the files; and, for the hub, revision,
-                cache_dir, local_files_only and token.
+            path: a directory, a vocab.txt, a tokenizer.json, or a name on the Hugging
+                Face hub (which needs huggingface_hub).
+            kwargs: settings that override those in the files; and, for the hub,
+                revision, cache_dir, local_files_only and token.
 
         Raises:
             FileNotFoundError: there is no tokenizer at that place.
@@ -202,5 +219,3 @@ class TokenizerBase(Vocabulary):
                 f"truncation_side={self.truncation_side!r}, "
                 f"special_tokens={self.special_tokens_map}, "
                 f"added_tokens_decoder={{{added}\n}})")
-
-

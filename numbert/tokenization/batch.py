@@ -29,9 +29,11 @@ class Encoding:
 
     Attributes:
         ids, tokens, type_ids, attention_mask, special_tokens_mask: one per token.
-        offsets: (start, end) in characters of the token's own text; (0, 0) for special tokens.
+        offsets: (start, end) in characters of the token's own text; (0, 0) for special
+            tokens.
         word_ids: index of the token's word in its text, None for special tokens.
-        sequence_ids: 0 or 1 for tokens of the first or second text, None for special tokens.
+        sequence_ids: 0 or 1 for tokens of the first or second text, None for special
+            tokens.
         n_sequences: how many texts the row holds, 1 or 2.
         overflowing: the encodings of the windows that were cut off.
     """
@@ -139,8 +141,8 @@ class Encodings(Sequence):
 class BatchEncoding(UserDict):
     """The outputs of a tokenizer call by name, and the way between tokens, words and characters.
 
-    `batch["input_ids"]` and `batch.input_ids` are the same; `batch[0]` is the Encoding of row 0.
-    The methods take (batch_index, index), or (index) for row 0.
+    `batch["input_ids"]` and `batch.input_ids` are the same; `batch[0]` is the Encoding
+    of row 0. The methods take (batch_index, index), or (index) for row 0.
 
     Args:
         data: dict of name -> lists, arrays or tensors.

@@ -19,7 +19,8 @@ def clean_up(text, rules=CLEAN_UP):
 def join_fast(tokens):
     """The text of tokens as BertTokenizer writes it.
 
-    HF: each token is cleaned up on its own with the space before it, so "don ' t" keeps its spaces;
+    HF: each token is cleaned up on its own with the space before it, so "don ' t" keeps
+        its spaces;
     the first token keeps its "##".
     """
     words = (token[2:] if token.startswith(CONTINUATION) else " " + token for token in tokens[1:])

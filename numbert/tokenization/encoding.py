@@ -1,4 +1,11 @@
-"""One call of BertTokenizer: pieces, truncation, special tokens, padding, outputs."""
+"""One call of BertTokenizer: pieces, truncation, special tokens, padding, outputs.
+
+The offsets and words of pieces cost as much as their ids.  If they aren't asked for, the
+texts are encoded without them, and once more if an Encoding is wanted after all.
+"""
+
+import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,43 +26,49 @@ def encode_single(tokenizer, samples, options, request):
     Returns:
         BatchEncoding
     """
-    texts = [samples.first[0]] if samples.second is None else [samples.first[0],
-                                                               samples.second[0]]
-    parts = [encode_one(tokenizer.core, text, split_special_tokens=request.split)
-             for text in texts]
-    if options.truncation is not None:
-        parts = _cut(parts, options)
-    row = rows.OneRow(parts[0], parts[1] if len(parts) == 2 else None,
-                      tokenizer.template_ids, options)
-    values = {name: row.column(name) for name in request.keys}
-    if request.tensors is None:
-        data = values
-    else:
-        data = {name: as_tensor(name, np.array([value], np.int64), request.tensors)
-                for name, value in values.items()}
+    texts = [samples.first[0]]
+    if samples.second is not None:
+        texts.append(samples.second[0])
+    core, special_ids = tokenizer.core, tokenizer.template_ids
+
+    def make_row(offsets):
+        parts = [encode_one(core, text, split_special_tokens=request.split,
+                            offsets=offsets) for text in texts]
+        if options.truncation is not None:
+            parts = _cut(parts, options)
+        return rows.OneRow(parts[0], parts[1] if len(parts) == 2 else None, special_ids,
+                           options)
+
+    row = make_row("offset_mapping" in request.keys)
+    data = {name: row.column(name) for name in request.keys}
     size = row.size + row.pads
+    if request.tensors is not None:
+        data = {name: as_tensor(name, np.array([value], np.int64), request.tensors)
+                for name, value in data.items()}
     if request.length:
-        data["length"] = [size] if request.tensors is None else as_tensor(
-            "length", [size], request.tensors)
+        data["length"] = [size]
+        if request.tensors is not None:
+            data["length"] = as_tensor("length", [size], request.tensors)
     if request.warn:
         tokenizer.warn_if_too_long(size)
-    return BatchEncoding(data, Encodings(1, lambda _: _one_encoding(tokenizer, row, texts)))
+    return BatchEncoding(data, Encodings(
+        1, lambda _: _single_encoding(tokenizer, make_row(True), texts)))
 
 
 def _cut(parts, options):
     """Truncate the pieces of one sample."""
     slices = [(0, len(part[0])) for part in parts]
-    room = truncation.room_for(options, len(parts) == 2)
-    kept = truncation.sample_windows(
-        slices[0], slices[1] if len(parts) == 2 else None, room, options)[0]
-    return [[column[start:stop] for column in part]
+    pair = len(parts) == 2
+    room = truncation.room_for(options, pair)
+    kept = truncation.sample_windows(slices[0], slices[1] if pair else None, room,
+                                     options)[0]
+    return [[column and column[start:stop] for column in part]
             for part, (start, stop) in zip(parts, kept)]
 
 
-def _one_encoding(tokenizer, row, texts):
+def _single_encoding(tokenizer, row, texts):
     """The row as an Encoding."""
-    ids = row.column("input_ids")
-    offsets = row.column("offset_mapping")
+    ids, offsets = row.column("input_ids"), row.column("offset_mapping")
     sequences = row.column("sequence_ids")
     sources = [None if s is None else texts[s] for s in sequences]
     return Encoding(
@@ -64,66 +77,85 @@ def _one_encoding(tokenizer, row, texts):
         row.column("word_ids"), sequences, len(texts))
 
 
+class Batch(NamedTuple):
+    """Everything that the outputs of a batch are read from."""
+    samples: inputs.Samples
+    plan: truncation.Rows
+    place: rows.Layout
+    table: rows.Tables
+
+
 def encode_batch(tokenizer, samples, options, request):
     """Encode samples of any kind into rows, all at once.
 
     Args and Returns as `encode_single`.
     """
-    pieces, a, b, pair = _pieces(tokenizer.core, samples, request)
-    plan = truncation.plan(a, b, pair, options)
-    place = rows.layout(plan, len(pieces.ids), options)
-    table = rows.tables(pieces, tokenizer.template_ids)
-    split = rows.as_lists if request.tensors is None else rows.as_arrays
-    data = {name: split(values, place.splits)
-            for name, values in rows.columns(table, place, request.keys).items()}
-    sizes = np.diff(place.splits)
-    if request.length:
-        data["length"] = sizes
-    if options.overflow:
-        data["overflow_to_sample_mapping"] = plan.sample
-    for name in ("length", "overflow_to_sample_mapping"):
-        if name in data and request.tensors is None:
-            data[name] = data[name].tolist()
-    if request.tensors == "pt":
-        data = {name: as_tensor(name, values, "pt") for name, values in data.items()}
-    if not (samples.batched or options.overflow or request.tensors):
-        data = {name: value if name == "length" else value[0] for name, value in data.items()}
+    core, special_ids = tokenizer.core, tokenizer.template_ids
+
+    def make_batch(offsets):
+        pieces, a, b, pair = _pieces(core, samples, request, offsets)
+        plan = truncation.plan(a, b, pair, options)
+        return Batch(samples, plan, rows.layout(plan, len(pieces.ids), options),
+                     rows.tables(pieces, special_ids))
+
+    batch = make_batch("offset_mapping" in request.keys)
+    data = _outputs(batch, options, request)
+    sizes = np.diff(batch.place.splits)
     if request.warn:
         tokenizer.warn_if_too_long(int(sizes.max()))
-
-    def build(r):
-        return _encoding(tokenizer, samples, plan, place, table, r)
-
-    return BatchEncoding(data, Encodings(len(sizes), build))
+    whole = functools.cache(lambda: make_batch(True))
+    return BatchEncoding(data, Encodings(
+        len(sizes), lambda r: _encoding(tokenizer, whole(), r)))
 
 
-def _encoding(tokenizer, samples, plan, place, table, r):
+def _outputs(batch, options, request):
+    """The outputs of a batch by name."""
+    splits = batch.place.splits
+    flat = rows.columns(batch.table, batch.place, request.keys)
+    per_row = {}
+    if request.length:
+        per_row["length"] = np.diff(splits)
+    if options.overflow:
+        per_row["overflow_to_sample_mapping"] = batch.plan.sample
+    if request.tensors is not None:
+        data = {name: rows.as_arrays(value, splits) for name, value in flat.items()}
+        return {name: as_tensor(name, value, request.tensors)
+                for name, value in {**data, **per_row}.items()}
+    data = {name: rows.as_lists(value, splits) for name, value in flat.items()}
+    if not (batch.samples.batched or options.overflow):
+        data = {name: value[0] for name, value in data.items()}
+    return {**data, **{name: value.tolist() for name, value in per_row.items()}}
+
+
+def _encoding(tokenizer, batch, r):
     """Row r as an Encoding."""
+    samples, plan, place, table = batch
     here = slice(place.splits[r], place.splits[r + 1])
-    slots = place.slots[here]
-    types = place.types[here].tolist()
+    slots, types = place.slots[here], place.types[here].tolist()
     ids = table.ids[slots].tolist()
     offsets = list(zip(table.starts[slots].tolist(), table.ends[slots].tolist()))
-    is_text = (slots < place.n).tolist()
-    words = [w if text else None for w, text in zip(table.words[slots].tolist(), is_text)]
-    sequences = [t if text else None for t, text in zip(types, is_text)]
+    words = [None if w == rows.NO_WORD else w for w in table.words[slots].tolist()]
+    sequences = [None if w is None else t for t, w in zip(types, words)]
     sample = int(plan.sample[r])
-    texts = (samples.first[sample], samples.second and samples.second[sample])
-    sources = [None if s is None else texts[s] if isinstance(texts[s], str) else texts[s][w]
-               for s, w in zip(sequences, words)]
     overflow = []
     if plan.main[r]:
         end = int(np.searchsorted(plan.sample, sample, "right"))
-        overflow = [_encoding(tokenizer, samples, plan, place, table, k)
-                    for k in range(r + 1, end)]
+        overflow = [_encoding(tokenizer, batch, k) for k in range(r + 1, end)]
     return Encoding(
-        ids, tokenizer.token_texts(ids, offsets, sources), types,
-        (slots != place.n + rows.PAD).astype(int).tolist(),
+        ids, tokenizer.token_texts(ids, offsets, _sources(samples, sample, sequences, words)),
+        types, (slots != place.n + rows.PAD).astype(int).tolist(),
         (slots >= place.n).astype(int).tolist(), offsets, words, sequences,
         1 + bool(plan.pair[r]), overflow)
 
 
-def _pieces(core, samples, request):
+def _sources(samples, sample, sequences, words):
+    """For each token of a row the string that its offsets count in, None for special ones."""
+    texts = [samples.first[sample], samples.second and samples.second[sample]]
+    return [None if s is None else texts[s] if isinstance(texts[s], str) else texts[s][w]
+            for s, w in zip(sequences, words)]
+
+
+def _pieces(core, samples, request, offsets):
     """All pieces of a batch, and each sample's slices of them.
 
     Returns:
@@ -133,7 +165,7 @@ def _pieces(core, samples, request):
     second = samples.second or [None] * count
     texts = samples.first + [text for text in second if text is not None]
     flat, groups = inputs.flatten(texts, request.words)
-    pieces = encode(core, flat, split_special_tokens=request.split)
+    pieces = encode(core, flat, split_special_tokens=request.split, offsets=offsets)
     if request.words:
         pieces = _group(pieces, groups)
     spans = np.stack([pieces.splits[:-1], pieces.splits[1:]], axis=1)
@@ -144,7 +176,7 @@ def _pieces(core, samples, request):
 
 
 def _group(pieces, groups):
-    """Pieces of words as the pieces of texts; offsets still count from the word's start.
+    """Pieces of words as pieces of texts; offsets still count from the word's start.
 
     Args:
         pieces: Pieces, one text per word.

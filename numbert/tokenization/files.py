@@ -6,8 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from .added_tokens import AddedToken
-
 VOCAB_FILE = "vocab.txt"
 TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
@@ -55,7 +53,8 @@ def read_json(path):
 def read_vocabulary(path, legacy=False):
     """A vocab.txt as dict of token -> id: the id of a token is the number of its line.
 
-    HF: of a token that stands on several lines the last counts; a blank line is the token "";
+    HF: of a token that stands on several lines the last counts; a blank line is the
+        token "";
     white space at the end of a line is dropped, but kept by the legacy tokenizer.
 
     Raises:

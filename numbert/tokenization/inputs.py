@@ -17,10 +17,11 @@ def read(text, text_pair=None, words=False):
     """Sort out the arguments of a call.
 
     Args:
-        text: a string, or a list of them; in a list, a pair (a, b) is one sample of two texts.
-            With `words`, a list of words, or a list of such lists (or of pairs of them).
-        text_pair: the second texts, shaped as `text`.  HF: an empty `text_pair` beside a
-            single text counts as absent.
+        text: a string, or a list of them; in a list, a pair (a, b) is one sample of two
+            texts. With `words`, a list of words, or a list of such lists (or of pairs
+            of them).
+        text_pair: the second texts, shaped as `text`.  HF: an empty `text_pair` beside
+            a single text counts as absent.
         words: the text is already split into words.
 
     Returns:

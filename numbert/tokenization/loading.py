@@ -3,11 +3,13 @@
 What is read, the first that says something winning:
 
     vocabulary      tokenizer.json, then vocab.txt
-    settings        arguments of the call, special_tokens_map.json, tokenizer_config.json
-    added tokens    tokenizer_config.json if it lists them, else tokenizer.json,
+    settings        arguments of the call, special_tokens_map.json,
+    tokenizer_config.json added tokens    tokenizer_config.json if it lists them, else
+    tokenizer.json,
                     then added_tokens.json
 
-HF: whether text is lower-cased is a setting; tokenizer.json, which knows it too, isn't asked.
+HF: whether text is lower-cased is a setting; tokenizer.json, which knows it too, isn't
+    asked.
 """
 
 import json
@@ -183,6 +185,31 @@ def save(tokenizer, directory, prefix=None):
     return str(config), str(whole)
 
 
+def save_legacy(tokenizer, directory, prefix=None):
+    """Save a BertTokenizerLegacy: tokenizer_config.json, vocab.txt, and added_tokens.json
+    if there are tokens that vocab.txt lacks.
+
+    Args and Returns as `save`.
+    """
+    config = files.prefixed(directory, files.CONFIG_FILE, prefix)
+    written = [str(config), *tokenizer.save_vocabulary(directory, prefix)]
+    added = {token: i for token, i in tokenizer.added_tokens_encoder.items()
+             if i >= tokenizer.vocab_size}
+    if added:
+        path = files.prefixed(directory, files.ADDED_TOKENS_FILE, prefix)
+        files.write_json(path, added)
+        written.append(str(path))
+    settings = settings_of(tokenizer)
+    settings["added_tokens_decoder"] = {
+        str(i): _saved(token) for i, token in tokenizer.added_tokens_decoder.items()}
+    files.write_json(config, settings)
+    return tuple(written)
+
+
+def _saved(token):
+    return {"content": token.content, **{name: getattr(token, name) for name in FLAGS}}
+
+
 def settings_of(tokenizer):
     """The content of tokenizer_config.json."""
     settings = {name: value for name, value in tokenizer.init_kwargs.items()
@@ -215,7 +242,7 @@ def tokenizer_json(tokenizer):
         "truncation": None,
         "padding": None,
         "added_tokens": [
-            {"id": i, "content": token.content, **{name: getattr(token, name) for name in FLAGS}}
+            {"id": i, **_saved(token)}
             for i, token in tokenizer.added_tokens_decoder.items()],
         "normalizer": {
             "type": "BertNormalizer", "clean_text": True,

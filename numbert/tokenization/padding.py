@@ -10,7 +10,8 @@ import numpy as np
 from . import options
 from .batch import BatchEncoding
 
-# What the padding of each input is, given the tokenizer.  Other inputs are left as they are.
+# What the padding of each input is, given the tokenizer.  Other inputs are left as they
+# are.
 FILL = {
     "input_ids": lambda tokenizer: tokenizer.pad_token_id,
     "token_type_ids": lambda tokenizer: tokenizer.pad_token_type_id,
@@ -38,7 +39,8 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None, pad_to_multipl
         BatchEncoding
 
     Raises:
-        ValueError: no input_ids, rows of a batch that don't belong together, or no pad token.
+        ValueError: no input_ids, rows of a batch that don't belong together, or no pad
+            token.
         TypeError: values that are neither lists nor arrays of ints.
     """
     columns, batched, tensors = _columns(encoded_inputs)
@@ -111,7 +113,9 @@ def _lists(name, value):
     """Rows in any form as nested lists of numbers."""
     if hasattr(value, "tolist"):
         return value.tolist()
+    if isinstance(value, (int, float)):
+        return value
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"{name} must be a list, an array or a tensor of numbers, got "
                         f"{value!r}.")
-    return [item if isinstance(item, (int, float)) else _lists(name, item) for item in value]
+    return [_lists(name, item) for item in value]

@@ -1,7 +1,9 @@
 """From pieces to the numbers that a model reads: special tokens, padding, one column per output.
 
-Every output is one gather.  The pieces of all texts lie in flat arrays, to which three more slots
-are appended: [CLS], [SEP] and [PAD].  `layout` says for every position of every row which slot it
+Every output is one gather.  The pieces of all texts lie in flat arrays, to which three
+more slots
+are appended: [CLS], [SEP] and [PAD].  `layout` says for every position of every row
+    which slot it
 shows; ids, offsets and word indices are then table[slots].
 """
 
@@ -33,11 +35,12 @@ def tables(pieces, special_ids):
     """Append the slots of [CLS], [SEP] and [PAD] to the pieces.
 
     Args:
-        pieces: Pieces.
+        pieces: Pieces; what they lack (None), the tables lack.
         special_ids: the ids of [CLS], [SEP] and [PAD].
     """
     def extend(column, tail):
-        return np.concatenate([column, np.array(tail, np.int64)])
+        return None if column is None else np.concatenate(
+            [column, np.array(tail, np.int64)])
 
     return Tables(extend(pieces.ids, special_ids), extend(pieces.starts, [0, 0, 0]),
                   extend(pieces.ends, [0, 0, 0]), extend(pieces.words, [NO_WORD] * 3))
@@ -46,7 +49,8 @@ def tables(pieces, special_ids):
 def layout(rows, n, options):
     """Put special tokens and padding around the texts of every row.
 
-    A row is seven segments, (pads) [CLS] a [SEP] b [SEP] (pads); what it lacks has length 0.
+    A row is seven segments, (pads) [CLS] a [SEP] b [SEP] (pads); what it lacks has
+    length 0.
 
     Args:
         rows: Rows.
@@ -130,7 +134,8 @@ class OneRow:
     """The outputs of a single row as lists: the same as above, without the cost of arrays.
 
     Args:
-        a, b: (ids, starts, ends, words) of the texts, four lists; b is None for one text.
+        a, b: (ids, starts, ends, words) of the texts, four lists; b is None for one
+            text.
         special_ids: the ids of [CLS], [SEP] and [PAD].
         options: Options.
     """

@@ -1,28 +1,26 @@
 """BertTokenizer: from text to the arrays that a BERT model reads, and back."""
 
-import os
-
 from . import decoding, encoding, files, inputs, normalization
 from .base import TokenizerBase
 from .pipeline import compile_core
-from .vocabulary import check_id
+from .vocabulary import as_vocabulary
 
 
 class BertTokenizer(TokenizerBase):
     """The WordPiece tokenizer of BERT.
 
     Args:
-        vocab: dict of token -> id, or the path of a vocab.txt.  None makes a vocabulary of the
-            five special tokens alone.
+        vocab: dict of token -> id, or the path of a vocab.txt.  None makes a vocabulary
+            of the five special tokens alone.
         do_lower_case: turn the text to lower case.
-        unk_token, sep_token, pad_token, cls_token, mask_token: the special tokens; those that
-            the vocabulary lacks are added to it.
+        unk_token, sep_token, pad_token, cls_token, mask_token: the special tokens;
+            those that the vocabulary lacks are added to it.
         tokenize_chinese_chars: make every CJK ideograph a word.
         strip_accents: drop accents; None means "if do_lower_case".
         vocab_file: another name for `vocab`.
         kwargs: model_max_length, padding_side, truncation_side, split_special_tokens,
-            clean_up_tokenization_spaces, extra_special_tokens, model_input_names.  Others are
-            kept, and saved with the tokenizer.
+            clean_up_tokenization_spaces, extra_special_tokens, model_input_names.
+            Others are kept, and saved with the tokenizer.
     """
 
     vocab_files_names = {"vocab_file": "vocab.txt", "tokenizer_file": "tokenizer.json"}
@@ -34,8 +32,11 @@ class BertTokenizer(TokenizerBase):
                  tokenize_chinese_chars=True, strip_accents=None, vocab_file=None, **kwargs):
         special = {"unk_token": unk_token, "sep_token": sep_token, "pad_token": pad_token,
                    "cls_token": cls_token, "mask_token": mask_token}
-        vocab = _vocabulary(vocab, vocab_file, special)
-        super().__init__(vocab, special, kwargs)
+        vocab = vocab_file if vocab is None else vocab
+        if vocab is None:
+            names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+            vocab = {str(special[name]): i for i, name in enumerate(names)}
+        super().__init__(as_vocabulary(vocab), special, kwargs)
         self.do_lower_case = do_lower_case
         self.tokenize_chinese_chars = tokenize_chinese_chars
         self.strip_accents = strip_accents
@@ -43,7 +44,8 @@ class BertTokenizer(TokenizerBase):
             if self._special[name] is None:
                 raise ValueError(f"{name} is None, but BERT can't do without it.")
         self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
-        # HF: the tokens that rows are built with stay, even if the attributes change later.
+        # HF: the tokens that rows are built with stay, even if the attributes change
+        # later.
         self.model_unk_token = self.unk_token
         self.template_tokens = self.cls_token, self.sep_token
         self._template_ids = self.cls_token_id, self.sep_token_id
@@ -156,7 +158,8 @@ class BertTokenizer(TokenizerBase):
             already_has_special_tokens: must be True.
 
         Raises:
-            NotImplementedError: ids without special tokens (BertTokenizerLegacy does those).
+            NotImplementedError: ids without special tokens (BertTokenizerLegacy does
+                those).
             ValueError: a second list of ids.
         """
         if not already_has_special_tokens:
@@ -164,23 +167,7 @@ class BertTokenizer(TokenizerBase):
                 "BertTokenizer marks special tokens only in ids that have them: pass "
                 "already_has_special_tokens=True, or call the tokenizer with "
                 "return_special_tokens_mask=True.")
-        if token_ids_1 is not None:
-            raise ValueError("ids that already have special tokens come in one list; "
-                             "token_ids_1 must be None.")
-        special = set(self.all_special_ids)
-        return [int(check_id(i) in special) for i in token_ids_0]
+        return self._find_special(token_ids_0, token_ids_1)
 
 
 BertTokenizerFast = BertTokenizer
-
-
-def _vocabulary(vocab, vocab_file, special):
-    """The constructor's vocabulary as a dict of token -> id."""
-    if vocab is None:
-        vocab = vocab_file
-    if vocab is None:
-        names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
-        return {str(special[name]): i for i, name in enumerate(names)}
-    if isinstance(vocab, (str, os.PathLike)):
-        return files.read_vocabulary(vocab)
-    return files.check_vocabulary(vocab)

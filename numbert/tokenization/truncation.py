@@ -1,8 +1,9 @@
 """Which pieces of each sample go into which output row.
 
-A row is two slices of the flat pieces, one per text, around which the special tokens are put later.
-Without truncation there is one row per sample.  With it, a text that is too long is cut into
-windows of equal size; the first is the sample's row and the others are its overflow.
+A row is two slices of the flat pieces, one per text, around which the special tokens
+are put later. Without truncation there is one row per sample.  With it, a text that is
+too long is cut into windows of equal size; the first is the sample's row and the others
+are its overflow.
 """
 
 from typing import NamedTuple
@@ -57,8 +58,9 @@ def lengths_to_keep(a, b, room, strategy):
                 f"pieces must go, but its {target} text has only {length}; take 'longest_first', "
                 f"cut the {other} text, or raise max_length.")
         return (a - excess, b) if target == "first" else (a, b - excess)
-    # Shorten the longer text down to the shorter one, then both alike.  HF: of an odd number of
-    # pieces the originally longer text gets the odd one, and on a tie the second.
+    # Shorten the longer text down to the shorter one, then both alike.  HF: of an odd
+    # number of pieces the originally longer text gets the odd one, and on a tie the
+    # second.
     short, long = min(a, b), max(a, b)
     long = max(short, room - short)
     if short + long > room:
@@ -76,7 +78,8 @@ def windows(start, stop, keep, stride, side):
         side: "right" counts windows from the start of the text, "left" from its end.
 
     Returns:
-        list of (start, stop), the first of them the row to keep and the rest its overflow
+        list of (start, stop), the first of them the row to keep and the rest its
+        overflow
 
     Raises:
         ValueError: stride >= keep in a text that must be cut.
@@ -161,7 +164,8 @@ def room_for(options, pair):
     """The pieces that fit into a row beside its special tokens.
 
     Raises:
-        ValueError: max_length can't even hold the special tokens, or stride is too large.
+        ValueError: max_length can't even hold the special tokens, or stride is too
+            large.
     """
     specials = added(bool(pair)) if options.add_special_tokens else 0
     room = options.max_length - specials

@@ -1,11 +1,12 @@
 """The vocabulary of a tokenizer, and the way back from ids to text."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 
 import numpy as np
 
-from . import decoding, options
+from . import decoding, files, options
 from .added_tokens import AddedToken
 from .special_tokens import SpecialTokens, check_token
 
@@ -92,8 +93,8 @@ class Vocabulary(SpecialTokens):
 
         Args:
             new_tokens: a str or AddedToken, or a list of them.
-            special_tokens: mark them as special: skipped in decoding, matched in the text
-                as it is given rather than in its normalised form.
+            special_tokens: mark them as special: skipped in decoding, matched in the
+                text as it is given rather than in its normalised form.
 
         Returns:
             How many were added or changed.  One that the vocabulary has keeps its id.
@@ -213,6 +214,14 @@ class Vocabulary(SpecialTokens):
         skip = set(self.all_special_ids) if skip_special_tokens else ()
         return [self._token_of(i) for i in map(check_id, ids) if i not in skip]
 
+    def _find_special(self, row, second=None):
+        """1 for each id of a special token in a whole row, 0 for the others."""
+        if second is not None:
+            raise ValueError("ids that already have special tokens come in one list; "
+                             "token_ids_1 must be None.")
+        special = set(self.all_special_ids)
+        return [int(check_id(i) in special) for i in row]
+
     # Back to text
 
     def convert_tokens_to_string(self, tokens):
@@ -228,11 +237,11 @@ class Vocabulary(SpecialTokens):
         """The text of ids.
 
         Args:
-            token_ids: an int, a list or array of ints, or a list (array) of such lists; or
-                an encoding with "input_ids".
+            token_ids: an int, a list or array of ints, or a list (array) of such lists;
+                or an encoding with "input_ids".
             skip_special_tokens: leave [CLS], [SEP], [PAD] ... out.
-            clean_up_tokenization_spaces: remove spaces before punctuation; None means as
-                the tokenizer was made.
+            clean_up_tokenization_spaces: remove spaces before punctuation; None means
+                as the tokenizer was made.
 
         Returns:
             str, or a list of str for a list of lists
@@ -260,6 +269,13 @@ class Vocabulary(SpecialTokens):
     def clean_up_tokenization(self, text):
         """Remove the spaces before English punctuation and contractions."""
         return decoding.clean_up(text)
+
+
+def as_vocabulary(vocab, legacy=False):
+    """A vocabulary, given as a dict or as the path of a vocab.txt, as a dict."""
+    if isinstance(vocab, (str, os.PathLike)):
+        return files.read_vocabulary(vocab, legacy)
+    return files.check_vocabulary(vocab)
 
 
 def _special(token):
