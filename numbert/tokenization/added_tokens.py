@@ -43,6 +43,11 @@ class AddedToken:
     def __str__(self):
         return self.content
 
+    def __repr__(self):
+        flags = (f"{name}={getattr(self, name)}" for name in
+                 ("rstrip", "lstrip", "single_word", "normalized", "special"))
+        return f'AddedToken("{self.content}", {", ".join(flags)})'
+
 
 class Match(NamedTuple):
     """An added token found: its id, and text[start:end] with white space taken."""
@@ -56,6 +61,7 @@ class Matcher(NamedTuple):
     """What `find` needs: one pattern for all, and (id, token) by the text matched."""
 
     pattern: re.Pattern
+    firsts: str             # the characters that matches begin with
     tokens: dict[str, tuple[int, AddedToken]]
 
 
@@ -73,7 +79,8 @@ def compile_matcher(tokens, normalized=str):
     longest_first = sorted(by_text, key=len, reverse=True)
     if not longest_first:
         return None
-    return Matcher(re.compile("|".join(map(re.escape, longest_first))), by_text)
+    pattern = re.compile("|".join(map(re.escape, longest_first)))
+    return Matcher(pattern, "".join({text[0] for text in by_text}), by_text)
 
 
 def find(matcher, text, split_special_tokens=False):
@@ -87,7 +94,12 @@ def find(matcher, text, split_special_tokens=False):
     Returns:
         A list of Match.
     """
-    if matcher is None or not any(content in text for content in matcher.tokens):
+    if matcher is None:
+        return []
+    for first in matcher.firsts:        # much quicker than the pattern
+        if first in text:
+            break
+    else:
         return []
     found, done = [], 0
     for match in matcher.pattern.finditer(text):

@@ -108,7 +108,7 @@ def encode_legacy(core, text):
 def _legacy_tokens(core, text):
     """The ids of each word in turn, a list of lists."""
     by_content = core.raw_matcher.tokens if core.raw_matcher else {}
-    for part in _legacy_split(core, text):
+    for part in legacy_parts(core, text):
         if part in by_content:
             yield [by_content[part][0]]
             continue
@@ -129,7 +129,7 @@ def legacy_words(core, text):
         chinese_chars=core.chinese_chars, never_split=core.never_split | special)
 
 
-def _legacy_split(core, text):
+def legacy_parts(core, text):
     """Cut `text` at the added tokens, by Legacy's rules for strips and single_word."""
     if core.raw_matcher is None:
         return [text]

@@ -1,7 +1,8 @@
 """BertTokenizerLegacy: the tokenizer of old, in whose numbers older results were computed.
 
-Its pieces come from the same pipeline with other switches (Unicode as the running Python
-knows it, NFC first, final sigma); its rows are built one by one, from lists of ids.
+Its pieces come from the same pipeline with other switches (Unicode as the running
+Python knows it, NFC first, final sigma); its rows are built one by one, from lists of
+ids.
 """
 
 import dataclasses
@@ -246,7 +247,8 @@ class BertTokenizerLegacy(TokenizerBase):
                            truncation_strategy="longest_first", stride=0):
         """Take tokens away from one text or from a pair of them.
 
-        HF: unlike BertTokenizer, of an odd number of tokens the shorter text loses one less; and
+        HF: unlike BertTokenizer, of an odd number of tokens the shorter text loses one
+            less; and
         a text that isn't long enough is emptied, or left, instead of being refused.
 
         Args:
@@ -297,8 +299,9 @@ class BertTokenizerLegacy(TokenizerBase):
 
         Args:
             token_ids_0, token_ids_1: the ids of the texts.
-            already_has_special_tokens: token_ids_0 is a whole row, whose special tokens are
-                to be found; otherwise the mask is that of the row which would be built.
+            already_has_special_tokens: token_ids_0 is a whole row, whose special tokens
+                are to be found; otherwise the mask is that of the row which would be
+                built.
 
         Raises:
             ValueError: a whole row, and a second list.

@@ -15,7 +15,10 @@ from . import normalization as norm
 from .added_tokens import AddedToken, Match, Matcher, compile_matcher, find
 from .definition import check_unicode, cut, encode_plain, legacy_words, unknown
 from .tables import CJK, MARK, PUNCT, flags
+from .vectorized import Reader, encode_many
 from .words import WordCache, solver
+
+SMALL = 4096            # characters; from here on NumPy is quicker than a dict
 
 
 class Pieces(NamedTuple):
@@ -52,6 +55,7 @@ class Core:
     basic: bool
     never_split: frozenset[str]
     cache: Any = None                       # WordCache, not for legacy
+    reader: Any = None                      # Reader, when first used
     forms: Any = None                       # {character: its normalised form}
 
 
@@ -88,6 +92,11 @@ def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None
         core.forms = _Forms(steps)
         core.cache = _word_cache(core)
     return core
+
+
+def normalize(core, text):
+    """The whole normalised text, spaces and all."""
+    return _normal_form(core.steps, text)
 
 
 def _normal_form(steps, text):
@@ -136,12 +145,83 @@ def encode(core, texts, *, split_special_tokens=False, offsets=True):
         TypeError: a text is not valid Unicode (a lone surrogate).
         ValueError: a word is unknown and the vocabulary has no unknown token.
     """
+    if not core.legacy and sum(map(len, texts)) > SMALL:
+        return _encode_large(core, texts, split_special_tokens, offsets)
     rows = [encode_one(core, text, split_special_tokens=split_special_tokens,
                        offsets=offsets) for text in texts]
     splits = np.cumsum([0] + [len(row[0]) for row in rows])
     columns = [np.array(list(chain.from_iterable(row[i] for row in rows)), np.int64)
                if i == 0 or offsets else None for i in range(4)]
     return Pieces(columns[0], columns[1], columns[2], columns[3], splits)
+
+
+def _encode_large(core, texts, split_special_tokens, offsets):
+    """`encode` through NumPy: the stretches between added tokens all at once."""
+    stretches, owner, base = [], [], []     # of text; of which text; from which character
+    extra = []                              # (stretch that it precedes, its four lists)
+    for i, text in enumerate(texts):
+        matches, done = added_in(core, text, split_special_tokens), 0
+        if matches is None:
+            extra.append((len(stretches), encode_plain(core, text, split_special_tokens)))
+            matches, done = [], len(text)
+        for match in matches + [None]:
+            stretches.append(text[done:match.start] if match else text[done:])
+            owner.append(i)
+            base.append(done)
+            if match:
+                extra.append((len(stretches), ([match.id], [match.start], [match.end], [0])))
+                done = match.end
+    try:
+        columns, counts = encode_many(_reader(core), stretches, offsets)
+    except UnicodeEncodeError:
+        for text in texts:
+            check_unicode(text)
+        raise
+    if len(stretches) > len(texts) or extra:
+        columns, counts = _insert(columns, counts, np.array(owner), np.array(base), extra)
+    per_text = np.bincount(owner, counts[:, 0], len(texts)).astype(np.int64)
+    columns += [None] * (4 - len(columns))
+    return Pieces(*columns, splits=np.concatenate([[0], np.cumsum(per_text)]))
+
+
+def _insert(columns, counts, owner, base, extra):
+    """Put the pieces of added tokens between those of the stretches around them.
+
+    columns: ids, and perhaps starts, ends and words, each (n,); counts, owner, base: for
+    each stretch.  Returns the new columns and counts.
+    """
+    n_words = counts[:, 1].copy()           # with those of the extra before it
+    n_pieces = counts[:, 0].copy()
+    before = np.zeros(len(counts), np.int64)
+    at, values = [], [[], [], [], []]
+    for stretch, lists in extra:
+        at += [stretch] * len(lists[0])
+        before[stretch] = lists[3][-1] + 1 if lists[3] else 0
+        for column, new in zip(values, lists):
+            column += new
+    n_words += before
+    n_pieces += np.bincount(at, minlength=len(counts)).astype(np.int64)
+    first = np.concatenate([[0], np.cumsum(n_words)[:-1]])
+    first -= first[np.searchsorted(owner, owner)]       # words of this text so far
+    if len(columns) > 1:
+        base = np.repeat(base, counts[:, 0]).astype(np.int32)
+        columns[1] += base
+        columns[2] += base
+        columns[3] += np.repeat(first + before, counts[:, 0]).astype(np.int32)
+        values[3] = first[at] + values[3]
+    places = np.concatenate([[0], np.cumsum(counts[:, 0])])[at]
+    columns = [np.insert(old, places, new) for old, new in zip(columns, values)]
+    return columns, np.stack([n_pieces, n_words], 1)
+
+
+def _reader(core):
+    """What vectorized.py needs, made when it is first used."""
+    if core.reader is None:
+        core.reader = Reader(
+            core.vocab, {"lowercase": core.lowercase, "accents": strips_accents(core),
+                         "chinese_chars": core.chinese_chars},
+            core.cache.solve, lambda word: unknown(core, word))
+    return core.reader
 
 
 def encode_one(core, text, *, split_special_tokens=False, offsets=True):
@@ -151,6 +231,10 @@ def encode_one(core, text, *, split_special_tokens=False, offsets=True):
     """
     if core.legacy:
         return encode_plain(core, text)
+    if len(text) > SMALL:
+        columns = encode(core, [text], split_special_tokens=split_special_tokens,
+                         offsets=offsets)[:4]
+        return tuple(None if column is None else column.tolist() for column in columns)
     check_unicode(text)
     matches = added_in(core, text, split_special_tokens)
     if not matches:

@@ -1,0 +1,154 @@
+"""Documents and large batches through NumPy, a block of some 100,000 characters at a time.
+
+A block is cut into words by comparing arrays of character kinds, every word is numbered by
+one look-up in a hash table (lexicon.py), and the pieces of all of them are copied out.
+"""
+
+import numpy as np
+
+from .letters import ALONE, INSIDE, ascii_letters, unicode_letters
+from .lexicon import Lexicon
+
+BLOCK = 1 << 17             # characters: what the processor's cache holds
+
+
+class Reader:
+    """The two lexicons of one vocabulary: for text in ASCII, and for any text.
+
+    Args:
+        vocab: {piece: id}.
+        options: lowercase, accents and chinese_chars, as a dict.
+        solve, unknown: as Lexicon takes them.
+    """
+
+    def __init__(self, vocab, options, solve, unknown):
+        self.vocab, self.options = vocab, options
+        self.solve, self.unknown = solve, unknown
+        self.lexicons: dict[bool, Lexicon] = {}
+
+    def lexicon(self, is_ascii):
+        """The lexicon for this kind of text."""
+        if is_ascii not in self.lexicons:
+            letters = (ascii_letters(self.options["lowercase"]) if is_ascii
+                       else unicode_letters(self.vocab, **self.options))
+            self.lexicons[is_ascii] = Lexicon(
+                letters, self.vocab, self.solve, self.unknown)
+        return self.lexicons[is_ascii]
+
+
+def encode_many(reader, texts, offsets=True):
+    """The pieces of texts that have no added tokens in them.
+
+    Args:
+        reader: a Reader.
+        texts: a list of str.
+        offsets: False for ids alone.
+
+    Returns:
+        [ids, starts, ends, words], each int32 (n,), the last three None without offsets;
+        and counts (B, 2): how many pieces and how many words each text has.
+    """
+    counts = np.zeros((len(texts), 2), np.int64)
+    columns: list[list] = [[], [], [], []]
+    for first, parts, at in blocks(reader, texts):
+        block = _encode_block(reader, parts, offsets, at, counts[first, 1])
+        for column, new in zip(columns, block):
+            column.append(new)
+        counts[first:first + len(parts)] += block[-1]
+    return [_join(column) for column in columns[:4 if offsets else 1]], counts
+
+
+def _join(arrays):
+    """One array of many, which are forgotten on the way."""
+    out = np.empty(sum(map(len, arrays)), np.int32)
+    end = len(out)
+    while arrays:
+        last = arrays.pop()
+        out[end - len(last):end] = last
+        end -= len(last)
+    return out
+
+
+def blocks(reader, texts):
+    """Divide texts into blocks: (number of the first text, [text, ...], start).
+
+    A block is some short texts, from their start, or a part of a long one.
+    """
+    first, size = 0, 0
+    for i, text in enumerate(texts):
+        if size + len(text) > BLOCK and i > first:
+            yield first, texts[first:i], 0
+            first, size = i, 0
+        if len(text) > BLOCK:
+            start = 0
+            while start < len(text):
+                stop = cut_at(reader, text, start)
+                yield i, [text[start:stop]], start
+                start = stop
+            first, size = i + 1, 0
+        else:
+            size += len(text) + 1
+    if first < len(texts):
+        yield first, texts[first:], 0
+
+
+def cut_at(reader, text, start, block=BLOCK):
+    """Where a block of `text` from `start` may end: at most `block` characters on, behind
+    white space or a character that is a word by itself; later only inside a word."""
+    stop = start + block
+    while stop < len(text):
+        window = text[max(start, stop - block):stop]
+        _, kinds = reader.lexicon(window.isascii()).letters.read(window)
+        cuts = np.flatnonzero(kinds != INSIDE)
+        if cuts.size:
+            return stop - len(window) + int(cuts[-1]) + 1
+        stop += block
+    return len(text)
+
+
+def find_words(kinds):
+    """Where words begin and end.  kinds (n,) -> starts (words,), ends (words,)"""
+    inside = np.zeros(len(kinds) + 2, bool)
+    inside[1:-1] = kinds == INSIDE
+    alone = kinds == ALONE
+    starts = np.flatnonzero(inside[1:-1] & ~inside[:-2] | alone)
+    ends = np.flatnonzero(inside[1:-1] & ~inside[2:] | alone) + 1
+    return starts, ends
+
+
+def _encode_block(reader, parts, offsets, at, first_word):
+    """[ids, starts, ends, words] of some texts, and how many pieces and words each has.
+
+    The first text begins at character `at`, and with word `first_word`, of a longer one.
+    """
+    text = " ".join(parts)
+    lexicon = reader.lexicon(text.isascii())
+    letters, kinds = lexicon.letters.read(text)
+    starts, ends = find_words(kinds)                                # (words,)
+    numbers = lexicon.look_up(text, letters, starts, ends)          # (words,)
+    first, n_pieces, n_words = (column[numbers] for column in lexicon.words.columns)
+    piece_ends, word_ends = _ends(n_pieces), _ends(n_words)         # (words + 1,)
+    n_all = int(piece_ends[-1])
+
+    lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+    origin = _ends(lengths + 1)[:-1]                                # (B,) of each text
+    bounds = np.append(np.searchsorted(starts, origin), len(starts))    # (B + 1,) words
+    counts = np.diff(np.stack([piece_ends[bounds], word_ends[bounds]], 1), axis=0)
+
+    pieces = lexicon.pieces.columns
+    where = np.repeat(first - piece_ends[:-1], n_pieces) + np.arange(n_all)
+    ids = pieces[0][where]                                          # (pieces,)
+    if not offsets:
+        return ids, counts
+    per_text = np.diff(bounds)
+    place = starts + np.repeat(at - origin, per_text)
+    word = word_ends[:-1] + np.repeat(first_word - word_ends[bounds[:-1]], per_text)
+    place = np.repeat(place.astype(np.int32), n_pieces)
+    word = np.repeat(word.astype(np.int32), n_pieces)
+    return ids, pieces[1][where] + place, pieces[2][where] + place, \
+        pieces[3][where] + word, counts
+
+
+def _ends(counts):
+    """Where each of several runs ends, 0 before the first.  (n,) -> (n + 1,) int64"""
+    return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
