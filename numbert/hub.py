@@ -50,6 +50,8 @@ def resolve(name_or_path: str | os.PathLike,
         OSError: no such directory or repository, or it cannot be reached.
     """
     path = Path(name_or_path)
+    if name_or_path == "":                           # which Path takes for "."
+        raise FileNotFoundError("'' is no model; pass a directory or a hub name")
     if path.is_dir():
         return path
     if path.exists():
@@ -73,28 +75,44 @@ def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
     folder = None
     for filename in filenames:
         choices = (WEIGHTS, INDEX) if filename == WEIGHTS else (filename,)
-        found = _fetch(repository, choices, filename in REQUIRED)
+        try:
+            found = _fetch(repository, choices)
+        except ConnectionError:
+            if filename in REQUIRED:
+                raise
+            found = None
+            repository = repository._replace(local_files_only=True)   # no second wait
         if found is None:
+            if filename in REQUIRED:
+                raise FileNotFoundError(
+                    f"{_label(repository)} has no {' or '.join(choices)}. If its weights "
+                    "are of another format (numbert reads only safetensors), load them "
+                    "in transformers and convert with save_pretrained")
             continue
         folder = found.parent
-        # Stay on this commit, though the branch may have moved on since it was cached.
+        # Stay on this commit: the branch may have moved on since it was cached.
         repository = repository._replace(revision=folder.name)
         if found.name == INDEX:
             for shard in sorted(set(read_index(found).values())):
-                _fetch(repository, (shard,), True)
+                _fetch(repository, (shard,))
     if folder is None:
-        raise FileNotFoundError(f"{_label(repository)} has none of "
+        raise FileNotFoundError(f"{_label(repository)}: found none of "
                                 f"{', '.join(filenames)}; is it a BERT checkpoint?")
     return folder
 
 
-def _fetch(repository: Repository, choices: Sequence[str],
-           required: bool) -> Path | None:
-    """The first of `choices` that is in the local cache, else on the hub."""
+def _fetch(repository: Repository, choices: Sequence[str]) -> Path | None:
+    """The first of `choices` that is in the local cache, else on the hub, or None.
+
+    Raises:
+        ConnectionError: the hub, which may have one, cannot be asked.
+        OSError: any other failure.
+    """
     from huggingface_hub import (_CACHED_NO_EXIST, hf_hub_download,
                                  try_to_load_from_cache)
     from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
     name, revision, cache_dir, local_files_only, token = repository
+    wanted = f"cannot get {' or '.join(choices)} of {_label(repository)}: "
     unknown = []
     try:
         for choice in choices:
@@ -109,18 +127,17 @@ def _fetch(repository: Repository, choices: Sequence[str],
                 return Path(hf_hub_download(
                     name, choice, revision=revision, cache_dir=cache_dir, token=token,
                     local_files_only=local_files_only))
-            except LocalEntryNotFoundError:          # no answer from the hub
-                if required:
-                    raise
-            except EntryNotFoundError:               # the hub answers: no such file
+            except (LocalEntryNotFoundError, ConnectionError) as error:  # no answer
+                raise ConnectionError(
+                    f"{wanted}it is not in the local cache, and the hub cannot be "
+                    "reached or may not be asked (offline). Connect once, or pass a "
+                    "directory") from error
+            except EntryNotFoundError:                       # the answer: no such file
                 pass
-    except Exception as error:   # of many families: HTTP libraries, OSError, ValueError
-        raise OSError(f"cannot get {' or '.join(choices)} of {_label(repository)}: "
-                      f"{_reason(error)}") from error
-    if required:
-        raise FileNotFoundError(
-            f"{_label(repository)} has no {' or '.join(choices)}. numbert reads only "
-            "safetensors: load it in transformers and convert it with save_pretrained")
+    except ConnectionError:
+        raise
+    except Exception as error:         # OSError, ValueError, those of HTTP libraries
+        raise OSError(wanted + _reason(error)) from error
     return None
 
 
@@ -132,9 +149,6 @@ def _label(repository: Repository) -> str:
 def _reason(error: Exception) -> str:
     from huggingface_hub import utils
     known: list[tuple[Any, str]] = [
-        (utils.LocalEntryNotFoundError,
-         "it is not in the local cache, and the hub cannot be reached or may not be "
-         "asked (offline). Connect once, or pass a directory"),
         (utils.GatedRepoError, "access to it must be granted; pass token=..."),
         (utils.RepositoryNotFoundError,
          "no such repository, or a private one: check the name, or pass token=..."),

@@ -527,6 +527,32 @@ def test_from_the_nth_rename_on_nothing_works(tmp_path, monkeypatch, old_limit, 
         assert len(calls) >= min(n, 2)
 
 
+@pytest.mark.parametrize("old_limit", [10**6, 10])
+@pytest.mark.parametrize("limit", [10**6, 10])
+def test_an_interrupt_after_the_last_step(tmp_path, monkeypatch, old_limit, limit):
+    """Ctrl-C when the new files are in place already: nothing of them is put back."""
+    save(tmp_path, {"a": floats(0, 2), "b": floats(1, 2)}, "old",
+         max_shard_size=old_limit)
+    decisive = WEIGHTS if limit == 10**6 or old_limit == 10**6 else INDEX
+    name = "unlink" if limit == 10 and old_limit == 10**6 else "replace"
+    step = getattr(os, name)
+
+    def interrupted(*arguments, **options):
+        step(*arguments, **options)
+        if Path(arguments[-1]) == tmp_path / decisive:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, name, interrupted)
+    new = {"a": floats(2, 2), "b": floats(3, 2)}
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path, new, "new", max_shard_size=limit)
+    monkeypatch.undo()
+    loaded, report = load(tmp_path, {"a": (2,), "b": (2,)})
+    assert (tmp_path / CONFIG).read_text() == "new" and report.missing == []
+    for key, array in new.items():
+        np.testing.assert_array_equal(loaded[key], array)
+
+
 # ------------------------------------------------------------------ atomic_write_text
 
 def test_a_text_is_replaced_whole(tmp_path, monkeypatch):
