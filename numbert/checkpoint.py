@@ -21,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 
 from .saving import INDEX, WEIGHTS, atomic_write_text, save
 
-__all__ = ["Report", "Stored", "atomic_write_text", "inventory", "load", "read_index", "save"]
+__all__ = ["Report", "Stored", "atomic_write_text", "inventory", "load", "read_index",
+           "save"]
 
 # bfloat16 is the upper half of a float32; NumPy can only hold its bits.
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}

@@ -85,9 +85,9 @@ def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
         if found is None:
             if filename in REQUIRED:
                 raise FileNotFoundError(
-                    f"{_label(repository)} has no {' or '.join(choices)}. If its weights "
-                    "are of another format (numbert reads only safetensors), load them "
-                    "in transformers and convert with save_pretrained")
+                    f"{_label(repository)} has no {' or '.join(choices)}. If it keeps "
+                    "its weights in another format (numbert reads only safetensors), "
+                    "load them in transformers and convert with save_pretrained")
             continue
         folder = found.parent
         # Stay on this commit: the branch may have moved on since it was cached.
