@@ -66,8 +66,8 @@ class BertPreTrainedModel:
 
     def __init__(self, config: BertConfig, *, dtype="float32", rng=0, params=None):
         if not isinstance(config, BertConfig):
-            raise TypeError(f"config is a {type(config).__name__}, expected a BertConfig "
-                            "(BertConfig.from_pretrained or from_dict make one)")
+            raise TypeError(f"config is a {type(config).__name__}, expected a "
+                            "BertConfig (BertConfig.from_pretrained makes one)")
         self.config = config
         self.shapes = param_shapes(config, type(self), self.pooler)
         dtype = checked_dtype(dtype)
@@ -88,7 +88,7 @@ class BertPreTrainedModel:
     # ------------------------------------------------------------------ computing
 
     def __call__(self, *args, **kwargs):
-        """Compute the outputs: the arguments of `forward`; nothing kept for backward."""
+        """The outputs, by the arguments of `forward`; nothing is kept for backward."""
         return self.forward(*args, **kwargs, keep=False)[0]
 
     def forward(self, *args, **kwargs) -> tuple[Any, Saved]:
@@ -104,10 +104,8 @@ class BertPreTrainedModel:
         Returns:
             the states for a head, and Saved with `bert` filled in.
         """
-        config, past = self.config, past_key_values
-        if past is not None and not config.is_decoder:
-            raise ValueError("past_key_values given, but this model is not a decoder: "
-                             "build it with is_decoder=True")
+        config = self.config
+        past = usable_cache(config, past_key_values, use_cache, encoder_hidden_states)
         seen = 0 if past is None else past.get_seq_length()
         tokens = token_inputs(config, self.dtype, input_ids, token_type_ids,
                               position_ids, inputs_embeds, seen)
@@ -117,20 +115,16 @@ class BertPreTrainedModel:
                            causal=config.is_decoder)
         source, source_mask = encoder_inputs(
             config, self.dtype, encoder_hidden_states, encoder_attention_mask, shape)
-        use_cache = config.is_decoder and (config.use_cache if use_cache is None
-                                           else use_cache)
-        if use_cache and past is None:
-            past = DynamicCache() if source is None else EncoderDecoderCache()
 
         run, watch = self.start(options)
         p = Scope(self.params, run, self.prefix)
         x, embeddings_saved = embeddings(p.at("embeddings"), **tokens)
-        own, cross = caches(past)
-        x, stack_saved = stack(p.at("encoder"), x, mask, source, source_mask, own, cross)
+        x, stack_saved = stack(p.at("encoder"), x, mask, source, source_mask,
+                               *caches(past))
         pooled, pooler_saved = None, None
         if self.pooler:
             pooled, pooler_saved = pooler(p.at("pooler"), x)
-        states = States(x, pooled, past if use_cache else None,
+        states = States(x, pooled, past if gives_cache(config, use_cache) else None,
                         Scope(self.params, run), watched(watch))
         given = (inputs_embeds is not None, source is not None)
         saved = (embeddings_saved, stack_saved, pooler_saved, x.shape, given)
@@ -173,7 +167,8 @@ class BertPreTrainedModel:
         run = replace(saved.run, traces=() if trace is None else (trace,))
         return Scope({}, run)
 
-    def bert_backward(self, g: Scope, saved: Saved, dsequence=None, dpooled=None) -> dict:
+    def bert_backward(self, g: Scope, saved: Saved, dsequence=None,
+                      dpooled=None) -> dict:
         """Gradients of the whole backbone; completes and returns the gradient dict.
 
         dsequence (B, T, C), dpooled (B, C): either may be None, meaning zero.
@@ -233,8 +228,8 @@ class BertPreTrainedModel:
         if config is None:
             config = BertConfig.from_pretrained(directory, **changes)
         elif changes:
-            raise ValueError(f"config given, and changes to it too ({sorted(changes)}): "
-                             "change the config first")
+            raise ValueError("config given, and changes to it too "
+                             f"({sorted(changes)}): change the config first")
         has_pooler = cls.pooler if add_pooling_layer is None else add_pooling_layer
         shapes = param_shapes(config, cls, has_pooler)
         loaded, report = checkpoint.load(
@@ -297,7 +292,7 @@ class BertPreTrainedModel:
     def tie_weights(self) -> None:
         """Make the decoder share the word embedding table from now on.
 
-        With tie_word_embeddings, the default, it already does: the table is stored once.
+        With tie_word_embeddings, the default, it does already: stored once.
         """
         if not self.config.tie_word_embeddings and "lm" in self.heads:
             self.config = BertConfig.from_dict(self.config.to_dict(),
@@ -343,8 +338,8 @@ def checked_dtype(dtype) -> np.dtype:
     except TypeError:
         name = str(dtype)
     if name not in DTYPES:
-        raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: NumPy "
-                         "computes in these; half-precision files are converted")
+        raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: "
+                         "NumPy computes in these; half-precision files are converted")
     return np.dtype(name)
 
 
@@ -355,7 +350,7 @@ def wanted(options: dict, config, name: str):
 
 
 def watched(watch: Trace) -> dict:
-    """The output fields hidden_states, attentions and cross_attentions, if asked for."""
+    """The fields hidden_states, attentions and cross_attentions, if asked for."""
     fields: dict[str, tuple] = {}
     if any(pattern.endswith(".probs") for pattern in watch.patterns):
         # HF: without cross-attention its attentions are an empty tuple, not None.
@@ -367,13 +362,30 @@ def watched(watch: Trace) -> dict:
     return fields
 
 
+def gives_cache(config, use_cache) -> bool:
+    """Whether a call gives its keys and values back."""
+    return config.is_decoder and (config.use_cache if use_cache is None else use_cache)
+
+
+def usable_cache(config, past, use_cache, source):
+    """The cache that a call fills: the one given, else a new one if it is wanted."""
+    if past is None:
+        if not gives_cache(config, use_cache):
+            return None
+        return DynamicCache() if source is None else EncoderDecoderCache()
+    if not isinstance(past, (DynamicCache, EncoderDecoderCache)):
+        raise TypeError(f"past_key_values is a {type(past).__name__}, expected a "
+                        "DynamicCache or an EncoderDecoderCache, as a call returns it")
+    if not config.is_decoder:
+        raise ValueError("past_key_values given, but this model is not a decoder: "
+                         "build it with is_decoder=True")
+    return past
+
+
 def caches(past):
     """The self- and cross-attention caches of `past`; each may be None."""
     if isinstance(past, EncoderDecoderCache):
         return past.self_attention_cache, past.cross_attention_cache
-    if past is not None and not isinstance(past, DynamicCache):
-        raise TypeError(f"past_key_values is a {type(past).__name__}, expected a "
-                        "DynamicCache or an EncoderDecoderCache, as a call returns it")
     return past, None
 
 
@@ -382,11 +394,13 @@ def judge(cls, directory, report, fresh: list[str]) -> None:
     lost = [name for name in fresh
             if name.startswith(cls.prefix) and ".pooler." not in f".{name}"]
     lost = lost if cls.prefix else [n for n in fresh if not n.startswith("pooler.")]
-    lost = [name for name in lost if name not in report.mismatched]
+    # The cross-attention of a decoder that starts from an encoder is always fresh.
+    lost = [name for name in lost
+            if name not in report.mismatched and ".crossattention." not in name]
     if lost:
         raise ValueError(
-            f"{directory} lacks {len(lost)} tensors of the backbone: {', '.join(lost)}; "
-            f"and holds {len(report.unexpected)} of unknown name: "
+            f"{directory} lacks {len(lost)} tensors of the backbone: "
+            f"{', '.join(lost)}; and holds {len(report.unexpected)} of unknown name: "
             f"{', '.join(report.unexpected) or 'none'}. Is it a BERT checkpoint, and "
             "does config.json belong to it?")
     lines = []

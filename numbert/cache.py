@@ -103,8 +103,9 @@ class EncoderDecoderCache:
     """
 
     def __init__(self, self_attention_cache=None, cross_attention_cache=None):
-        self.self_attention_cache = self_attention_cache or DynamicCache()
-        self.cross_attention_cache = cross_attention_cache or DynamicCache()
+        own, cross = self_attention_cache, cross_attention_cache
+        self.self_attention_cache = DynamicCache() if own is None else own
+        self.cross_attention_cache = DynamicCache() if cross is None else cross
 
     @property
     def is_updated(self) -> dict[int, bool]:

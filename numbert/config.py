@@ -1,4 +1,4 @@
-"""BertConfig: the shape of a model, with Hugging Face's field names, defaults and files.
+"""BertConfig: the shape of a model, with Hugging Face's names, defaults and files.
 
 The defaults are bert-base-uncased (Devlin et al. 2019, section 3: L=12, H=768, A=12).
 """
@@ -45,13 +45,13 @@ class BertConfig:
         use_cache: whether a decoder gives back its keys and values.
         classifier_dropout: dropout before a classifier; None means hidden_dropout_prob.
         is_decoder: attend only to earlier positions (causal).
-        add_cross_attention: give each layer attention over an encoder (needs is_decoder).
+        add_cross_attention: layers also attend to an encoder (needs is_decoder).
         bos_token_id, eos_token_id: for generation.
         tie_word_embeddings: whether the MLM head's decoder is the word embedding table.
         num_labels: number of classes, K; or give id2label / label2id.
         problem_type: regression, single_label_classification or
-            multi_label_classification; None lets the labels decide, as Hugging Face does.
-        output_attentions, output_hidden_states, return_dict: defaults of a model's call.
+            multi_label_classification; None lets the labels decide, as in HF.
+        output_attentions, output_hidden_states, return_dict: defaults of a call.
         **others: kept as attributes and written back, so that no key of a file is lost.
 
     Raises:
@@ -61,6 +61,29 @@ class BertConfig:
     """
 
     model_type = "bert"
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    hidden_act: str
+    hidden_dropout_prob: float
+    attention_probs_dropout_prob: float
+    max_position_embeddings: int
+    type_vocab_size: int
+    initializer_range: float
+    layer_norm_eps: float
+    pad_token_id: int | None
+    use_cache: bool
+    classifier_dropout: float | None
+    is_decoder: bool
+    add_cross_attention: bool
+    bos_token_id: int | None
+    eos_token_id: int | list[int] | None
+    tie_word_embeddings: bool
+    problem_type: str | None
+    id2label: dict[int, str]
+    label2id: dict[str, int]
 
     def __init__(self, vocab_size=30522, hidden_size=768, num_hidden_layers=12,
                  num_attention_heads=12, intermediate_size=3072, hidden_act="gelu",
@@ -75,8 +98,8 @@ class BertConfig:
         for name in ("self", "num_labels", "id2label", "label2id", "others"):
             del fields[name]
         if others.get("model_type", "bert") != "bert":
-            raise ValueError(f"model_type is {others['model_type']!r}; numbert computes "
-                             "BERT only: expected 'bert'")
+            raise ValueError(f"model_type is {others['model_type']!r}; numbert "
+                             "computes BERT only: expected 'bert'")
         others.pop("model_type", None)
         others.pop("name_or_path", None)
         # HF: the old name `torch_dtype` gives way to `dtype`.
@@ -188,21 +211,17 @@ def label_maps(num_labels, id2label, label2id):
 
 def check(config: BertConfig) -> None:
     """Refuse what no BERT can have, naming the value, the reason and the remedy."""
-    for name in ("vocab_size", "hidden_size", "num_attention_heads",
-                 "intermediate_size", "max_position_embeddings", "type_vocab_size"):
-        value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} is {value!r}, expected a positive integer")
-    layers = config.num_hidden_layers
-    if not isinstance(layers, int) or isinstance(layers, bool) or layers < 0:
-        raise ValueError(f"num_hidden_layers is {layers!r}, expected an integer >= 0")
-    if config.hidden_size % config.num_attention_heads:
-        raise ValueError(
-            f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads "
-            f"{config.num_attention_heads}: each head takes an equal share of it")
-    if config.hidden_act not in ACTIVATIONS:
-        raise ValueError(f"hidden_act is {config.hidden_act!r}, expected one of "
-                         f"{', '.join(ACTIVATIONS)}")
+    for names, lowest, kind, expected in (
+            (("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size",
+              "max_position_embeddings", "type_vocab_size"), 1, int,
+             "a positive integer"),
+            (("num_hidden_layers",), 0, int, "an integer >= 0"),
+            (("layer_norm_eps", "initializer_range"), 0, (int, float),
+             "a number >= 0")):
+        for name in names:
+            value = getattr(config, name)
+            if not isinstance(value, kind) or value is True or not value >= lowest:
+                raise ValueError(f"{name} is {value!r}, expected {expected}")
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob",
                  "classifier_dropout"):
         value = getattr(config, name)
@@ -210,25 +229,29 @@ def check(config: BertConfig) -> None:
             continue
         if not isinstance(value, (int, float)) or not 0 <= value < 1:
             raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
-    for name in ("layer_norm_eps", "initializer_range"):
-        value = getattr(config, name)
-        if not isinstance(value, (int, float)) or not value >= 0:
-            raise ValueError(f"{name} is {value!r}, expected a number >= 0")
-    pad = config.pad_token_id
-    if pad is not None and not -config.vocab_size <= pad < config.vocab_size:
-        raise ValueError(f"pad_token_id is {pad}, expected an id below vocab_size "
-                         f"{config.vocab_size}, or None")
+    check_combinations(config)
+
+
+def check_combinations(config: BertConfig) -> None:
+    """Refuse fields that do not go together, and names that numbert does not know."""
+    width, heads = config.hidden_size, config.num_attention_heads
+    if width % heads:
+        raise ValueError(f"hidden_size {width} is not a multiple of "
+                         f"num_attention_heads {heads}: heads take equal shares of it")
+    pad, vocab = config.pad_token_id, config.vocab_size
+    if pad is not None and not (isinstance(pad, int) and -vocab <= pad < vocab):
+        raise ValueError(f"pad_token_id is {pad!r}, expected an id below vocab_size "
+                         f"{vocab}, or None")
     if config.add_cross_attention and not config.is_decoder:
         raise ValueError("add_cross_attention needs is_decoder=True: only a decoder "
                          "attends to an encoder")
-    position = getattr(config, "position_embedding_type", None)
-    if position not in (None, "absolute"):
-        raise ValueError(f"position_embedding_type is {position!r}; BERT has absolute "
-                         "positions, and transformers 5 dropped the others too: "
-                         "expected 'absolute'")
-    if config.problem_type not in (None, *PROBLEM_TYPES):
-        raise ValueError(f"problem_type is {config.problem_type!r}, expected None or "
-                         f"one of {', '.join(PROBLEM_TYPES)}")
+    for name, known in (("hidden_act", tuple(ACTIVATIONS)),
+                        ("position_embedding_type", (None, "absolute")),
+                        ("problem_type", (None, *PROBLEM_TYPES))):
+        value = getattr(config, name, None)
+        if value not in known:
+            raise ValueError(f"{name} is {value!r}, expected one of "
+                             f"{', '.join(map(str, known))}")
     if config.problem_type == PROBLEM_TYPES[1] and config.num_labels == 1:
         raise ValueError("problem_type single_label_classification needs num_labels "
                          "> 1: use num_labels=2, or problem_type='regression'")

@@ -93,7 +93,7 @@ def pooler(p, x):
 
 
 def pooler_backward(dout, saved, g):
-    """dout (B, C) -> dfirst (B, C), the gradient of x[:, 0]; the rest of x gets none."""
+    """dout (B, C) -> dfirst (B, C): of x[:, 0]; the rest of x gets nothing."""
     dense_saved, tanh_saved = saved
     g.tap("out", dout)
     dh = ops.tanh_backward(dout, tanh_saved)                       # (B, C)

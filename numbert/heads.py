@@ -53,7 +53,7 @@ def word_head(p, x):
 
 
 def word_head_backward(dout, saved, g):
-    """dout (..., V) -> dx (..., C); a tied table adds this to its look-up's gradient."""
+    """dout (..., V) -> dx (..., C); a tied table gets this and its look-up's part."""
     table, bias = decoder_names(g.run.config)
     dx, dtable, dbias = lm_head_backward(dout, saved, g.at("cls.predictions"))
     g.add(table, dtable)

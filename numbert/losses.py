@@ -29,7 +29,7 @@ def cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, count=None):
 
 
 def cross_entropy_backward(dloss, saved):
-    """dloss () -> dlogits (R, K): (softmax - one-hot label) / count; 0 where ignored."""
+    """dloss () -> dlogits (R, K): (softmax - one-hot) / count, 0 where ignored."""
     logp, safe, used, count = saved
     dlogits = np.exp(logp)                                 # (R, K)
     dlogits[np.arange(len(logp)), safe] -= 1

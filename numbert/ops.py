@@ -18,7 +18,7 @@ from .erf import erf
 
 
 def rows(x):
-    """x (..., C) -> out (R, C): every position a row, as one matrix product wants it."""
+    """x (..., C) -> out (R, C): each position a row, as one matrix product wants it."""
     return x.reshape(-1, x.shape[-1])
 
 
@@ -79,7 +79,7 @@ def layer_norm(x, w, b, eps):
     """
     centred = x - x.mean(-1, keepdims=True)                # (..., C)
     var = np.vecdot(centred, centred)[..., None] / x.shape[-1]  # over C, not C - 1
-    rstd = 1 / np.sqrt(var + eps)                          # (..., 1)  eps under the root
+    rstd = 1 / np.sqrt(var + eps)                          # (..., 1)  eps in the root
     norm = centred
     norm *= rstd                                           # (..., C)
     out = norm * w
@@ -146,7 +146,7 @@ def softmax(scores, mask=None):
     """
     if mask is not None:
         # HF: the mask is the dtype's lowest number, not -inf, so that a row with no key
-        # to attend to is uniform over all keys instead of nan (as eager attention does).
+        # to attend to is uniform over all keys instead of nan, as in eager attention.
         scores = np.where(mask, scores, np.finfo(scores.dtype).min)
     exps = scores - scores.max(-1, keepdims=True)          # (..., T, S)  at most 0
     np.exp(exps, out=exps)

@@ -33,7 +33,7 @@ class Run:
 
 
 class Scope:
-    """A view of a flat {name: array} dict under one prefix, with what the run shares."""
+    """A view of a flat {name: array} dict under one prefix, and what the run shares."""
 
     __slots__ = ("arrays", "run", "prefix")
 
@@ -59,7 +59,7 @@ class Scope:
             self.arrays[name] = gradient
 
     def tap(self, name: str, value) -> None:
-        """Show a value to whoever traces this run; without a trace this costs nothing."""
+        """Show a value to whoever traces this run; without one this costs nothing."""
         for trace in self.run.traces:
             trace.record(self.prefix + name, value)
 

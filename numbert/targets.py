@@ -20,6 +20,12 @@ def mean_cross_entropy(logits, labels, ignore_index=losses.IGNORE_INDEX, weight=
     return loss, (losses.cross_entropy_backward, saved, weight)
 
 
+def word_labels(config, labels, logits):
+    """Word piece ids (B, T), -100 where there is nothing to predict."""
+    return class_labels("labels", labels, config.vocab_size, logits.shape[:-1],
+                        limit_name="vocab_size")
+
+
 def sentence_labels(name, labels, logits):
     """Next sentence labels (B,): 0 = is next, 1 = is random."""
     batch = len(logits)
@@ -83,8 +89,9 @@ def logits_gradients(saved, dloss, dtype, given: dict) -> list:
     """
     if dloss is None and all(d is None for d in given.values()):
         if saved.loss is None:
-            raise ValueError("there is no loss to go back from: pass labels to forward, "
-                             f"or the gradient of an output ({', '.join(given)})")
+            raise ValueError("there is no loss to go back from: pass labels to "
+                             "forward, or the gradient of an output "
+                             f"({', '.join(given)})")
         dloss = 1.0
     if dloss is not None and saved.loss is None:
         raise ValueError("loss has a gradient, but forward had no labels")

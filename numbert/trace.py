@@ -30,9 +30,9 @@ class Trace:
         self.arrays: dict[str, np.ndarray] = {}
 
     def record(self, name: str, value) -> None:
-        """Keep a copy of `value` if a pattern matches; a later run replaces it."""
+        """Keep `value` if a pattern matches; a later run replaces it."""
         if any(fnmatchcase(name, pattern) for pattern in self.patterns):
-            self.arrays[name] = np.array(value)
+            self.arrays[name] = value
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.arrays:
@@ -81,7 +81,7 @@ class Trace:
                              "patterns that match the same names")
         for name in names:
             if self[name].shape != np.shape(other[name]):
-                raise ValueError(f"tap {name} has shape {self[name].shape} in one trace "
-                                 f"and {np.shape(other[name])} in the other")
+                raise ValueError(f"tap {name} has shape {self[name].shape} in one "
+                                 f"trace and {np.shape(other[name])} in the other")
         return [(name, float(np.max(np.abs(self[name] - other[name]), initial=0)))
                 for name in names]

@@ -22,7 +22,8 @@ def fill(shape, seed=11):
 def mask_of(shape, side):
     """A padding mask: the first row loses two tokens on one side, or all of them."""
     mask = np.ones(shape, np.int64)
-    mask[0, ..., {"right": slice(-2, None), "left": slice(2), "all": slice(None)}[side]] = 0
+    places = {"right": slice(-2, None), "left": slice(2), "all": slice(None)}
+    mask[0, ..., places[side]] = 0
     return mask
 
 
@@ -70,9 +71,10 @@ def cases():
         labels = labels_for(cls, config(**base), shape)
         for side in ("right", "left", "all"):
             case(f"padding-{side}", cls, {
-                "input_ids": x, "attention_mask": mask_of(shape, side), **labels}, **base)
+                "input_ids": x, "attention_mask": mask_of(shape, side), **labels},
+                **base)
         case("everything", cls, {
-            "input_ids": np.where(np.arange(T) == T - 1, 0, x),          # [PAD] looked up
+            "input_ids": np.where(np.arange(T) == T - 1, 0, x),      # [PAD] looked up
             "token_type_ids": (x % 2), "attention_mask": mask_of(shape, "right"),
             "position_ids": (x + np.arange(T)) % LONGEST, **labels}, **base)
         case("embeds", cls, {"inputs_embeds": fill((*shape, C)), **labels}, **base)
@@ -90,8 +92,8 @@ def cases():
         case(f"act-{name}", masked, {**x, **labels_for(masked, config(), (B, T))},
              hidden_act=name)
     rng = np.random.default_rng(8)
-    case("mask-per-head", model, {**x, "attention_mask": rng.random((B, 3, T, T)) < 0.7})
-    case("mask-per-query", model, {**x, "attention_mask": rng.random((B, 1, T, T)) < 0.7})
+    for name, heads in {"mask-per-head": 3, "mask-per-query": 1}.items():
+        case(name, model, {**x, "attention_mask": rng.random((B, heads, T, T)) < 0.7})
     case("one-layer-one-head", model, x, num_hidden_layers=1, num_attention_heads=1)
 
     states = {"encoder_hidden_states": fill((B, 7, C)),
@@ -100,8 +102,8 @@ def cases():
     for cls in DECODERS:
         labels = labels_for(cls, config(**crossed), (B, T))
         case("cross", cls, {**x, **states, **labels}, **crossed)
-        case("cross-padding", cls, {**x, **states, **labels,
-                                    "attention_mask": mask_of((B, T), "right")}, **crossed)
+        padding = {"attention_mask": mask_of((B, T), "right")}
+        case("cross-padding", cls, {**x, **states, **labels, **padding}, **crossed)
         case("decoder", cls, {**x, **labels}, is_decoder=True)
     for cls in LM:
         base = {"is_decoder": cls is numbert.BertLMHeadModel}

@@ -57,10 +57,10 @@ def ids(shape=(B, T), vocab=SMALL["vocab_size"], rng=0):
 def assert_near(got, want, bound, what=""):
     """Every entry within `bound` (absolute); shapes and dtypes must agree too."""
     got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
+    assert got.shape == want.shape, f"{what}: {got.shape}, not {want.shape}"
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     error = np.where(same, 0, np.abs(got - want))
-    assert np.all(error <= bound), f"{what}: off by {error.max():.3g}, bound {bound:.3g}"
+    assert np.all(error <= bound), f"{what}: off {error.max():.3g}, bound {bound:.3g}"
 
 
 def bound(dtype, size=1, scale=1.0):

@@ -128,7 +128,7 @@ def test_golden(name):
 
 
 def summary(name, grad):
-    """Three numbers of a gradient: its sum weighted by cosines, by sines, its square."""
+    """Three numbers of a gradient: sums weighted by cosines and sines, its square."""
     weights = np.arange(1, grad.size + 1)
     flat = np.ravel(grad)
     return np.array([flat @ np.cos(weights), flat @ np.sin(weights), flat @ flat])
