@@ -9,38 +9,40 @@ from .words import as_word
 
 MAX_WORDS = 1 << 17         # beyond so many words, all but the vocabulary is forgotten
 MAX_KEY = 256               # longer words are solved anew each time
-FEW = 32                    # so few words are solved sooner one by one
+FEW = 64                    # so few words are solved sooner one by one
 
 
 def wordpiece_many(find, starts, ends):
     """Greedy longest match, many words side by side.
 
-    It is the loop of `wordpiece`, with an array where that has one number.  Word i is
-    letters[starts[i]:ends[i]]; its candidate is letters[at[i]:stop[i]].  In each round a
-    word either finds its candidate in the vocabulary and goes on behind it, or tries one
-    letter less.
+    It is the loop of `wordpiece` with an array where that has one number: word i is
+    letters[starts[i]:ends[i]], and at[i] is how far it has been cut.  In each round all
+    ends of the next piece are tried at once, for every word that is not done.
 
     Args:
         find: function (starts, ends, begins) -> id of each piece, -1 where there is none;
-            `begins` says that the piece begins its word.
+            `begins` says that these pieces begin their words.
         starts, ends: (n,)
 
     Returns:
-        (word, ids, starts, ends), all (m,): the pieces in order, and whose they are; and
-        failed (n,): the words that have no pieces (what was found of them is returned too).
+        (word, id, start, end), each (m,): the pieces in order, and whose they are; and
+        failed (n,): words that have no pieces (what was found of them is there too).
     """
-    at, stop = starts.copy(), ends.copy()
-    going = np.arange(len(starts))
-    found = []
+    at, going, begins, found = starts.copy(), np.arange(len(starts)), True, []
     while going.size:
-        ids = find(at[going], stop[going], at[going] == starts[going])
-        hit, miss = going[ids >= 0], going[ids < 0]
-        found.append((hit, ids[ids >= 0], at[hit], stop[hit]))
-        at[hit], stop[hit] = stop[hit], ends[hit]
-        stop[miss] -= 1
-        going = going[at[going] < stop[going]]
+        left = ends[going] - at[going]                      # letters still to cut
+        word = np.repeat(going, left)                       # a candidate for each end
+        stop = np.arange(1, len(word) + 1) - np.repeat(np.cumsum(left) - left, left)
+        stop += at[word]
+        ids = find(at[word], stop, begins)
+        hits = np.flatnonzero(ids >= 0)
+        longest = hits[np.diff(word[hits], append=-1) != 0]     # the last of each word
+        word, stop = word[longest], stop[longest]
+        found.append((word, ids[longest], at[word], stop))
+        at[word] = stop
+        going, begins = word[stop < ends[word]], False
     pieces = [np.concatenate(column) for column in zip(*found)]
-    order = np.argsort(pieces[0], kind="stable")        # found from left to right
+    order = np.argsort(pieces[0], kind="stable")            # found from left to right
     return tuple(column[order] for column in pieces), at < ends
 
 
@@ -220,16 +222,16 @@ class Lexicon:
         begin_ids = np.append(self.pieces.columns[0][:self.n_vocab], np.int32(-1))
 
         def find(starts, ends, begins):
-            out = np.full(len(starts), -1, np.int32)
+            tables, ids = ((self.begin, begin_ids) if begins
+                           else (self.go_on, self.go_on_ids))
+            numbers = np.full(len(starts), -1, np.int32)
             width = width_of(ends - starts, letters.dtype)
-            for tables, ids, here in ((self.begin, begin_ids, begins),
-                                      (self.go_on, self.go_on_ids, ~begins)):
-                for w, table in tables.items():
-                    rows = np.flatnonzero(here & (width == w))
-                    if rows.size:
-                        at = starts[rows]
-                        out[rows] = ids[table.find(pack(letters, at, ends[rows] - at, w))]
-            return out
+            for w, table in tables.items():
+                rows = np.flatnonzero(width == w)
+                if rows.size:
+                    at = starts[rows]
+                    numbers[rows] = table.find(pack(letters, at, ends[rows] - at, w))
+            return ids[numbers]
         return find
 
     def _long_word(self, text):

@@ -93,16 +93,16 @@ def blocks(reader, texts):
 
 
 def cut_at(reader, text, start, block=BLOCK):
-    """Where a block of `text` from `start` may end: at most `block` characters on, behind
+    """Where a block of `text` from `start` may end: some `block` characters on, behind
     white space or a character that is a word by itself; later only inside a word."""
-    stop = start + block
+    stop, step = start + block, min(block, 1000)
     while stop < len(text):
-        window = text[max(start, stop - block):stop]
+        window = text[stop - step:stop]
         _, kinds = reader.lexicon(window.isascii()).letters.read(window)
         cuts = np.flatnonzero(kinds != INSIDE)
         if cuts.size:
             return stop - len(window) + int(cuts[-1]) + 1
-        stop += block
+        stop += step
     return len(text)
 
 
