@@ -1,4 +1,4 @@
-"""What both BERT tokenizers share: the call with its arguments, padding, loading and saving."""
+"""What both BERT tokenizers share: the call and its arguments, loading and saving."""
 
 import os
 import warnings
@@ -24,17 +24,18 @@ class TokenizerBase(Vocabulary):
     """A tokenizer but for `_encode`, which is where the two of them differ."""
 
     def _encode(self, samples, plan, request):
-        """Encode inputs.Samples by options.Options and Request; returns a BatchEncoding."""
+        """Encode inputs.Samples by Options and Request; returns a BatchEncoding."""
         raise NotImplementedError
 
-    def __call__(self, text=None, text_pair=None, text_target=None, text_pair_target=None,
-                 add_special_tokens=True, padding=False, truncation=None, max_length=None,
-                 stride=0, is_split_into_words=False, pad_to_multiple_of=None,
-                 padding_side=None, return_tensors=None, return_token_type_ids=None,
-                 return_attention_mask=None, return_overflowing_tokens=False,
-                 return_special_tokens_mask=False, return_offsets_mapping=False,
-                 return_length=False, verbose=True, tokenizer_kwargs=None,
-                 split_special_tokens=None, max_target_length=None):
+    def __call__(self, text=None, text_pair=None, text_target=None,
+                 text_pair_target=None, add_special_tokens=True, padding=False,
+                 truncation=None, max_length=None, stride=0, is_split_into_words=False,
+                 pad_to_multiple_of=None, padding_side=None, return_tensors=None,
+                 return_token_type_ids=None, return_attention_mask=None,
+                 return_overflowing_tokens=False, return_special_tokens_mask=False,
+                 return_offsets_mapping=False, return_length=False, verbose=True,
+                 tokenizer_kwargs=None, split_special_tokens=None,
+                 max_target_length=None):
         """Turn text into the inputs of a model.
 
         Args:
@@ -85,8 +86,9 @@ class TokenizerBase(Vocabulary):
             return_overflowing_tokens, return_length, verbose, split_special_tokens)
         if text_target is None:
             if text is None:
-                raise ValueError("There is nothing to encode: pass text or text_target.")
-            return self._encode(self._read(text, text_pair, request.words), plan, request)
+                raise ValueError("There is nothing to encode: pass a text.")
+            samples = self._read(text, text_pair, request.words)
+            return self._encode(samples, plan, request)
         batch = BatchEncoding()
         if text is not None:
             samples = self._read(text, text_pair, request.words)
@@ -116,9 +118,9 @@ class TokenizerBase(Vocabulary):
             self.truncation_side, bool(add_special_tokens), bool(overflow))
         if split_special_tokens is None:
             split_special_tokens = self.split_special_tokens
-        return plan, Request(keys, length,
-                             return_tensors and check_tensor_type(return_tensors), words,
-                             split_special_tokens, verbose and max_length is None)
+        tensors = None if return_tensors is None else check_tensor_type(return_tensors)
+        return plan, Request(keys, length, tensors, words, split_special_tokens,
+                             verbose and max_length is None)
 
     def _read(self, text, text_pair, words):
         """The texts of a call as inputs.Samples."""
@@ -129,8 +131,9 @@ class TokenizerBase(Vocabulary):
         names = self.model_input_names
         types = "token_type_ids" in names if types is None else types
         mask = "attention_mask" in names if mask is None else mask
-        wanted = (("input_ids", True), ("token_type_ids", types), ("attention_mask", mask),
-                  ("special_tokens_mask", special), ("offset_mapping", offsets))
+        wanted = (("input_ids", True), ("token_type_ids", types),
+                  ("attention_mask", mask), ("special_tokens_mask", special),
+                  ("offset_mapping", offsets))
         return tuple([name for name, want in wanted if want])
     # Lengths
 
@@ -154,13 +157,13 @@ class TokenizerBase(Vocabulary):
             self._warned_too_long = True
             warnings.warn(
                 f"A sequence of {longest} tokens is longer than the model's maximum of "
-                f"{self.model_max_length}; pass truncation=True before giving it to the "
-                "model.", stacklevel=4)
+                f"{self.model_max_length}; pass truncation=True before giving it to "
+                "the model.", stacklevel=4)
 
-    def pad(self, encoded_inputs, padding=True, max_length=None, pad_to_multiple_of=None,
-            padding_side=None, return_attention_mask=None, return_tensors=None,
-            verbose=True):
-        """Pad rows that were encoded earlier; see `numbert.tokenization.padding.pad`."""
+    def pad(self, encoded_inputs, padding=True, max_length=None,
+            pad_to_multiple_of=None, padding_side=None, return_attention_mask=None,
+            return_tensors=None, verbose=True):
+        """Pad rows that were encoded earlier: see `numbert.tokenization.padding`."""
         return pad_rows(self, encoded_inputs, padding, max_length, pad_to_multiple_of,
                         padding_side, return_attention_mask, return_tensors,
                         verbose)
@@ -214,7 +217,8 @@ class TokenizerBase(Vocabulary):
         added = "".join(f"\n\t{i}: {token!r}," for i, token in
                         self.added_tokens_decoder.items())
         return (f"{type(self).__name__}(name_or_path={self.name_or_path!r}, "
-                f"vocab_size={self.vocab_size}, model_max_length={self.model_max_length}, "
+                f"vocab_size={self.vocab_size}, "
+                f"model_max_length={self.model_max_length}, "
                 f"padding_side={self.padding_side!r}, "
                 f"truncation_side={self.truncation_side!r}, "
                 f"special_tokens={self.special_tokens_map}, "

@@ -1,4 +1,4 @@
-"""What a tokenizer call returns: BatchEncoding, a dict that also maps tokens, words and characters."""
+"""What a tokenizer call returns: a dict that also maps tokens, words and characters."""
 
 from collections import UserDict
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-BAD_TENSORS = ("return_tensors must be 'np', 'pt' or None, got {!r}.  'np' gives NumPy arrays, 'pt' "
-               "gives torch tensors where torch is installed.")
-RAGGED = ("Rows of {!r} have different lengths, so they don't make one tensor; pass padding=True, "
-          "and truncation=True if they may be long.")
+BAD_TENSORS = ("return_tensors must be 'np' (NumPy arrays), 'pt' (torch tensors, where "
+               "torch is installed) or None (lists), got {!r}.")
+RAGGED = ("Rows of {!r} have different lengths, so they don't make one tensor; pass "
+          "padding=True, and truncation=True if they may be long.")
 
 
 class CharSpan(NamedTuple):
@@ -25,7 +25,7 @@ class TokenSpan(NamedTuple):
 
 
 class Encoding:
-    """One row, token by token.  Indices count tokens of the row, special tokens and padding included.
+    """One row, token by token.  Indices count special tokens and padding, too.
 
     Attributes:
         ids, tokens, type_ids, attention_mask, special_tokens_mask: one per token.
@@ -38,8 +38,8 @@ class Encoding:
         overflowing: the encodings of the windows that were cut off.
     """
 
-    def __init__(self, ids, tokens, type_ids, attention_mask, special_tokens_mask, offsets,
-                 word_ids, sequence_ids, n_sequences, overflowing=()):
+    def __init__(self, ids, tokens, type_ids, attention_mask, special_tokens_mask,
+                 offsets, word_ids, sequence_ids, n_sequences, overflowing=()):
         self.ids = ids
         self.tokens = tokens
         self.type_ids = type_ids
@@ -60,8 +60,8 @@ class Encoding:
         return len(self.ids)
 
     def __repr__(self):
-        return (f"Encoding(num_tokens={len(self)}, attributes=[ids, type_ids, tokens, offsets, "
-                "attention_mask, special_tokens_mask, overflowing])")
+        return (f"Encoding(num_tokens={len(self)}, attributes=[ids, type_ids, tokens, "
+                "offsets, attention_mask, special_tokens_mask, overflowing])")
 
     def token_to_sequence(self, token_index):
         """0 or 1, the text that a token belongs to; None for special tokens."""
@@ -92,7 +92,8 @@ class Encoding:
 
     def word_to_tokens(self, word_index, sequence_index=0):
         """The (first, past the last) token of a word; None if it has none."""
-        found = [i for i in self._tokens_of(sequence_index) if self.word_ids[i] == word_index]
+        found = [i for i in self._tokens_of(sequence_index)
+                 if self.word_ids[i] == word_index]
         return (found[0], found[-1] + 1) if found else None
 
     def word_to_chars(self, word_index, sequence_index=0):
@@ -110,8 +111,8 @@ class Encoding:
 
     def _at(self, column, index):
         if not -len(self) <= index < len(self):
-            raise IndexError(f"token index {index} is out of range: the row has {len(self)} "
-                             "tokens.")
+            raise IndexError(f"token index {index} is out of range: the row has "
+                             f"{len(self)} tokens.")
         return column[index]
 
 
@@ -139,7 +140,7 @@ class Encodings(Sequence):
 
 
 class BatchEncoding(UserDict):
-    """The outputs of a tokenizer call by name, and the way between tokens, words and characters.
+    """The outputs of a tokenizer call by name; and from tokens to words and characters.
 
     `batch["input_ids"]` and `batch.input_ids` are the same; `batch[0]` is the Encoding
     of row 0. The methods take (batch_index, index), or (index) for row 0.
@@ -152,8 +153,8 @@ class BatchEncoding(UserDict):
         n_sequences: texts per row, if known.
     """
 
-    def __init__(self, data=None, encoding=None, tensor_type=None, prepend_batch_axis=False,
-                 n_sequences=None):
+    def __init__(self, data=None, encoding=None, tensor_type=None,
+                 prepend_batch_axis=False, n_sequences=None):
         self.data = {} if data is None else dict(data)
         self._encodings = [encoding] if isinstance(encoding, Encoding) else encoding
         self._n_sequences = n_sequences
@@ -167,19 +168,21 @@ class BatchEncoding(UserDict):
             return self._encodings[item]
         if isinstance(item, slice):
             return {key: value[item] for key, value in self.data.items()}
-        raise KeyError(f"{item!r}: rows can only be taken by index from a batch that a tokenizer "
-                       "made; use a name such as 'input_ids', or a slice.")
+        raise KeyError(f"{item!r}: rows can be taken by index only from a batch that "
+                       "BertTokenizer made; use a name like 'input_ids', or a slice.")
 
     def __getattr__(self, name):
         try:
             return self.__dict__["data"][name]
         except KeyError:
+            names = ", ".join(self.__dict__.get("data", ()))
             raise AttributeError(f"a BatchEncoding has no {name!r}; this one holds "
-                                 f"{', '.join(self.__dict__.get('data', ()))}.") from None
+                                 f"{names}.") from None
 
     def __getstate__(self):
         encodings = None if self._encodings is None else list(self._encodings)
-        return {"data": self.data, "encodings": encodings, "n_sequences": self._n_sequences}
+        return {"data": self.data, "encodings": encodings,
+                "n_sequences": self._n_sequences}
 
     def __setstate__(self, state):
         self.data = state["data"]
@@ -212,7 +215,7 @@ class BatchEncoding(UserDict):
         return self._row("word_ids", batch_index).word_ids
 
     def sequence_ids(self, batch_index=0):
-        """For each token of a row 0 or 1, the text it belongs to; None for special tokens."""
+        """For each token of a row its text, 0 or 1; None for special tokens."""
         return self._row("sequence_ids", batch_index).sequence_ids
 
     def token_to_sequence(self, batch_or_token_index, token_index=None):
@@ -225,33 +228,37 @@ class BatchEncoding(UserDict):
 
     def token_to_chars(self, batch_or_token_index, token_index=None):
         """The CharSpan of a token in its text; None for special tokens."""
-        return _span(CharSpan, self._look_up("token_to_chars", batch_or_token_index, token_index))
+        return _span(CharSpan, self._look_up(
+            "token_to_chars", batch_or_token_index, token_index))
 
     def char_to_token(self, batch_or_char_index, char_index=None, sequence_index=0):
         """The index of the token that covers a character; None if none does."""
-        return self._look_up("char_to_token", batch_or_char_index, char_index, sequence_index)
+        return self._look_up("char_to_token", batch_or_char_index, char_index,
+                             sequence_index)
 
     def char_to_word(self, batch_or_char_index, char_index=None, sequence_index=0):
         """The index of the word that covers a character; None if none does."""
-        return self._look_up("char_to_word", batch_or_char_index, char_index, sequence_index)
+        return self._look_up("char_to_word", batch_or_char_index, char_index,
+                             sequence_index)
 
     def word_to_tokens(self, batch_or_word_index, word_index=None, sequence_index=0):
         """The TokenSpan of a word in its row; None if it has no tokens."""
-        return _span(TokenSpan, self._look_up("word_to_tokens", batch_or_word_index, word_index,
-                                              sequence_index))
+        return _span(TokenSpan, self._look_up(
+            "word_to_tokens", batch_or_word_index, word_index, sequence_index))
 
     def word_to_chars(self, batch_or_word_index, word_index=None, sequence_index=0):
         """The CharSpan of a word in its text; None if it has no tokens."""
-        return _span(CharSpan, self._look_up("word_to_chars", batch_or_word_index, word_index,
-                                             sequence_index))
+        return _span(CharSpan, self._look_up(
+            "word_to_chars", batch_or_word_index, word_index, sequence_index))
 
     def convert_to_tensors(self, tensor_type=None, prepend_batch_axis=False):
-        """Turn the values into arrays ("np") or tensors ("pt"), in place, and return self."""
+        """Turn the values, in place, into arrays ("np") or tensors ("pt")."""
         if tensor_type is None:
             return self
         tensor_type = check_tensor_type(tensor_type)
         for key, value in self.data.items():
-            self.data[key] = as_tensor(key, [value] if prepend_batch_axis else value, tensor_type)
+            value = [value] if prepend_batch_axis else value
+            self.data[key] = as_tensor(key, value, tensor_type)
         return self
 
     def to(self, device, *, non_blocking=False):
@@ -263,8 +270,8 @@ class BatchEncoding(UserDict):
 
     def _row(self, method, batch_index):
         if self._encodings is None:
-            raise ValueError(f"{method}() needs a batch made by BertTokenizer; the legacy tokenizer "
-                             "keeps no words and offsets.")
+            raise ValueError(f"{method}() needs a batch made by BertTokenizer; the "
+                             "legacy tokenizer keeps no words and offsets.")
         return self._encodings[batch_index]
 
     def _look_up(self, method, first, second, *rest):
@@ -277,14 +284,14 @@ def _span(kind, pair):
 
 
 def check_tensor_type(tensor_type):
-    """Return "np" or "pt"; a ValueError for anything else, an ImportError without torch."""
-    kind = getattr(tensor_type, "value", tensor_type)          # an enum member of transformers
+    """Return "np" or "pt"; ValueError for anything else, ImportError without torch."""
+    kind = getattr(tensor_type, "value", tensor_type)     # an enum of transformers
     if kind == "pt":
         try:
             import torch  # noqa: F401
         except ImportError:
-            raise ImportError("return_tensors='pt' needs torch; pip install numbert[torch], or "
-                              "use return_tensors='np'.") from None
+            raise ImportError("return_tensors='pt' needs torch; pip install "
+                              "numbert[torch], or use return_tensors='np'.") from None
     elif kind != "np":
         raise ValueError(BAD_TENSORS.format(tensor_type))
     return kind

@@ -1,7 +1,7 @@
 """One call of BertTokenizer: pieces, truncation, special tokens, padding, outputs.
 
-The offsets and words of pieces cost as much as their ids.  If they aren't asked for, the
-texts are encoded without them, and once more if an Encoding is wanted after all.
+The offsets and words of pieces cost as much as their ids.  If they aren't asked for,
+the texts are encoded without them, and once more if an Encoding is wanted after all.
 """
 
 import functools
@@ -141,17 +141,18 @@ def _encoding(tokenizer, batch, r):
     if plan.main[r]:
         end = int(np.searchsorted(plan.sample, sample, "right"))
         overflow = [_encoding(tokenizer, batch, k) for k in range(r + 1, end)]
+    sources = _sources(samples, sample, sequences, words)
     return Encoding(
-        ids, tokenizer.token_texts(ids, offsets, _sources(samples, sample, sequences, words)),
-        types, (slots != place.n + rows.PAD).astype(int).tolist(),
+        ids, tokenizer.token_texts(ids, offsets, sources), types,
+        (slots != place.n + rows.PAD).astype(int).tolist(),
         (slots >= place.n).astype(int).tolist(), offsets, words, sequences,
         1 + bool(plan.pair[r]), overflow)
 
 
 def _sources(samples, sample, sequences, words):
-    """For each token of a row the string that its offsets count in, None for special ones."""
+    """For each token of a row the string that its offsets count in, or None."""
     texts = [samples.first[sample], samples.second and samples.second[sample]]
-    return [None if s is None else texts[s] if isinstance(texts[s], str) else texts[s][w]
+    return [s if s is None else texts[s] if isinstance(texts[s], str) else texts[s][w]
             for s, w in zip(sequences, words)]
 
 

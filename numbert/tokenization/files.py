@@ -1,4 +1,4 @@
-"""The files of a tokenizer: vocab.txt, tokenizer.json and the small JSON files beside them."""
+"""The files of a tokenizer: vocab.txt, tokenizer.json, and the small ones."""
 
 import json
 import os
@@ -11,7 +11,8 @@ TOKENIZER_FILE = "tokenizer.json"
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_TOKENS_MAP_FILE = "special_tokens_map.json"
 ADDED_TOKENS_FILE = "added_tokens.json"
-FILES = (TOKENIZER_FILE, CONFIG_FILE, VOCAB_FILE, SPECIAL_TOKENS_MAP_FILE, ADDED_TOKENS_FILE)
+FILES = (TOKENIZER_FILE, CONFIG_FILE, VOCAB_FILE, SPECIAL_TOKENS_MAP_FILE,
+         ADDED_TOKENS_FILE)
 
 # The 25 characters that Unicode calls White_Space.
 WHITE_SPACE = ("\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
@@ -54,8 +55,8 @@ def read_vocabulary(path, legacy=False):
     """A vocab.txt as dict of token -> id: the id of a token is the number of its line.
 
     HF: of a token that stands on several lines the last counts; a blank line is the
-        token "";
-    white space at the end of a line is dropped, but kept by the legacy tokenizer.
+    token ""; white space at the end of a line is dropped, but kept by the legacy
+    tokenizer.
 
     Raises:
         ValueError: the file is not UTF-8, or empty.
@@ -81,11 +82,12 @@ def check_vocabulary(vocab):
         ValueError: a negative id, or two tokens with one id.
     """
     if not isinstance(vocab, Mapping):
-        raise TypeError("vocab must be a dict of token -> id or the path of a vocab.txt, got "
-                        f"a {type(vocab).__name__}.")
+        raise TypeError("vocab must be a dict of token -> id or the path of a "
+                        f"vocab.txt, got a {type(vocab).__name__}.")
     for token, index in vocab.items():
         if not isinstance(token, str) or not isinstance(index, int):
-            raise TypeError(f"vocab must map str to int, but maps {token!r} to {index!r}.")
+            raise TypeError("vocab must map str to int, but maps "
+                            f"{token!r} to {index!r}.")
     if len(set(vocab.values())) < len(vocab) or min(vocab.values(), default=0) < 0:
         raise ValueError(_bad_ids(vocab))
     return dict(vocab)
@@ -103,7 +105,7 @@ def _bad_ids(vocab):
 
 
 def save_vocabulary(vocab, save_directory, filename_prefix=None):
-    """Write a vocabulary as vocab.txt, one token per line, so that line numbers are ids.
+    """Write a vocabulary as vocab.txt: one token per line, so line numbers are ids.
 
     Args:
         vocab: dict of token -> id.
@@ -115,25 +117,29 @@ def save_vocabulary(vocab, save_directory, filename_prefix=None):
 
     Raises:
         NotADirectoryError: the directory doesn't exist.
-        ValueError: the ids are not 0, 1, 2, ..., or a token holds a line break.
+        ValueError: far fewer tokens than ids, or a token that holds a line break.
     """
     path = prefixed(save_directory, VOCAB_FILE, filename_prefix)
-    tokens = sorted(vocab, key=vocab.__getitem__)
-    if [vocab[token] for token in tokens] != list(range(len(tokens))):
-        gap = next(i for i, token in enumerate(tokens) if vocab[token] != i)
-        raise ValueError(f"the vocabulary has no token with id {gap}, so it can't be written "
-                         f"to {VOCAB_FILE}; save_pretrained writes {TOKENIZER_FILE}, "
-                         "which can hold it.")
-    for token in tokens:
+    if not vocab:
+        raise ValueError(f"an empty vocabulary can't be written to {VOCAB_FILE}.")
+    last = max(vocab, key=vocab.__getitem__)
+    if vocab[last] > 2 * len(vocab) + 1000:
+        raise ValueError(f"the vocabulary has {len(vocab)} tokens, but ids up to "
+                         f"{vocab[last]}: too many empty lines for {VOCAB_FILE}; "
+                         f"save_pretrained writes {TOKENIZER_FILE}, which can hold it.")
+    # Of a token on several lines the last counts: the last token may fill every gap.
+    lines = [last] * (vocab[last] + 1)
+    for token, index in vocab.items():
         if "\n" in token or "\r" in token:
-            raise ValueError(f"token {token!r} holds a line break, so it can't be written to "
-                             f"{VOCAB_FILE}.")
-    write_text(path, "".join(token + "\n" for token in tokens))
+            raise ValueError(f"token {token!r} holds a line break, so it can't be "
+                             f"written to {VOCAB_FILE}.")
+        lines[index] = token
+    write_text(path, "".join(token + "\n" for token in lines))
     return (str(path),)
 
 
 def prefixed(save_directory, name, prefix):
-    """The path of a file to be saved; NotADirectoryError if its directory doesn't exist."""
+    """The path of a file to be saved; NotADirectoryError without its directory."""
     if not os.path.isdir(save_directory):
         raise NotADirectoryError(f"{save_directory} is no directory; create it first.")
     return Path(save_directory, f"{prefix}-{name}" if prefix else name)
@@ -162,4 +168,5 @@ def _umask():
 
 def write_json(path, content):
     """Write a JSON object, keys sorted, atomically."""
-    write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    write_text(path, text + "\n")

@@ -1,4 +1,4 @@
-"""What a tokenizer call was given: one text or many, single texts or pairs, words or not."""
+"""What a tokenizer call was given: one text or many, single texts or pairs, words."""
 
 from itertools import chain
 from typing import NamedTuple, Optional
@@ -7,10 +7,10 @@ import numpy as np
 
 
 class Samples(NamedTuple):
-    """The texts of a call.  With words, a text is a list of words instead of a string."""
+    """The texts of a call; with words, a text is a list of words, not a string."""
     first: list
-    second: Optional[list]       # None where no sample is a pair; else None per single text
-    batched: bool                # False: the caller passed one sample, not a list of them
+    second: Optional[list]       # None without pairs; else None per single text
+    batched: bool                # False: the caller passed one sample, not a list
 
 
 def read(text, text_pair=None, words=False):
@@ -42,7 +42,8 @@ def read(text, text_pair=None, words=False):
     if text_pair is not None:
         return _two_lists(text, text_pair, words)
     first, second = zip(*[_split_pair(item, words, i) for i, item in enumerate(text)])
-    return Samples(list(first), None if all(b is None for b in second) else list(second), True)
+    no_pairs = all(b is None for b in second)
+    return Samples(list(first), None if no_pairs else list(second), True)
 
 
 def _one(text, text_pair, words):
@@ -55,11 +56,11 @@ def _one(text, text_pair, words):
 
 def _two_lists(text, text_pair, words):
     if not _is_list(text_pair):
-        raise TypeError(f"text is a batch of {len(text)}, so text_pair must be a list of as "
-                        f"many, got {type(text_pair).__name__}.")
+        raise TypeError(f"text is a batch of {len(text)}, so text_pair must be a list "
+                        f"of as many, got {type(text_pair).__name__}.")
     if len(text) != len(text_pair):
-        raise ValueError(f"text has {len(text)} samples and text_pair has {len(text_pair)}; "
-                         "they must be as many.")
+        raise ValueError(f"text has {len(text)} samples and text_pair has "
+                         f"{len(text_pair)}; they must be as many.")
     for i, (a, b) in enumerate(zip(text, text_pair)):
         check(a, words, f"text[{i}]")
         check(b, words, f"text_pair[{i}]")
@@ -84,8 +85,8 @@ def check(value, words, name):
     if words and is_words(value) or not words and isinstance(value, str):
         return
     if words and isinstance(value, str):
-        raise TypeError(f"{name} must be a list of words with is_split_into_words=True, got "
-                        "one string; pass text.split(), or is_split_into_words=False.")
+        raise TypeError(f"{name} must be a list of words, as is_split_into_words=True "
+                        "says, but is a string; pass text.split(), for example.")
     wanted = "a list of words (strings)" if words else "a string"
     pair = " or a pair of them" if name.endswith("]") else ""
     shown = repr(value) if len(repr(value)) < 60 else type(value).__name__
@@ -111,4 +112,4 @@ def flatten(texts, words):
     if not words:
         return texts, None
     counts = [len(text) for text in texts]
-    return list(chain.from_iterable(texts)), np.concatenate([[0], np.cumsum(counts)]).astype(int)
+    return list(chain.from_iterable(texts)), np.cumsum([0] + counts)

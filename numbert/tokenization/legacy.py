@@ -1,4 +1,4 @@
-"""BertTokenizerLegacy: the tokenizer of old, in whose numbers older results were computed.
+"""BertTokenizerLegacy: the tokenizer of old, with which older results were computed.
 
 Its pieces come from the same pipeline with other switches (Unicode as the running
 Python knows it, NFC first, final sigma); its rows are built one by one, from lists of
@@ -80,8 +80,8 @@ class BertTokenizerLegacy(TokenizerBase):
         return dataclasses.replace(self.core, raw_matcher=None)
 
     def _add(self, tokens, special):
-        """HF: unlike BertTokenizer, only tokens that are new to the vocabulary count, and a
-        token that is found in normalised text is itself turned to lower case."""
+        """HF: unlike BertTokenizer, only tokens new to the vocabulary count, and one
+        that is found in normalised text is itself turned to lower case."""
         count, size = 0, len(self.get_vocab())
         for token in tokens:
             if str(token) == "" or isinstance(token, str) and token in self._added_ids:
@@ -133,8 +133,8 @@ class BertTokenizerLegacy(TokenizerBase):
                 return self.convert_tokens_to_ids(list(text))
             if all(isinstance(item, int) for item in text):
                 return list(text)
-        raise TypeError("a text must be a str, or a list of words, tokens or ids that is "
-                        f"not empty, got {text!r}.")
+        raise TypeError("a text must be a str, or a list of words, tokens or ids that "
+                        f"is not empty, got {text!r}.")
 
     def _read(self, text, text_pair, words):
         """HF: a list of ints is one text, as ids; "" is a text like any other."""
@@ -153,14 +153,14 @@ class BertTokenizerLegacy(TokenizerBase):
             pairs = [_split_pair(item, words) for item in text]
             return Samples([a for a, _ in pairs], [b for _, b in pairs], True)
         if not isinstance(text_pair, lists) or len(text_pair) != len(text):
-            raise ValueError(f"text is a batch of {len(text)}, so text_pair must be a list "
-                             f"of as many, got {text_pair!r}.")
+            raise ValueError(f"text is a batch of {len(text)}, so text_pair must be a "
+                             f"list of as many, got {text_pair!r}.")
         return Samples(list(text), list(text_pair), True)
 
     def _encode(self, samples, plan, request):
         if "offset_mapping" in request.keys:
-            raise NotImplementedError("BertTokenizerLegacy keeps no offsets; BertTokenizer "
-                                      "does.")
+            raise NotImplementedError("BertTokenizerLegacy keeps no offsets; use "
+                                      "BertTokenizer.")
         core = self._core_for(request.split)
         rows = []
         for a, b in zip(samples.first, samples.second or [None] * len(samples.first)):
@@ -168,8 +168,8 @@ class BertTokenizerLegacy(TokenizerBase):
             rows.append(self._row(self._ids(a, request.words, core), b, plan, request))
         if not samples.batched:
             return self._finish(rows[0], plan, request, True)
-        return self._finish({name: [row[name] for row in rows] for name in rows[0]}, plan,
-                            request, False)
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        return self._finish(columns, plan, request, False)
 
     def _row(self, ids, pair_ids, plan, request):
         """The outputs of one sample, but for padding and attention mask."""
@@ -179,9 +179,10 @@ class BertTokenizerLegacy(TokenizerBase):
             total += self.num_special_tokens_to_add(pair_ids is not None)
         excess = 0 if not plan.truncation or not plan.max_length else max(
             total - plan.max_length, 0)
-        if plan.overflow and plan.truncation == "longest_first" and pair_ids is not None:
-            raise ValueError("a pair that is cut by 'longest_first' has no overflow; take "
-                             "'only_first' or 'only_second'.")
+        pair = pair_ids is not None
+        if plan.overflow and plan.truncation == "longest_first" and pair:
+            raise ValueError("a pair that is cut by 'longest_first' has no overflow; "
+                             "take 'only_first' or 'only_second'.")
         ids, pair_ids, overflow = self.truncate_sequences(
             ids, pair_ids, excess, plan.truncation or "longest_first", plan.stride)
         if special:
@@ -208,7 +209,7 @@ class BertTokenizerLegacy(TokenizerBase):
         if request.tensors or not (overflow if single else any(overflow)):
             columns = {k: v for k, v in columns.items() if k not in OVERFLOW}
         rows = columns["input_ids"]
-        if request.length and not single:        # HF: a batch's lengths are without padding
+        if request.length and not single:     # HF: lengths in a batch: without padding
             columns["length"] = [len(row) for row in rows]
         out = self.pad(columns, plan.padding or False, plan.max_length,
                        plan.pad_to_multiple_of, plan.padding_side,
@@ -219,11 +220,11 @@ class BertTokenizerLegacy(TokenizerBase):
 
     # From ids to rows
 
-    def prepare_for_model(self, ids, pair_ids=None, add_special_tokens=True, padding=False,
-                          truncation=False, max_length=None, stride=0,
-                          pad_to_multiple_of=None, padding_side=None, return_tensors=None,
-                          return_token_type_ids=None, return_attention_mask=None,
-                          return_overflowing_tokens=False,
+    def prepare_for_model(self, ids, pair_ids=None, add_special_tokens=True,
+                          padding=False, truncation=False, max_length=None, stride=0,
+                          pad_to_multiple_of=None, padding_side=None,
+                          return_tensors=None, return_token_type_ids=None,
+                          return_attention_mask=None, return_overflowing_tokens=False,
                           return_special_tokens_mask=False, return_length=False,
                           verbose=True, prepend_batch_axis=False):
         """A call on one sample whose texts are ids already.
@@ -269,8 +270,8 @@ class BertTokenizerLegacy(TokenizerBase):
         first = truncation_strategy != "only_second"
         text = ids if first else pair_ids
         if not text or len(text) < excess:
-            warnings.warn(f"a text of {len(text or ())} tokens can't lose {excess}; the row "
-                          "stays longer than max_length.", stacklevel=5)
+            warnings.warn(f"a text of {len(text or ())} tokens can't lose {excess}: "
+                          "the row stays longer than max_length.", stacklevel=5)
         if not text:
             return ids, pair_ids, []
         window = min(len(text), stride + excess)
@@ -281,7 +282,9 @@ class BertTokenizerLegacy(TokenizerBase):
 
     def _drop(self, ids, count):
         """ids without `count` of them at the side where texts are cut."""
-        return ids[count:] if self.truncation_side == "left" else ids[:max(len(ids) - count, 0)]
+        if self.truncation_side == "left":
+            return ids[count:]
+        return ids[:max(len(ids) - count, 0)]
 
     def build_inputs_with_special_tokens(self, token_ids_0, token_ids_1=None):
         """[CLS] a [SEP], or [CLS] a [SEP] b [SEP], as ids."""
@@ -322,7 +325,8 @@ class BertTokenizerLegacy(TokenizerBase):
         return decoding.join_legacy(tokens)
 
     def _decode_ids(self, ids, skip_special_tokens):
-        return decoding.join_legacy(self.convert_ids_to_tokens(ids, skip_special_tokens))
+        return decoding.join_legacy(
+            self.convert_ids_to_tokens(ids, skip_special_tokens))
 
     def _save(self, directory, prefix):
         return loading.save_legacy(self, directory, prefix)
@@ -332,8 +336,8 @@ OVERFLOW = ("overflowing_tokens", "num_truncated_tokens")
 
 
 def _shares(a, b, excess):
-    """How many tokens each text of a pair loses: the longer one down to the other's length,
-    then both alike, and of an odd number one more from the second."""
+    """How many tokens each text of a pair loses: the longer one down to the length of
+    the other, then both alike, and of an odd number one more from the second."""
     level = min(abs(a - b), excess)
     rest = excess - level
     if a > b:
@@ -352,6 +356,6 @@ def _split_pair(item, words):
     if len(item) == 1:
         return item[0], None
     if not words:
-        raise ValueError(f"an element of a batch is a text or a pair, got {len(item)} parts: "
-                         f"{item!r}.")
+        raise ValueError("an element of a batch is a text or a pair, got "
+                         f"{len(item)} parts: {item!r}.")
     return item, None

@@ -3,13 +3,12 @@
 What is read, the first that says something winning:
 
     vocabulary      tokenizer.json, then vocab.txt
-    settings        arguments of the call, special_tokens_map.json,
-    tokenizer_config.json added tokens    tokenizer_config.json if it lists them, else
-    tokenizer.json,
-                    then added_tokens.json
+    settings        arguments, special_tokens_map.json, tokenizer_config.json
+    added tokens    tokenizer_config.json if it lists them; else tokenizer.json, then
+                    added_tokens.json
 
 HF: whether text is lower-cased is a setting; tokenizer.json, which knows it too, isn't
-    asked.
+asked.
 """
 
 import json
@@ -24,8 +23,8 @@ from .special_tokens import SPECIAL_TOKENS
 HUB_ARGUMENTS = ("revision", "cache_dir", "local_files_only", "token")
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 # Settings that describe where a tokenizer came from; they aren't saved again.
-ORIGIN = ("vocab", "vocab_file", "tokenizer_file", "name_or_path", "added_tokens_decoder",
-          "tokenizer_class", "init_inputs", "is_local", "local_files_only")
+ORIGIN = ("vocab", "vocab_file", "tokenizer_file", "name_or_path", "tokenizer_class",
+          "added_tokens_decoder", "init_inputs", "is_local", "local_files_only")
 
 
 def load(path, kwargs, legacy=False):
@@ -44,14 +43,16 @@ def load(path, kwargs, legacy=False):
         FileNotFoundError: there is neither a vocab.txt nor a tokenizer.json.
         ValueError: a file that is broken, or of another kind of tokenizer.
     """
-    found = _find(path, {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs})
+    hub = {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs}
+    found = _find(path, hub)
     saved = _read(found, files.TOKENIZER_FILE)
     settings = _read(found, files.CONFIG_FILE)
     for name in ("tokenizer_class", "init_inputs"):
         settings.pop(name, None)
     settings.update(kwargs)
-    if "additional_special_tokens" in settings and not settings.get("extra_special_tokens"):
-        settings["extra_special_tokens"] = settings.pop("additional_special_tokens")
+    extra = settings.pop("additional_special_tokens", None)     # the name of old
+    if extra and not settings.get("extra_special_tokens"):
+        settings["extra_special_tokens"] = extra
     decoder = settings.pop("added_tokens_decoder", None)
     if decoder is None:
         settings.update(_special_tokens_map(found, settings, kwargs))
@@ -63,9 +64,10 @@ def load(path, kwargs, legacy=False):
     for name in SPECIAL_TOKENS:
         if settings.get(name) is not None:
             settings[name] = by_content.get(str(settings[name]), settings[name])
-    for name in ("truncation", "padding"):          # HF: their sides become the defaults
+    for name in ("truncation", "padding"):      # HF: their sides become the defaults
         if saved.get(name):
-            settings.setdefault(f"{name}_side", saved[name].get("direction", "Right").lower())
+            side = saved[name].get("direction", "Right")
+            settings.setdefault(f"{name}_side", side.lower())
     _warn_of_other_normalizer(saved, settings)
     settings.update(name_or_path=str(path), added_tokens_decoder=decoder)
     return _vocabulary(found, saved, legacy), settings
@@ -75,14 +77,15 @@ def _find(path, hub):
     """The files of a tokenizer as dict of name -> Path."""
     path = os.fspath(path)
     if os.path.isfile(path):
-        name = files.TOKENIZER_FILE if path.endswith(files.TOKENIZER_FILE) else files.VOCAB_FILE
-        return {name: Path(path)}
+        whole = path.endswith(files.TOKENIZER_FILE)
+        return {files.TOKENIZER_FILE if whole else files.VOCAB_FILE: Path(path)}
     from numbert.hub import resolve
     directory = Path(resolve(path, files.FILES, **hub))
-    found = {name: directory / name for name in files.FILES if (directory / name).is_file()}
+    found = {name: directory / name for name in files.FILES
+             if (directory / name).is_file()}
     if files.VOCAB_FILE not in found and files.TOKENIZER_FILE not in found:
         raise FileNotFoundError(f"{directory} has neither {files.VOCAB_FILE} nor "
-                                f"{files.TOKENIZER_FILE}, so it holds no BERT tokenizer.")
+                                f"{files.TOKENIZER_FILE}: it holds no BERT tokenizer.")
     return found
 
 
@@ -97,7 +100,8 @@ def _vocabulary(found, saved, legacy):
     path = found[files.TOKENIZER_FILE]
     model = saved.get("model") or {}
     if model.get("type", "WordPiece") != "WordPiece" or "vocab" not in model:
-        raise ValueError(f"{path} holds a {model.get('type')} tokenizer; BERT needs WordPiece.")
+        raise ValueError(f"{path} holds a {model.get('type')} tokenizer; BERT needs "
+                         "WordPiece.")
     vocab = model["vocab"]
     if isinstance(vocab, list):
         vocab = {token: i for i, token in enumerate(vocab)}
@@ -142,7 +146,7 @@ def _special(value):
 
 
 def _token(value):
-    """A value of a JSON file, with the dicts in it that stand for a token as AddedToken."""
+    """A value of a JSON file, with AddedToken for the dicts that stand for one."""
     if isinstance(value, list):
         return [_token(item) for item in value]
     if isinstance(value, dict) and isinstance(value.get("content"), str):
@@ -152,19 +156,20 @@ def _token(value):
 
 
 def _warn_of_other_normalizer(saved, settings):
-    """Warn if tokenizer.json was saved with another normalizer than the settings ask for."""
+    """Warn if tokenizer.json has another normalizer than the settings ask for."""
     normalizer = saved.get("normalizer") or {}
     if normalizer.get("type") != "BertNormalizer":
         return
-    for name, setting, default in (("lowercase", "do_lower_case", True),
-                                   ("strip_accents", "strip_accents", None),
-                                   ("handle_chinese_chars", "tokenize_chinese_chars", True)):
+    for name, setting, default in (
+            ("lowercase", "do_lower_case", True),
+            ("strip_accents", "strip_accents", None),
+            ("handle_chinese_chars", "tokenize_chinese_chars", True)):
         used = settings.get(setting, default)
         if name in normalizer and normalizer[name] != used:
             warnings.warn(
                 f"{files.TOKENIZER_FILE} was made with {name}={normalizer[name]}, but "
-                f"{setting}={used} is used, as transformers does; if the model was trained "
-                f"otherwise, pass {setting}={normalizer[name]}.", stacklevel=4)
+                f"{setting}={used} is used, as transformers does; if the model was "
+                f"trained otherwise, pass {setting}={normalizer[name]}.", stacklevel=4)
 
 
 def save(tokenizer, directory, prefix=None):
@@ -180,14 +185,15 @@ def save(tokenizer, directory, prefix=None):
     """
     config = files.prefixed(directory, files.CONFIG_FILE, prefix)
     whole = files.prefixed(directory, files.TOKENIZER_FILE, prefix)
-    files.write_text(whole, json.dumps(tokenizer_json(tokenizer), ensure_ascii=False, indent=2))
+    files.write_text(whole, json.dumps(
+        tokenizer_json(tokenizer), ensure_ascii=False, indent=2))
     files.write_json(config, settings_of(tokenizer))
     return str(config), str(whole)
 
 
 def save_legacy(tokenizer, directory, prefix=None):
-    """Save a BertTokenizerLegacy: tokenizer_config.json, vocab.txt, and added_tokens.json
-    if there are tokens that vocab.txt lacks.
+    """Save a BertTokenizerLegacy: tokenizer_config.json and vocab.txt, and the tokens
+    that vocab.txt lacks in added_tokens.json.
 
     Args and Returns as `save`.
     """
@@ -247,7 +253,8 @@ def tokenizer_json(tokenizer):
         "normalizer": {
             "type": "BertNormalizer", "clean_text": True,
             "handle_chinese_chars": tokenizer.tokenize_chinese_chars,
-            "strip_accents": tokenizer.strip_accents, "lowercase": tokenizer.do_lower_case},
+            "strip_accents": tokenizer.strip_accents,
+            "lowercase": tokenizer.do_lower_case},
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {
             "type": "TemplateProcessing", "single": segments, "pair": segments + more,

@@ -15,7 +15,7 @@ SIDES = ("right", "left")
 class Options(NamedTuple):
     """How rows are shortened and filled up.  None as a strategy means: don't."""
     padding: Optional[str]                # None, "longest" or "max_length"
-    truncation: Optional[str]             # None, "longest_first", "only_first", "only_second"
+    truncation: Optional[str]             # None, "longest_first", "only_first", ...
     max_length: Optional[int]             # in tokens, special tokens included
     stride: int = 0                       # tokens that neighbouring windows share
     pad_to_multiple_of: Optional[int] = None
@@ -64,8 +64,8 @@ def resolve(padding, truncation, max_length, model_max_length, pad_to_multiple_o
     if fill and cut and pad_to_multiple_of and max_length % pad_to_multiple_of:
         raise ValueError(
             f"max_length={max_length} is not a multiple of pad_to_multiple_of="
-            f"{pad_to_multiple_of}, so rows can't be both cut and padded to it; "
-            f"take {max_length // pad_to_multiple_of * pad_to_multiple_of} or turn one off.")
+            f"{pad_to_multiple_of}, so rows can't be both cut and padded to it; take "
+            f"{max_length // pad_to_multiple_of * pad_to_multiple_of}, for example.")
     return fill, cut, max_length
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from . import options
 from .batch import BatchEncoding
 
-# What the padding of each input is, given the tokenizer.  Other inputs are left as they
-# are.
+# What each input is padded with, given the tokenizer.  Others are left as they are.
 FILL = {
     "input_ids": lambda tokenizer: tokenizer.pad_token_id,
     "token_type_ids": lambda tokenizer: tokenizer.pad_token_type_id,
@@ -20,8 +19,9 @@ FILL = {
 }
 
 
-def pad(tokenizer, encoded_inputs, padding=True, max_length=None, pad_to_multiple_of=None,
-        padding_side=None, return_attention_mask=None, return_tensors=None, verbose=True):
+def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
+        pad_to_multiple_of=None, padding_side=None, return_attention_mask=None,
+        return_tensors=None, verbose=True):
     """Pad encoded rows to one width.
 
     Args:
@@ -61,7 +61,7 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None, pad_to_multipl
         pads = [max(-(-wide // multiple) * multiple - len(row), 0) for row in ids]
         for name in columns.keys() & FILL.keys():
             if name == "attention_mask" and not return_attention_mask:
-                continue              # HF: a mask that isn't asked for is not padded either
+                continue          # HF: a mask that isn't asked for isn't padded either
             fill = FILL[name](tokenizer)
             columns[name] = [_extend(row, [fill] * n, side)
                              for row, n in zip(columns[name], pads)]
@@ -79,7 +79,7 @@ def _extend(row, pads, side):
 
 
 def _columns(encoded_inputs):
-    """The inputs as (dict of name -> list of rows, was it a batch, tensor kind found)."""
+    """The inputs as (dict of name -> list of rows, was it a batch, tensor kind)."""
     if isinstance(encoded_inputs, (list, tuple)) and encoded_inputs:
         if not all(isinstance(row, Mapping) for row in encoded_inputs):
             raise TypeError("pad() takes an encoding or a list of them, got a list of "
@@ -87,7 +87,9 @@ def _columns(encoded_inputs):
         names = list(encoded_inputs[0])
         encoded_inputs = {name: [row[name] for row in encoded_inputs] for name in names}
     if not isinstance(encoded_inputs, Mapping) or "input_ids" not in encoded_inputs:
-        found = list(encoded_inputs) if isinstance(encoded_inputs, Mapping) else encoded_inputs
+        found = encoded_inputs
+        if isinstance(encoded_inputs, Mapping):
+            found = list(encoded_inputs)
         raise ValueError(f"pad() needs 'input_ids'; it was given {found!r}.")
     tensors = _tensor_kind(encoded_inputs["input_ids"])
     columns = {name: _lists(name, value) for name, value in encoded_inputs.items()}
@@ -97,7 +99,8 @@ def _columns(encoded_inputs):
         return {name: [value] for name, value in columns.items()}, False, tensors
     for name, rows in columns.items():
         if len(rows) != len(ids):
-            raise ValueError(f"input_ids has {len(ids)} rows, but {name} has {len(rows)}.")
+            raise ValueError(f"input_ids has {len(ids)} rows, but {name} has "
+                             f"{len(rows)}.")
     return columns, True, tensors
 
 

@@ -1,10 +1,8 @@
-"""From pieces to the numbers that a model reads: special tokens, padding, one column per output.
+"""From pieces to what a model reads: special tokens, padding, one column per output.
 
 Every output is one gather.  The pieces of all texts lie in flat arrays, to which three
-more slots
-are appended: [CLS], [SEP] and [PAD].  `layout` says for every position of every row
-    which slot it
-shows; ids, offsets and word indices are then table[slots].
+more slots are appended: [CLS], [SEP] and [PAD].  `layout` says for every position of
+every row which slot it shows; ids, offsets and word indices are then table[slots].
 """
 
 from typing import NamedTuple
@@ -18,8 +16,8 @@ NO_WORD = -1                       # the word index of a special token
 class Layout(NamedTuple):
     """What stands at each position; N positions in all, row after row."""
     slots: np.ndarray              # (N,) a piece, or n + CLS, n + SEP, n + PAD
-    types: np.ndarray              # (N,) 0 in the first segment and in padding, 1 in the second
-    splits: np.ndarray             # (R + 1,) row r owns positions splits[r]:splits[r + 1]
+    types: np.ndarray              # (N,) 0 in the first segment and padding, else 1
+    splits: np.ndarray             # (R + 1,) row r owns splits[r]:splits[r + 1]
     n: int                         # the number of pieces
 
 
@@ -61,20 +59,22 @@ def layout(rows, n, options):
         Layout
     """
     count = len(rows.sample)
-    starts = np.tile([n + PAD, n + CLS, 0, n + SEP, 0, n + SEP, n + PAD], (count, 1))    # (R, 7)
+    cls, sep, pad = n + CLS, n + SEP, n + PAD
+    starts = np.tile([pad, cls, 0, sep, 0, sep, pad], (count, 1))             # (R, 7)
     starts[:, 2], starts[:, 4] = rows.a[:, 0], rows.b[:, 0]
-    sizes = np.zeros_like(starts)                                                        # (R, 7)
-    sizes[:, 2], sizes[:, 4] = rows.a[:, 1] - rows.a[:, 0], rows.b[:, 1] - rows.b[:, 0]
+    sizes = np.zeros_like(starts)                                             # (R, 7)
+    sizes[:, 2] = rows.a[:, 1] - rows.a[:, 0]
+    sizes[:, 4] = rows.b[:, 1] - rows.b[:, 0]
     if options.add_special_tokens:
         sizes[:, [1, 3]], sizes[:, 5] = 1, rows.pair
     if options.padding is not None:
         lengths = sizes.sum(1)
         pads = width(lengths[rows.main].max(), options) - lengths
         sizes[:, 6 if options.padding_side == "right" else 0] = np.maximum(pads, 0)
-    sizes, ends = sizes.ravel(), sizes.cumsum()                                          # (7 R,)
-    steps = np.repeat(starts.ravel() - (ends - sizes), sizes)                            # (N,)
-    slots = np.minimum(steps + np.arange(len(steps)), n + PAD)      # a run of pads is one slot
-    types = np.repeat(np.tile([0, 0, 0, 0, 1, 1, 0], count), sizes)                      # (N,)
+    sizes, ends = sizes.ravel(), sizes.cumsum()                               # (7 R,)
+    shifts = np.repeat(starts.ravel() - (ends - sizes), sizes)                # (N,)
+    slots = np.minimum(shifts + np.arange(len(shifts)), pad)     # all pads: one slot
+    types = np.repeat(np.tile([0, 0, 0, 0, 1, 1, 0], count), sizes)           # (N,)
     return Layout(slots, types, np.concatenate([[0], ends[6::7]]), n)
 
 
@@ -113,7 +113,7 @@ def columns(table, place, keys):
 
 
 def as_arrays(flat, splits):
-    """Cut flat values into rows; (N, ...) -> (R, T, ...), or (R,) of arrays if rows differ."""
+    """Cut flat values into rows; (N, ...) -> (R, T, ...), or (R,) of unequal arrays."""
     sizes = np.diff(splits)
     if (sizes == sizes[0]).all():
         return flat.reshape(len(sizes), sizes[0], *flat.shape[1:])
@@ -124,14 +124,14 @@ def as_arrays(flat, splits):
 
 
 def as_lists(flat, splits):
-    """Cut flat values into rows of Python numbers, or of tuples where a value is a pair."""
+    """Cut flat values into rows of Python numbers, or of tuples for (N, 2)."""
     values = flat.tolist() if flat.ndim == 1 else list(zip(*flat.T.tolist()))
     bounds = splits.tolist()
     return [values[start:stop] for start, stop in zip(bounds, bounds[1:])]
 
 
 class OneRow:
-    """The outputs of a single row as lists: the same as above, without the cost of arrays.
+    """The outputs of one row as lists: the same as above, without the cost of arrays.
 
     Args:
         a, b: (ids, starts, ends, words) of the texts, four lists; b is None for one
@@ -153,7 +153,7 @@ class OneRow:
         self.pad_left = options.padding_side == "left"
 
     def column(self, name):
-        """One output, or "word_ids" or "sequence_ids", as a list with one value per token."""
+        """One output, or "word_ids" or "sequence_ids": a list, one value per token."""
         a, b = self.a, self.b
         if name == "input_ids":
             cls, sep, pad = self.special_ids
@@ -167,7 +167,7 @@ class OneRow:
         return self._frame([text_a] * len(a[0]), b and [text_b] * len(b[0]), *special)
 
     def _frame(self, a, b, cls, sep_a, sep_b, pad):
-        """The row pads [CLS] a [SEP] b [SEP] pads, each special token with its value."""
+        """(pads) [CLS] a [SEP] b [SEP] (pads), with these values for special tokens."""
         special = self.add_special_tokens
         row = [cls, *a, sep_a] if special else list(a)
         if b is not None:

@@ -9,7 +9,8 @@ GONE = {    # methods of earlier versions of transformers, and what to write ins
     "encode_plus": "call the tokenizer itself",
     "batch_encode_plus": "call the tokenizer itself with a list",
     "prepare_for_model": "call the tokenizer on text, or use BertTokenizerLegacy",
-    "build_inputs_with_special_tokens": "call the tokenizer, or use BertTokenizerLegacy",
+    "build_inputs_with_special_tokens":
+        "call the tokenizer, or use BertTokenizerLegacy",
     "create_token_type_ids_from_sequences":
         "call the tokenizer, or use BertTokenizerLegacy",
     "truncate_sequences": "pass truncation=..., or use BertTokenizerLegacy",
@@ -27,7 +28,7 @@ def _special_token(name):
     def set_(self, value):
         self._special[name] = check_token(name, value)
 
-    return property(get, set_, doc=f"The text of the {name.replace('_', ' ')}, or None.")
+    return property(get, set_, doc=f"The text of the {name}, or None.")
 
 
 def _special_token_id(name):
@@ -40,7 +41,7 @@ def _special_token_id(name):
         text = None if value is None else self.convert_ids_to_tokens(value)
         self._special[name] = check_token(name, text)
 
-    return property(get, set_, doc=f"The id of the {name.replace('_', ' ')}, or None.")
+    return property(get, set_, doc=f"The id of the {name}, or None.")
 
 
 def check_token(name, value):
@@ -51,7 +52,7 @@ def check_token(name, value):
 
 
 class SpecialTokens:
-    """The part of a tokenizer that knows its special tokens; the rest is `TokenizerBase`."""
+    """The part of a tokenizer that knows its special tokens."""
 
     _special: dict             # name -> str, AddedToken or None
     _extra_special: list       # those without a name
@@ -85,8 +86,8 @@ class SpecialTokens:
         if isinstance(extra, dict):
             named, extra = {**named, **extra}, []
         if not isinstance(extra, (list, tuple)):
-            raise TypeError("extra_special_tokens must be a list of tokens, or a dict of "
-                            f"name -> token, got {extra!r}.")
+            raise TypeError("extra_special_tokens must be a list of tokens, or a dict "
+                            f"of name -> token, got {extra!r}.")
         for name in [key for key in kwargs if key.endswith("_token")]:
             if isinstance(kwargs[name], (str, AddedToken)):
                 named[name] = kwargs.pop(name)

@@ -27,11 +27,13 @@ class BertTokenizer(TokenizerBase):
     model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
     is_fast = True               # tokens can be mapped to words and characters
 
-    def __init__(self, vocab=None, do_lower_case=True, unk_token="[UNK]", sep_token="[SEP]",
-                 pad_token="[PAD]", cls_token="[CLS]", mask_token="[MASK]",
-                 tokenize_chinese_chars=True, strip_accents=None, vocab_file=None, **kwargs):
-        special = {"unk_token": unk_token, "sep_token": sep_token, "pad_token": pad_token,
-                   "cls_token": cls_token, "mask_token": mask_token}
+    def __init__(self, vocab=None, do_lower_case=True, unk_token="[UNK]",
+                 sep_token="[SEP]", pad_token="[PAD]", cls_token="[CLS]",
+                 mask_token="[MASK]", tokenize_chinese_chars=True, strip_accents=None,
+                 vocab_file=None, **kwargs):
+        special = {"unk_token": unk_token, "sep_token": sep_token,
+                   "pad_token": pad_token, "cls_token": cls_token,
+                   "mask_token": mask_token}
         vocab = vocab_file if vocab is None else vocab
         if vocab is None:
             names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
@@ -67,9 +69,9 @@ class BertTokenizer(TokenizerBase):
         """The compiled pipeline; see `numbert.tokenization.pipeline`."""
         if self._core is None:
             self._core = compile_core(
-                self._vocab, unk_token=self.model_unk_token, lowercase=self.do_lower_case,
-                strip_accents=self.strip_accents, chinese_chars=self.tokenize_chinese_chars,
-                added_tokens=self._added)
+                self._vocab, unk_token=self.model_unk_token,
+                lowercase=self.do_lower_case, strip_accents=self.strip_accents,
+                chinese_chars=self.tokenize_chinese_chars, added_tokens=self._added)
         return self._core
 
     @property
@@ -110,15 +112,15 @@ class BertTokenizer(TokenizerBase):
 
     def _normalize(self, text):
         """The text after clean, CJK, accents and lower case."""
-        steps = self.core.steps
-        return normalization.plain(normalization.normalize(normalization.spanned(text), steps))
+        chars = normalization.normalize(normalization.spanned(text), self.core.steps)
+        return normalization.plain(chars)
 
     def _shown(self, token):
         """HF: a token that is found in normalised text is shown normalised."""
         return self._normalize(token.content) if token.normalized else token.content
 
-    def tokenize(self, text, pair=None, add_special_tokens=False, is_split_into_words=False,
-                 split_special_tokens=None):
+    def tokenize(self, text, pair=None, add_special_tokens=False,
+                 is_split_into_words=False, split_special_tokens=None):
         """The tokens of a text (and of the second text of a pair), as a list of str.
 
         Args:
@@ -137,13 +139,14 @@ class BertTokenizer(TokenizerBase):
                     split_special_tokens=split_special_tokens).tokens()
 
     def convert_tokens_to_string(self, tokens):
-        """The text that tokens stand for: "##" joined, English punctuation tightened."""
+        """The text of tokens: "##" joined, no spaces before English punctuation."""
         return decoding.join_fast(tokens)
 
     def _decode_ids(self, ids, skip_special_tokens):
         special = self._special_texts() if skip_special_tokens else ()
         tokens = map(self._token_of, ids)       # HF: ids without a token are dropped
-        return decoding.join_fast([t for t in tokens if t is not None and t not in special])
+        return decoding.join_fast(
+            [token for token in tokens if token is not None and token not in special])
 
     def _special_texts(self):
         return {token.content for token in self._added.values() if token.special}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-CONTINUES = "the windows must move forward; take a smaller stride or a larger max_length."
+CONTINUES = "windows must move forward; take a smaller stride or a larger max_length."
 
 
 class Rows(NamedTuple):
@@ -42,22 +42,21 @@ def lengths_to_keep(a, b, room, strategy):
         ValueError: the text that is to be cut isn't long enough, or doesn't exist.
     """
     if strategy == "only_second" and b is None:
-        raise ValueError("truncation='only_second' needs a second text in every sample; pass "
-                         "text_pair, or take 'only_first'.")
+        raise ValueError("truncation='only_second' needs a second text in every "
+                         "sample; pass text_pair, or take 'only_first'.")
     if room == 0:
         return 0, 0
     if b is None:
         return room, 0
     excess = a + b - room
     if strategy != "longest_first":
-        target, other = ("first", "second") if strategy == "only_first" else ("second", "first")
-        length = a if target == "first" else b
+        length = a if strategy == "only_first" else b
         if length <= excess:
             raise ValueError(
-                f"truncation={strategy!r} can't make the sample fit: {excess} of its {a} + {b} "
-                f"pieces must go, but its {target} text has only {length}; take 'longest_first', "
-                f"cut the {other} text, or raise max_length.")
-        return (a - excess, b) if target == "first" else (a, b - excess)
+                f"truncation={strategy!r} can't make a sample of {a} + {b} pieces fit "
+                f"into {room}: {excess} must go, but that text has only {length}; take "
+                "'longest_first', or a larger max_length.")
+        return (a - excess, b) if strategy == "only_first" else (a, b - excess)
     # Shorten the longer text down to the shorter one, then both alike.  HF: of an odd
     # number of pieces the originally longer text gets the odd one, and on a tie the
     # second.
@@ -69,7 +68,7 @@ def lengths_to_keep(a, b, room, strategy):
 
 
 def windows(start, stop, keep, stride, side):
-    """Cut pieces start:stop into windows of `keep` pieces that share `stride` with the next.
+    """Cut pieces start:stop into windows of `keep` pieces that overlap by `stride`.
 
     Args:
         start, stop: the text's slice of the pieces.
@@ -86,21 +85,22 @@ def windows(start, stop, keep, stride, side):
     """
     if stop - start <= keep:
         return [(start, stop)]
-    if keep == 0:       # HF: nothing is kept, and the overflow is the whole text in one piece
+    if keep == 0:       # HF: nothing is kept, and the overflow is the whole text
         return [(start, start), (start, stop)]
     if stride >= keep:
-        raise ValueError(f"stride={stride} is not less than the {keep} pieces that are kept of "
-                         f"a text: {CONTINUES}")
+        raise ValueError(f"stride={stride} is not less than the {keep} pieces that are "
+                         f"kept of a text: {CONTINUES}")
     step = keep - stride
-    count = -(-(stop - start - keep) // step) + 1       # until a window reaches the far end
+    count = -(-(stop - start - keep) // step) + 1       # up to the far end
     if side == "right":
         return [(first, min(first + keep, stop))
                 for first in range(start, start + count * step, step)]
-    return [(max(last - keep, start), last) for last in range(stop, stop - count * step, -step)]
+    return [(max(last - keep, start), last)
+            for last in range(stop, stop - count * step, -step)]
 
 
 def sample_windows(a, b, room, options):
-    """The windows of one sample, as pairs of slices: first the row to keep, then the overflow.
+    """The windows of one sample as pairs of slices: the row to keep, then the overflow.
 
     Args:
         a, b: (start, stop) of its texts' pieces; b is None for a single text.
@@ -120,7 +120,7 @@ def sample_windows(a, b, room, options):
     if b is not None:
         first_b, *rest_b = windows(b[0], b[1], keep_b, stride, side)
     rows = [(first_a, first_b)]
-    if options.overflow:             # HF: every overflow of one text goes with all of the other
+    if options.overflow:      # HF: every overflow of one text with all of the other
         rows += [(x, y) for x in rest_a for y in [first_b, *rest_b]]
         rows += [(first_a, y) for y in rest_b]
     return rows
@@ -144,18 +144,21 @@ def plan(a, b, pair, options):
     sample, main = np.arange(count), np.ones(count, bool)
     if options.truncation is None:
         return Rows(sample, a, b, pair, main)
-    room = np.array([room_for(options, False), room_for(options, pair.any())])[pair.astype(int)]
+    rooms = [room_for(options, False), room_for(options, pair.any())]
+    room = np.array(rooms)[pair.astype(int)]                 # (B,)
     a, b = a.copy(), b.copy()
-    overflow = []                                            # (sample, a slice, b slice)
-    for i in np.flatnonzero((a[:, 1] - a[:, 0]) + (b[:, 1] - b[:, 0]) > room).tolist():
-        second = tuple(b[i].tolist()) if pair[i] else None
-        (a[i], b[i]), *rest = sample_windows(tuple(a[i].tolist()), second, int(room[i]), options)
+    overflow = []                                           # (sample, a slice, b slice)
+    too_long = (a[:, 1] - a[:, 0]) + (b[:, 1] - b[:, 0]) > room
+    for i in np.flatnonzero(too_long).tolist():
+        first, second = tuple(a[i].tolist()), tuple(b[i].tolist())
+        (a[i], b[i]), *rest = sample_windows(
+            first, second if pair[i] else None, int(room[i]), options)
         overflow += [(i, *slices) for slices in rest]
     if not overflow:
         return Rows(sample, a, b, pair, main)
     extra, extra_a, extra_b = (np.array(column) for column in zip(*overflow))
     sample = np.concatenate([sample, extra])
-    order = np.argsort(sample, kind="stable")                # a sample's overflow right after it
+    order = np.argsort(sample, kind="stable")  # a sample, then its overflow
     return Rows(sample[order], np.concatenate([a, extra_a])[order],
                 np.concatenate([b, extra_b])[order], pair[sample[order]], order < count)
 
@@ -170,9 +173,10 @@ def room_for(options, pair):
     specials = added(bool(pair)) if options.add_special_tokens else 0
     room = options.max_length - specials
     if room < 0:
-        raise ValueError(f"max_length={options.max_length} has no room for the {specials} special "
-                         f"tokens; take at least {specials}, or add_special_tokens=False.")
-    if options.stride > max(options.max_length - 2, 0):      # HF: even without special tokens
+        raise ValueError(
+            f"max_length={options.max_length} has no room for the {specials} special "
+            f"tokens; take at least {specials}, or add_special_tokens=False.")
+    if options.stride > max(options.max_length - 2, 0):     # HF: special tokens or not
         raise ValueError(f"stride={options.stride} is too large for max_length="
                          f"{options.max_length}: {CONTINUES}")
     return room

@@ -12,7 +12,7 @@ from .special_tokens import SpecialTokens, check_token
 
 
 class Vocabulary(SpecialTokens):
-    """The part of a tokenizer that knows tokens and ids; the rest is `TokenizerBase`."""
+    """The part of a tokenizer that knows tokens and their ids."""
 
     is_fast = False
     vocab_files_names = {"vocab_file": "vocab.txt"}
@@ -51,7 +51,8 @@ class Vocabulary(SpecialTokens):
             self.clean_up_tokenization_spaces = clean
         self.split_special_tokens = bool(kwargs.pop("split_special_tokens", False))
 
-    def add_special_tokens(self, special_tokens_dict, replace_extra_special_tokens=True):
+    def add_special_tokens(self, special_tokens_dict,
+                           replace_extra_special_tokens=True):
         """Set special tokens by name, and add those that the vocabulary lacks.
 
         Args:
@@ -81,7 +82,8 @@ class Vocabulary(SpecialTokens):
 
     def _add_extra(self, value, replace):
         if not isinstance(value, (list, tuple)):
-            raise TypeError(f"extra_special_tokens must be a list of tokens, got {value!r}.")
+            raise TypeError("extra_special_tokens must be a list of tokens, got "
+                            f"{value!r}.")
         known = () if replace else self.extra_special_tokens
         new = [_special(check_token("extra_special_tokens", token))
                for token in value if str(token) not in known]
@@ -106,7 +108,8 @@ class Vocabulary(SpecialTokens):
             new_tokens = [new_tokens]
         for token in new_tokens:
             if not isinstance(token, (str, AddedToken)):
-                raise TypeError(f"a token must be a str or an AddedToken, got {token!r}.")
+                raise TypeError("a token must be a str or an AddedToken, got "
+                                f"{token!r}.")
         count = self._add(new_tokens, special_tokens)
         self._core = None
         return count
@@ -188,7 +191,7 @@ class Vocabulary(SpecialTokens):
         return token.content
 
     def convert_tokens_to_ids(self, tokens):
-        """The id of a token, or a list of ids; that of the unknown token for a stranger.
+        """The id of a token, or a list of ids; for a stranger that of unk_token.
 
         Args:
             tokens: a str, or a list of them.
@@ -263,7 +266,8 @@ class Vocabulary(SpecialTokens):
     def batch_decode(self, sequences, skip_special_tokens=False,
                      clean_up_tokenization_spaces=None):
         """`decode` for a batch; the answer is always a list of str."""
-        texts = self.decode(sequences, skip_special_tokens, clean_up_tokenization_spaces)
+        texts = self.decode(sequences, skip_special_tokens,
+                            clean_up_tokenization_spaces)
         return [texts] if isinstance(texts, str) else texts
 
     def clean_up_tokenization(self, text):
