@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from .losses import IGNORE_INDEX
+from .targets import problem_type
+
 
 class Objective(NamedTuple):
     """A loss that is right for a batch computed part by part.
@@ -25,13 +30,58 @@ class Objective(NamedTuple):
 
 
 def label_counts(model, part: dict) -> tuple[int, ...]:
-    """How many labels each term of the model's own loss is a mean over."""
-    raise NotImplementedError
+    """How many labels each term of the model's own loss is a mean over.
+
+    Raises:
+        ValueError: the part holds no labels, so there is no loss.
+    """
+    kind = type(model).__name__
+    if kind == "BertForQuestionAnswering":
+        # HF: a position outside the text is ignored.
+        length = np.shape(part["input_ids"])[-1]
+        return tuple(int((labels(model, part, name) < length).sum())
+                     for name in ("start_positions", "end_positions"))
+    targets = labels(model, part, "labels")
+    if kind == "BertLMHeadModel":
+        targets = targets[:, 1:]                # the first token is never predicted
+    if kind == "BertForSequenceClassification" and problem_type(
+            model.config, targets) != "single_label_classification":
+        return (targets.size,)
+    counted = (targets, labels(model, part, "next_sentence_label")) \
+        if kind == "BertForPreTraining" else (targets,)
+    return tuple(int((x != IGNORE_INDEX).sum()) for x in counted)
+
+
+def labels(model, part: dict, name: str) -> np.ndarray:
+    """The labels of this name, or an error that says what the model needs."""
+    if part.get(name) is None:
+        raise ValueError(f"the examples hold {', '.join(sorted(part))}, but "
+                         f"{type(model).__name__} learns from {name}: add it to each")
+    return np.asarray(part[name])
 
 
 def label_gradients(model, part: dict, totals, rng) -> tuple[float, dict]:
-    """This part's share of the model's own loss, and its gradient."""
-    raise NotImplementedError
+    """This part's share of the model's own loss, and its gradient.
+
+    A term's mean over the n labels of the part, times n / total, is its sum divided by
+    the total; so the weight of each term changes by that factor.
+    """
+    out, saved = model.forward(**part, rng=rng)
+    shares = [count / total if total else 0.0
+              for count, total in zip(label_counts(model, part), totals)]
+    loss = float(shares[0] * out.loss) if shares[0] else 0.0
+    if len(shares) > 1:
+        loss = sum(share * weight * mean_of(term)
+                   for share, (_, term, weight) in zip(shares, saved.loss) if share)
+    terms = tuple((backward, term, weight * share)
+                  for share, (backward, term, weight) in zip(shares, saved.loss))
+    return loss, model.backward(saved._replace(loss=terms))
+
+
+def mean_of(term) -> float:
+    """The value of a cross-entropy term, from what it saved."""
+    logp, safe, used, count = term
+    return float(-logp[np.arange(len(logp)), safe].sum(where=used) / count)
 
 
 LABELS = Objective(label_counts, label_gradients)
