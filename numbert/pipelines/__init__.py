@@ -1,0 +1,131 @@
+"""Pipelines: from text to answers in one call, with the results of transformers'."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+from ..tokenization import BertTokenizer
+from .base import Pipeline
+from .features import FeatureExtractionPipeline, SentenceEmbeddingPipeline
+from .fill_mask import FillMaskPipeline
+from .question_answering import QuestionAnsweringPipeline
+from .sentence_pairs import MultipleChoicePipeline, NextSentencePipeline
+from .text_classification import TextClassificationPipeline
+from .text_generation import TextGenerationPipeline
+from .token_classification import TokenClassificationPipeline
+
+TASKS: dict[str, type[Pipeline]] = {kind.task: kind for kind in (
+    FillMaskPipeline, TextClassificationPipeline, TokenClassificationPipeline,
+    QuestionAnsweringPipeline, NextSentencePipeline, MultipleChoicePipeline,
+    FeatureExtractionPipeline, SentenceEmbeddingPipeline, TextGenerationPipeline)}
+ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
+# Checkpoints whose heads have the same names and the same meaning.
+ALSO_FITS = {"BertForMaskedLM": ("BertForPreTraining",),
+             "BertForNextSentencePrediction": ("BertForPreTraining",),
+             "BertLMHeadModel": ("BertForPreTraining", "BertForMaskedLM")}
+
+
+def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
+             batch_size: int = 1, dtype: str | None = None,
+             progress: bool | None = None, model_kwargs: dict | None = None,
+             **options) -> Pipeline:
+    """Make a pipeline: a callable from texts to answers.
+
+    Args:
+        task: fill-mask, text-classification (or sentiment-analysis),
+            token-classification (or ner), question-answering, next-sentence,
+            multiple-choice, feature-extraction, sentence-embedding or text-generation.
+        model: a directory or hub name, which is loaded into the class that the task
+            needs; or a model of that class.  None means the checkpoint that comes with
+            numbert.
+        tokenizer: a BertTokenizer, or where to load one; None means the place of the
+            model.
+        batch_size: rows per forward pass.  It changes no result but for rounding.
+        dtype: "float32" (the default) or "float64", to load the model in.
+        progress: a bar for lists: True, False, or None for "if stderr is a terminal".
+        model_kwargs: further arguments of from_pretrained, such as revision.
+        **options: of the task; see the class of its pipeline.
+
+    Returns:
+        a Pipeline.  An item gives a result, a list of items a list of results, and any
+        other iterable an iterator that computes as it is read.
+
+    Raises:
+        ValueError, TypeError: an unknown task, model, item or option.
+        FileNotFoundError: there is no such checkpoint.
+
+    Warns:
+        UserWarning: the checkpoint has no head for the task, so it starts fresh.
+
+    >>> fill = pipeline("fill-mask", "path/to/checkpoint")      # doctest: +SKIP
+    >>> fill("Paris is the [MASK] of France.")[0]["token_str"]  # doctest: +SKIP
+    'capital'
+    """
+    kind = task_class(task)
+    if model is None:
+        model = default_model()
+    if not isinstance(model, (str, os.PathLike)):
+        if tokenizer is None:
+            raise ValueError("the model is an object, so its tokenizer must be given "
+                             "too: tokenizer=BertTokenizer.from_pretrained(...)")
+        if dtype is not None or model_kwargs:
+            raise ValueError("dtype and model_kwargs are for loading, but the model is "
+                             "an object already: leave them out")
+    else:
+        place, settings = model, {"dtype": dtype or "float32", **(model_kwargs or {})}
+        if tokenizer is None:
+            tokenizer = BertTokenizer.from_pretrained(place)
+        model = loaded(kind.model_class, place, settings)
+        if kind is SentenceEmbeddingPipeline and Path(place).is_dir():
+            from ..embed import sentence_settings
+            options = {**sentence_settings(place), **options}
+    if isinstance(tokenizer, (str, os.PathLike)):
+        tokenizer = BertTokenizer.from_pretrained(tokenizer)
+    return kind(model, tokenizer, batch_size=batch_size, progress=progress, **options)
+
+
+def task_class(task: str) -> type[Pipeline]:
+    """The pipeline class of a task, by its name or an alias."""
+    name = ALIASES.get(task, task)
+    if name not in TASKS:
+        raise ValueError(f"unknown task {task!r}; the tasks are "
+                         f"{', '.join(sorted([*TASKS, *ALIASES]))}")
+    return TASKS[name]
+
+
+def loaded(model_class, place, settings: dict):
+    """The checkpoint as this class; a warning if it was saved as another one.
+
+    from_pretrained tells what starts fresh.  But the classifiers of texts, tokens and
+    choices have the same names, so that one loads as another without a word.
+    """
+    if model_class.__name__ == "BertModel":
+        with warnings.catch_warnings():
+            # The hidden states need all of the backbone, no head and no pooler.
+            warnings.filterwarnings("ignore", message="BertModel does not use")
+            return model_class.from_pretrained(
+                place, **{"add_pooling_layer": False, **settings})
+    if model_class.__name__ == "BertLMHeadModel" and "config" not in settings:
+        settings = {"is_decoder": True, **settings}
+    model = model_class.from_pretrained(place, **settings)
+    name = model_class.__name__
+    saved_as = getattr(model.config, "architectures", None) or []
+    fits = {name, "BertModel", *ALSO_FITS.get(name, ())}
+    if saved_as and not fits & set(saved_as):
+        warnings.warn(f"{place} was saved as {', '.join(saved_as)} and is used as "
+                      f"{name}: its head was made for another task", stacklevel=3)
+    return model
+
+
+def default_model() -> Path:
+    """The checkpoint that comes with the package."""
+    folder = Path(__file__).parents[1] / "models_data"
+    found = sorted(path.parent for path in folder.glob("*/config.json"))
+    if not found:
+        raise ValueError("no model given, and none comes with this copy of numbert: "
+                         "pass model=, a directory with a checkpoint or a name on the "
+                         "Hugging Face hub")
+    return found[0]

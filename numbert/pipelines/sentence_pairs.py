@@ -1,0 +1,84 @@
+"""next-sentence and multiple-choice: does this text go with that one?
+
+transformers has no pipelines for these two heads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..models import BertForMultipleChoice, BertForNextSentencePrediction
+from . import base
+from .base import Pipeline, softmax, top
+
+
+class NextSentencePipeline(Pipeline):
+    """Does the second text follow the first?  (Devlin et al. 2019, section 3.1.)
+
+    An item is {"text": ..., "text_pair": ...}.
+
+    Options:
+        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+
+    Returns for an item:
+        a dict of two probabilities, is_next and not_next.
+    """
+
+    task = "next-sentence"
+    model_class = BertForNextSentencePrediction
+    defaults = base.TOKENIZING
+
+    def rows(self, item, options):
+        text, pair = base.fields_of(self.task, item, "text", "text_pair")
+        return self.encode(text, pair, options)
+
+    def run(self, rows, options):
+        return list(softmax(self.model(**self.inputs(rows)).logits))   # (B, 2)
+
+    def result(self, item, rows, outputs, options):
+        return {"is_next": float(outputs[0][0]), "not_next": float(outputs[0][1])}
+
+
+class MultipleChoicePipeline(Pipeline):
+    """Which of several texts goes with the prompt?  (Devlin et al. 2019, section 4.4.)
+
+    An item is {"prompt": ..., "choices": [...]}.
+
+    Options:
+        top_k: how many choices, best first; None means all.
+        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+
+    Returns for an item:
+        a list of dicts with choice, index (its place among the choices) and score (its
+        probability), best first.
+    """
+
+    task = "multiple-choice"
+    model_class = BertForMultipleChoice
+    defaults = {"top_k": None, **base.TOKENIZING}
+
+    def check(self, options):
+        if options["top_k"] is not None:
+            base.count_option("top_k", options["top_k"])
+        return options
+
+    def rows(self, item, options):
+        """One row per choice: [CLS] prompt [SEP] choice [SEP]."""
+        prompt, choices = base.fields_of(self.task, item, "prompt", "choices")
+        base.text_of(self.task, prompt)
+        if not isinstance(choices, (list, tuple)) or not choices:
+            raise ValueError(f"choices is {base.shown(choices)}, expected a list of at "
+                             "least one text")
+        return [self.encode(prompt, base.text_of("choices", choice), options)[0]
+                for choice in choices]
+
+    def run(self, rows, options):
+        # The choices of an item need not share a batch: each has a score by itself.
+        inputs = {name: x[:, None] for name, x in self.inputs(rows).items()}
+        return list(self.model(**inputs).logits[:, 0])                 # (B,)
+
+    def result(self, item, rows, outputs, options):
+        probs = softmax(np.array(outputs))                             # (M,)
+        count = len(probs) if options["top_k"] is None else options["top_k"]
+        return [{"choice": item["choices"][i], "index": i, "score": float(probs[i])}
+                for i in top(probs, count)]

@@ -1,0 +1,83 @@
+"""text-classification: the label of a text, or of a pair of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..models import BertForSequenceClassification
+from ..ops import sigmoid
+from . import base
+from .base import Pipeline, softmax, top
+
+BEST = ""             # HF: this top_k gives one dict, where top_k=1 gives a list of one
+
+
+class TextClassificationPipeline(Pipeline):
+    """Labels of a text, or of a pair given as {"text": ..., "text_pair": ...}.
+
+    Options:
+        top_k: how many labels, best first; None means all.  Not given, the result is
+            one dict for the best label, not a list.
+        function_to_apply: "softmax", "sigmoid" or "none".  None means none for a
+            regression, sigmoid for several labels at once or a single one, and softmax
+            for one of several; see problem_type and num_labels of the configuration.
+        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+
+    Returns for a text:
+        a dict with label and score; or a list of such dicts.
+    """
+
+    task = "text-classification"
+    model_class = BertForSequenceClassification
+    defaults = {"top_k": BEST, "function_to_apply": None, **base.TOKENIZING}
+
+    def __call__(self, inputs, **options):
+        """The label of a text, or those of each text of a list or iterable."""
+        result = super().__call__(inputs, **options)
+        # HF: one str gives a list of one, unless the call names top_k.
+        alone = isinstance(inputs, str) and "top_k" not in options
+        return [result] if alone else result
+
+    def check(self, options):
+        if options["top_k"] not in (BEST, None):
+            base.count_option("top_k", options["top_k"])
+        function = options["function_to_apply"]
+        if function is not None:
+            base.one_of("function_to_apply", str(function).lower(), FUNCTIONS)
+        return {**options, "function_to_apply":
+                default_function(self.model.config) if function is None
+                else str(function).lower()}
+
+    def rows(self, item, options):
+        if not isinstance(item, Mapping):
+            return super().rows(item, options)
+        text, pair = base.fields_of(self.task, item, "text", optional=("text_pair",))
+        return self.encode(text, pair, options)
+
+    def run(self, rows, options):
+        return list(FUNCTIONS[options["function_to_apply"]](
+            self.model(**self.inputs(rows)).logits))                   # (B, K)
+
+    def result(self, item, rows, outputs, options):
+        scores, count = outputs[0], options["top_k"]                   # (K,)
+        if count == BEST:
+            return self.labelled(scores, scores.argmax())
+        return [self.labelled(scores, i)
+                for i in top(scores, len(scores) if count is None else count)]
+
+    def labelled(self, scores, index) -> dict:
+        """One class with its score."""
+        return {"label": self.label(index), "score": float(scores[index])}
+
+
+FUNCTIONS = {"softmax": softmax, "sigmoid": lambda logits: sigmoid(logits)[0],
+             "none": lambda logits: logits}
+
+
+def default_function(config) -> str:
+    """What turns logits into scores, by the kind of problem."""
+    if config.problem_type == "regression":
+        return "none"
+    if config.problem_type == "multi_label_classification" or config.num_labels == 1:
+        return "sigmoid"
+    return "softmax"

@@ -1,0 +1,121 @@
+"""text-generation: continue a text, piece by piece, with BertLMHeadModel."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+
+from ..models import BertLMHeadModel
+from . import base
+from .base import Pipeline
+
+# HF: what generate is called with if nothing is said.
+SAMPLING = {"do_sample": True, "temperature": 0.7}
+NEW_TOKENS = 256
+
+
+class TextGenerationPipeline(Pipeline):
+    """Continuations of a text.
+
+    Options:
+        return_full_text: give the text itself, too, in front.
+        return_tensors: give ids in place of text, those of the prompt in front.
+        add_special_tokens: put [CLS] before and [SEP] behind the prompt.
+        skip_special_tokens: leave special tokens out of the text.
+        clean_up_tokenization_spaces: of the tokenizer's decode.
+        prefix: a text to put before each prompt, not given back.
+        truncation, tokenizer_kwargs: see FillMaskPipeline.
+        generation_config, rng (a seed), and the fields of a GenerationConfig; see
+            numbert.generation.generate.  If nothing is said: samples of temperature
+            0.7, of 256 new tokens or as many as the model has room for.
+
+    Returns for a text:
+        a list of dicts, one per sequence, with generated_text (or
+        generated_token_ids).
+    """
+
+    task = "text-generation"
+    model_class = BertLMHeadModel
+    defaults = {"return_full_text": True, "return_tensors": False,
+                "add_special_tokens": True, "skip_special_tokens": True,
+                "clean_up_tokenization_spaces": None, "prefix": "",
+                "truncation": False, "tokenizer_kwargs": None}
+
+    def checked(self, options):
+        from ..generation import check_decoder
+        check_decoder(self.model)
+        given = {**self.options, **options}
+        known = settings_known()
+        settings = {name: given.pop(name) for name in known if name in given}
+        unknown = sorted(set(given) - set(self.defaults))
+        if unknown:
+            raise TypeError(f"{self.task} takes no option {', '.join(unknown)}; it has "
+                            f"{', '.join([*self.defaults, *known])}")
+        if "generation_config" not in settings:
+            settings = {**sampling(settings), **settings}
+        # One generator for all batches of a call, so that their draws differ.
+        settings["rng"] = np.random.default_rng(settings.get("rng"))
+        return {**self.defaults, **given, "generate": settings}
+
+    def rows(self, item, options):
+        prompt = options["prefix"] + base.text_of(self.task, item)
+        rows = self.encode(prompt, None, options,
+                           add_special_tokens=options["add_special_tokens"])
+        if not rows[0].ids:
+            raise ValueError(f"the prompt {base.shown(item)} has no tokens: give a "
+                             "text, or leave add_special_tokens on")
+        limit = self.model.config.max_position_embeddings
+        new = options["generate"].get("max_new_tokens") or 1
+        if len(rows[0].ids) + new > limit:
+            raise ValueError(
+                f"the prompt has {len(rows[0].ids)} tokens, and "
+                f"max_position_embeddings {limit} leaves no room for {new} more: "
+                "shorten it, or lower max_new_tokens")
+        return rows
+
+    def batches(self, lengths, size):
+        """Prompts of one length each, so that none is padded."""
+        same: dict[int, list[int]] = {}
+        for i, length in enumerate(lengths):
+            same.setdefault(length, []).append(i)
+        return [group[i:i + size] for group in same.values()
+                for i in range(0, len(group), size)]
+
+    def run(self, rows, options):
+        ids = self.inputs(rows)["input_ids"]                           # (B, T)
+        room = self.model.config.max_position_embeddings - ids.shape[1]
+        settings = {"pad_token_id": self.tokenizer.pad_token_id, **options["generate"]}
+        if not length_given(settings):
+            settings["max_new_tokens"] = min(NEW_TOKENS, room)
+        ids = self.model.generate(ids, attention_mask=np.ones_like(ids), **settings)
+        return list(ids.reshape(len(rows), -1, ids.shape[-1]))         # (B, n, T)
+
+    def result(self, item, rows, outputs, options):
+        if options["return_tensors"]:
+            return [{"generated_token_ids": ids.tolist()} for ids in outputs[0]]
+        before = item if options["return_full_text"] else ""
+        settings = {name: options[name] for name in
+                    ("skip_special_tokens", "clean_up_tokenization_spaces")}
+        return [{"generated_text": before + self.tokenizer.decode(
+            ids[len(rows[0].ids):], **settings)} for ids in outputs[0]]
+
+
+def settings_known() -> list[str]:
+    """The names of the settings of generate that a pipeline can pass on."""
+    from ..sampling import GenerationConfig
+    output = {"return_dict_in_generate", "output_scores", "output_logits"}
+    return ["generation_config", "rng", *(field.name for field in
+            fields(GenerationConfig) if field.name not in output)]
+
+
+def sampling(settings: dict) -> dict:
+    """The defaults of do_sample and temperature that go with the other settings."""
+    return SAMPLING if settings.get("do_sample", True) else {}
+
+
+def length_given(settings: dict) -> bool:
+    """Whether the settings say how much to write."""
+    given = settings.get("generation_config")
+    return any(settings.get(name) is not None or getattr(given, name, None) is not None
+               for name in ("max_new_tokens", "max_length"))

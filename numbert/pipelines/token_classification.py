@@ -1,0 +1,234 @@
+"""token-classification: a label for each token, word, or name of several words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..models import BertForTokenClassification
+from . import base
+from .base import Pipeline, Row, shown, softmax
+
+STRATEGIES = ("none", "simple", "first", "average", "max")
+
+
+class Token(NamedTuple):
+    """A word piece and what the model says of it."""
+
+    word: str
+    scores: np.ndarray        # (K,) probabilities of the classes
+    start: int                # characters start:end of the text
+    end: int
+    position: int             # of the token in its row
+    continues: bool           # whether it belongs to the word before it
+
+
+class TokenClassificationPipeline(Pipeline):
+    """The labels of a text's tokens; of named entities, for instance.
+
+    Options:
+        aggregation_strategy: "none": one dict per token.  Otherwise neighbours with the
+            same entity are put together.  "simple": tokens as they are; "first",
+            "average", "max": all pieces of a word first get one label, that of the
+            first piece, of the mean of all scores, or of the surest piece.
+        ignore_labels: labels (or entities) to leave out.
+        is_split_into_words: each item is a list of words; positions count in the words
+            joined by `delimiter`.
+        delimiter: " " if not given.
+        stride: cut a long text into windows that share this many tokens; otherwise it
+            is cut off.  Needs a strategy.
+
+    Returns for a text:
+        a list of dicts with entity (entity_group with a strategy), score, word, start
+        and end (characters), and index (the token; only without a strategy).
+
+    The labels are read as B-... (the beginning of an entity) and I-... (inside one).
+    """
+
+    task = "token-classification"
+    model_class = BertForTokenClassification
+    defaults = {"aggregation_strategy": "none", "ignore_labels": ("O",),
+                "is_split_into_words": False, "delimiter": None, "stride": None}
+
+    def check(self, options):
+        if not self.tokenizer.is_fast:
+            raise ValueError("token-classification needs to know where tokens stand in "
+                             "the text: use BertTokenizer, not BertTokenizerLegacy")
+        strategy = base.one_of("aggregation_strategy", str(
+            options["aggregation_strategy"]).lower(), STRATEGIES)
+        if isinstance(options["ignore_labels"], str):
+            raise TypeError(f"ignore_labels is {options['ignore_labels']!r}, expected "
+                            "a list of labels")
+        stride = options["stride"]
+        if stride is not None:
+            room = self.longest - self.tokenizer.num_special_tokens_to_add()
+            if base.count_option("stride", stride, 0) >= room:
+                raise ValueError(f"stride is {stride}, expected less than the {room} "
+                                 "tokens of a window")
+            if strategy == "none":
+                raise ValueError("stride needs an aggregation_strategy other than none, "
+                                 "or a token would be given twice")
+        return {**options, "aggregation_strategy": strategy,
+                "ignore_labels": options["ignore_labels"] or (),
+                "delimiter": " " if options["delimiter"] is None
+                else options["delimiter"]}
+
+    def __call__(self, inputs, **options):
+        """The labels of a text, or those of each text of a list or iterable."""
+        given = {**self.options, **options}
+        if given.get("is_split_into_words") and isinstance(inputs, list) and not all(
+                isinstance(item, list) for item in inputs):
+            inputs = [inputs]         # HF: one list of words counts as a list of one
+        return super().__call__(inputs, **options)
+
+    def rows(self, item, options):
+        split = options["is_split_into_words"]
+        if split:
+            if not (isinstance(item, list) and all(isinstance(w, str) for w in item)):
+                raise TypeError(f"is_split_into_words is set, but {shown(item)} is not "
+                                "a list of words")
+        else:
+            base.text_of(self.task, item)
+        windows = {} if options["stride"] is None else {
+            "stride": options["stride"], "return_overflowing_tokens": True}
+        return self.encode(item, None, options, truncation=True,
+                           is_split_into_words=split, **windows)
+
+    def run(self, rows, options):
+        probs = softmax(self.model(**self.inputs(rows)).logits)        # (B, T, K)
+        return [row[:len(tokens.ids)] for row, tokens in zip(probs, rows)]
+
+    def result(self, item, rows, outputs, options):
+        starts = None
+        if options["is_split_into_words"]:
+            starts = word_starts(item, options["delimiter"])
+            item = options["delimiter"].join(item)
+        strategy, entities = options["aggregation_strategy"], []
+        labels = self.model.config.id2label
+        join = self.tokenizer.convert_tokens_to_string
+        for row, scores in zip(rows, outputs):
+            tokens = tokens_of(row, scores, item, self.tokenizer, starts)
+            if strategy in ("none", "simple"):
+                found = label_tokens(tokens, labels)
+            else:
+                found = label_words(tokens, strategy, labels, join)
+            entities += found if strategy == "none" else group(found, join)
+        hidden = options["ignore_labels"]
+        entities = [entity for entity in entities if entity.get("entity") not in hidden
+                    and entity.get("entity_group") not in hidden]
+        return drop_overlaps(entities) if len(rows) > 1 else entities
+
+
+# --------------------------------------------------------------------- pure functions
+
+def word_starts(words: Sequence[str], delimiter: str) -> list[int]:
+    """Where each word begins once they are joined by the delimiter."""
+    starts = [0]
+    for word in words:
+        starts.append(starts[-1] + len(word) + len(delimiter))
+    return starts[:-1]
+
+
+def tokens_of(row: Row, scores: np.ndarray, text: str, tokenizer,
+              starts: list[int] | None = None) -> list[Token]:
+    """The tokens of a row, special ones left out, with their scores (T, K).
+
+    starts: where each word begins in the text, if the offsets count within words.
+    """
+    tokens, encoding = [], row.encoding
+    for index, token in enumerate(row.ids):
+        if encoding.special_tokens_mask[index]:
+            continue
+        start, end = map(int, encoding.offsets[index])
+        if starts is not None:
+            first = starts[encoding.word_ids[index]]
+            start, end = start + first, end + first
+        word, source = tokenizer.convert_ids_to_tokens(token), text[start:end]
+        # HF: a piece continues a word if its length differs from that of its text, as
+        # "##ing" from "ing".  (So does one whose accent is a character of its own.)
+        continues = len(word) != len(source)
+        if token == tokenizer.unk_token_id:
+            word, continues = source, False
+        tokens.append(Token(word, scores[index], start, end, index, continues))
+    return tokens
+
+
+def label_tokens(tokens: list[Token], labels: dict[int, str]) -> list[dict]:
+    """Each token with its likeliest label."""
+    return [{"entity": labels[int(token.scores.argmax())],
+             "score": float(token.scores.max()), "index": token.position,
+             "word": token.word, "start": token.start, "end": token.end}
+            for token in tokens]
+
+
+def label_words(tokens: list[Token], strategy: str, labels: dict[int, str],
+                join: Callable[[list[str]], str]) -> list[dict]:
+    """Each word with one label: that of its scores, combined by the strategy."""
+    words: list[list[Token]] = []
+    for token in tokens:
+        if words and token.continues:
+            words[-1].append(token)
+        else:
+            words.append([token])
+    entities = []
+    for word in words:
+        scores = word_scores([token.scores for token in word], strategy)   # (K,)
+        entities.append({
+            "entity": labels[int(scores.argmax())], "score": float(scores.max()),
+            "word": join([token.word for token in word]),
+            "start": word[0].start, "end": word[-1].end})
+    return entities
+
+
+def word_scores(pieces: list[np.ndarray], strategy: str) -> np.ndarray:
+    """The scores (K,) of a word from those of its pieces, each (K,)."""
+    if strategy == "first":
+        return pieces[0]
+    if strategy == "max":
+        return max(pieces, key=lambda scores: scores.max())
+    return np.mean(pieces, axis=0)
+
+
+def split_label(label: str) -> tuple[bool, str]:
+    """Whether a label begins an entity, and which: "B-PER" -> (True, "PER").
+
+    HF: a label without B- or I- goes on with the entity before it.
+    """
+    return label.startswith("B-"), label[2:] if label[:2] in ("B-", "I-") else label
+
+
+def group(entities: list[dict], join: Callable[[list[str]], str]) -> list[dict]:
+    """Put neighbours of one entity together, unless the second begins a new one."""
+    groups: list[list[dict]] = []
+    for entity in entities:
+        begins, kind = split_label(entity["entity"])
+        if groups and not begins and split_label(groups[-1][-1]["entity"])[1] == kind:
+            groups[-1].append(entity)
+        else:
+            groups.append([entity])
+    return [{"entity_group": parts[0]["entity"].split("-", 1)[-1],
+             "score": sum(part["score"] for part in parts) / len(parts),
+             "word": join([part["word"] for part in parts]),
+             "start": parts[0]["start"], "end": parts[-1]["end"]} for parts in groups]
+
+
+def drop_overlaps(entities: list[dict]) -> list[dict]:
+    """Of entities that overlap, from neighbouring windows, keep one.
+
+    The longer one, then the surer one, then the first.  HF: compared in pairs, in the
+    order in which they start.
+    """
+    kept: list[dict] = []
+    for entity in sorted(entities, key=lambda entity: entity["start"]):
+        if not (kept and kept[-1]["start"] <= entity["start"] < kept[-1]["end"]):
+            kept.append(entity)
+        elif rank(entity) > rank(kept[-1]):
+            kept[-1] = entity
+    return kept
+
+
+def rank(entity: dict) -> tuple[int, float]:
+    """What counts when two entities overlap: length in characters, then score."""
+    return entity["end"] - entity["start"], entity["score"]
