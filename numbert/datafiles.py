@@ -1,0 +1,136 @@
+"""Reading data files: lines, TSV, JSONL and CoNLL, with errors that name the line.
+
+Each reader yields (where, content); `where` is "train.tsv, line 3", for later errors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+def text_lines(path) -> Iterator[tuple[str, str]]:
+    """The lines of a UTF-8 file without their ends; a byte order mark is dropped."""
+    with open(path, "rb") as file:
+        for number, raw in enumerate(file, 1):
+            where = f"{path}, line {number}"
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{where}: not UTF-8 ({error.reason} at byte "
+                                 f"{error.start}); save the file as UTF-8") from None
+            yield where, line.rstrip("\n").rstrip("\r")
+
+
+def read_tsv(path) -> Iterator[tuple[str, list[str]]]:
+    """The columns of each line, stripped; a quotation mark is an ordinary character.
+
+    Blank lines are passed over, and a first line whose last column is "label".
+
+    Raises:
+        ValueError: a line with another number of columns than the first.
+    """
+    first = 0
+    for where, line in text_lines(path):
+        columns = [column.strip() for column in line.split("\t")]
+        if columns == [""]:
+            continue
+        if not first:
+            first = len(columns)
+            if columns[-1].lower() in ("label", "labels"):
+                continue
+        if len(columns) != first:
+            raise ValueError(f"{where}: {len(columns)} columns, but {first} in the "
+                             "first line; a TAB separates columns")
+        yield where, columns
+
+
+def read_jsonl(path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The JSON object on each line; blank lines are passed over."""
+    for where, line in text_lines(path):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{where}: broken JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise ValueError(f"{where}: a JSON {type(value).__name__}, expected an "
+                             'object such as {"text": ..., "label": ...}')
+        yield where, value
+
+
+def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The words and labels of each sentence.
+
+    A word per line: the word first, its label last, white space or a TAB between all
+    columns; a blank line after each sentence.  "-DOCSTART-" lines are passed over.
+
+    Raises:
+        ValueError: a word without a label.
+    """
+    start, words, labels = "", list[str](), list[str]()
+    for where, line in text_lines(path):
+        columns = line.split("\t") if "\t" in line else line.split()
+        columns = [column.strip() for column in columns]
+        if not any(columns) or columns[0] == "-DOCSTART-":
+            if words:
+                yield start, words, labels
+            words, labels = [], []
+            continue
+        if len(columns) < 2 or not columns[0] or not columns[-1]:
+            raise ValueError(f"{where}: {line.strip()!r} has no label; expected a word, "
+                             "white space, and its label")
+        start = start if words else where
+        words.append(columns[0])
+        labels.append(columns[-1])
+    if words:
+        yield start, words, labels
+
+
+def is_jsonl(path) -> bool:
+    """Whether the name of the file says that it is JSONL."""
+    return Path(path).suffix.lower() in (".jsonl", ".ndjson")
+
+
+def field(where: str, row: dict, name: str, kind: type = str) -> Any:
+    """One field of a JSON object, checked.
+
+    Raises:
+        ValueError: it is absent, or of another type.
+    """
+    if row.get(name) is None:
+        raise ValueError(f"{where}: no {name!r}; the line has {', '.join(row) or 'none'}")
+    return checked(where, name, row[name], kind)
+
+
+def checked(where: str, name: str, value: Any, kind: type = str) -> Any:
+    """`value`, if it is of this type, and valid Unicode."""
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise ValueError(f"{where}: {name} is {json.dumps(value)[:60]}, expected a "
+                         f"{NAMES[kind]}")
+    if kind is str:
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ValueError(f"{where}: {name} holds half of a surrogate pair, which is "
+                             "no character") from None
+    return value
+
+
+def strings(where: str, row: dict, name: str) -> list[str]:
+    """One field of a JSON object that must be a list of strings."""
+    return [checked(where, f"{name}[{i}]", value)
+            for i, value in enumerate(field(where, row, name, list))]
+
+
+NAMES = {str: "string", list: "list", int: "whole number", dict: "JSON object"}
+
+
+def nonempty(examples: list, path) -> list:
+    """The examples of a file, if there are any."""
+    if not examples:
+        raise ValueError(f"{path} holds no examples")
+    return examples

@@ -1,0 +1,259 @@
+"""Metrics written out: what the numbers in papers on BERT are.
+
+Each is a pure function of predictions and truths, in the range that the papers use
+before they multiply by 100.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import string
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Score(NamedTuple):
+    """Precision, recall and their harmonic mean."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def precision_recall_f1(correct: int, predicted: int, actual: int) -> Score:
+    """P = correct / predicted, R = correct / actual, F1 = 2 P R / (P + R).
+
+    What would be 0 / 0 is 0.                              van Rijsbergen 1979, chapter 7
+    """
+    precision = correct / predicted if predicted else 0.0
+    recall = correct / actual if actual else 0.0
+    total = predicted + actual
+    return Score(precision, recall, 2 * correct / total if total else 0.0)
+
+
+def same_length(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays; an error if they can't be compared entry by entry."""
+    predictions, labels = np.asarray(predictions), np.asarray(labels)
+    if predictions.shape != labels.shape:
+        raise ValueError(f"predictions have shape {predictions.shape}, labels "
+                         f"{labels.shape}: expected the same")
+    if not labels.size:
+        raise ValueError("there is nothing to compare: predictions and labels are empty")
+    return predictions, labels
+
+
+# ------------------------------------------------------------------ classification
+
+def accuracy(predictions, labels) -> float:
+    """The share of predictions that equal their label.
+
+    predictions (N,), labels (N,) -> in [0, 1]
+    """
+    predictions, labels = same_length(predictions, labels)
+    return float(np.mean(predictions == labels))
+
+
+def f1(predictions, labels, positive=1) -> float:
+    """F1 of one class: precision_recall_f1 of its predictions.
+
+    predictions (N,), labels (N,) -> in [0, 1]
+    """
+    predictions, labels = same_length(predictions, labels)
+    found, true = predictions == positive, labels == positive
+    return precision_recall_f1(int(np.sum(found & true)), int(np.sum(found)),
+                               int(np.sum(true))).f1
+
+
+def macro_f1(predictions, labels) -> float:
+    """The plain mean of F1 over the classes that occur, as a label or a prediction.
+
+    predictions (N,), labels (N,) -> in [0, 1]
+    """
+    predictions, labels = same_length(predictions, labels)
+    classes = set(predictions.tolist()) | set(labels.tolist())
+    return sum(f1(predictions, labels, c) for c in classes) / len(classes)
+
+
+def matthews(predictions, labels) -> float:
+    """Matthews' correlation coefficient, for any number of classes.
+
+    predictions (N,), labels (N,) -> in [-1, 1]
+    With two classes, (TP TN - FP FN) / sqrt((TP+FP)(TP+FN)(TN+FP)(TN+FN)).  With s
+    entries, c of them correct, p_k predictions and t_k labels of class k,
+
+        (c s - sum_k p_k t_k) / sqrt((s^2 - sum_k p_k^2) (s^2 - sum_k t_k^2)),
+
+    and 0 if all predictions, or all labels, are the same.  Gorodkin 2004, eq. 8
+    """
+    predictions, labels = same_length(predictions, labels)
+    p, t = Counter(predictions.tolist()), Counter(labels.tolist())
+    s, c = labels.size, int(np.sum(predictions == labels))
+    spread = (s * s - sum(n * n for n in p.values())) * \
+             (s * s - sum(n * n for n in t.values()))
+    return (c * s - sum(p[k] * t[k] for k in t)) / math.sqrt(spread) if spread else 0.0
+
+
+def multi_label_f1(predictions, labels) -> float:
+    """F1 over all pairs of a text and a label ("micro" F1).
+
+    predictions (N, K), labels (N, K), booleans or 0/1 -> in [0, 1]
+    """
+    predictions, labels = same_length(predictions, labels)
+    found, true = predictions.astype(bool), labels.astype(bool)
+    return precision_recall_f1(int(np.sum(found & true)), int(np.sum(found)),
+                               int(np.sum(true))).f1
+
+
+def multi_label_macro_f1(predictions, labels) -> float:
+    """The mean over the labels of each one's F1; a label that never occurs counts 0.
+
+    predictions (N, K), labels (N, K), booleans or 0/1 -> in [0, 1]
+    """
+    predictions, labels = same_length(predictions, labels)
+    return float(np.mean([f1(found.astype(bool), true.astype(bool), True)
+                          for found, true in zip(predictions.T, labels.T)]))
+
+
+def multi_label_accuracy(predictions, labels) -> float:
+    """The share of texts whose whole set of labels is right.
+
+    predictions (N, K), labels (N, K), booleans or 0/1 -> in [0, 1]
+    """
+    predictions, labels = same_length(predictions, labels)
+    return float(np.mean(np.all(predictions.astype(bool) == labels.astype(bool), -1)))
+
+
+# ---------------------------------------------------------------------- regression
+
+def pearson(x, y) -> float:
+    """Pearson's correlation: cov(x, y) / (std(x) std(y)).
+
+    x (N,), y (N,) -> in [-1, 1]; nan if either is constant
+    """
+    x, y = same_length(x, y)
+    x, y = (z.astype(np.float64) - np.mean(z, dtype=np.float64) for z in (x, y))
+    scale = math.sqrt(float(x @ x)) * math.sqrt(float(y @ y))
+    return max(-1.0, min(1.0, float(x @ y) / scale)) if scale else math.nan
+
+
+def ranks(x) -> np.ndarray:
+    """The place of each value in sorted order, from 1; equal values share the mean.
+
+    x (N,) -> (N,)
+    """
+    _, place, count = np.unique(np.asarray(x), return_inverse=True, return_counts=True)
+    last = np.cumsum(count)                            # the last rank of each value
+    return (last - (count - 1) / 2)[place]
+
+
+def spearman(x, y) -> float:
+    """Spearman's correlation: Pearson's correlation of the ranks, ties averaged.
+
+    x (N,), y (N,) -> in [-1, 1]; nan if either is constant
+    """
+    x, y = same_length(x, y)
+    return pearson(ranks(x), ranks(y))
+
+
+# ------------------------------------------------------------------------ entities
+
+Entity = tuple[str, int, int]        # type, first word, one past the last word
+
+
+def entities(tags: Sequence[str]) -> list[Entity]:
+    """The entities that a sequence of BIO tags marks.
+
+    The rule of conlleval, which is also seqeval's default: an entity starts at B-X, and
+    at an I-X that does not continue an X; it goes on through I-X of the same type.  So
+    "I-PER I-PER" is one entity although no B- opens it.  (seqeval's "strict" mode would
+    drop it.)
+
+    Args:
+        tags: "O", "B-type" or "I-type", one per word.
+
+    Raises:
+        ValueError: another tag.
+    """
+    found: list[Entity] = []
+    start, current = 0, None                           # of the entity that is open
+    for i, tag in enumerate([*tags, "O"]):
+        if not is_bio(tag):
+            raise ValueError(f"{tag!r} is no BIO tag: expected O, B-<type> or I-<type>")
+        kind = None if tag == "O" else tag[2:]
+        if current is not None and (kind != current or tag[0] == "B"):
+            found.append((current, start, i))
+            current = None
+        if kind is not None and current is None:
+            start, current = i, kind
+    return found
+
+
+def is_bio(tag: str) -> bool:
+    """Whether this is O, B-<type> or I-<type>."""
+    return tag == "O" or (tag[:2] in ("B-", "I-") and len(tag) > 2)
+
+
+def entity_f1(predictions: Iterable[Sequence[str]],
+              labels: Iterable[Sequence[str]]) -> Score:
+    """Precision, recall and F1 of whole entities; type and both ends must be right.
+
+    predictions, labels: BIO tags of each sentence.  See `entities` for the rule, and
+    Tjong Kim Sang & De Meulder 2003, section 2.4.
+
+    Raises:
+        ValueError: sentences of different length, or tags that are not BIO.
+    """
+    predictions, labels = list(predictions), list(labels)
+    if [len(tags) for tags in predictions] != [len(tags) for tags in labels]:
+        raise ValueError("predictions and labels need one tag for each word of the same "
+                         "sentences")
+    correct = predicted = actual = 0
+    for guess, truth in zip(predictions, labels):
+        found, true = set(entities(guess)), set(entities(truth))
+        correct += len(found & true)
+        predicted += len(found)
+        actual += len(true)
+    return precision_recall_f1(correct, predicted, actual)
+
+
+# --------------------------------------------------------------- question answering
+
+def normalize_answer(text: str) -> str:
+    """Lower case, no ASCII punctuation, no articles (a, an, the), single spaces.
+
+    As the evaluation script of SQuAD does it.             Rajpurkar et al. 2016, 6.1
+    """
+    text = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def exact_match(prediction: str, answers: Sequence[str]) -> float:
+    """1 if the prediction is one of the answers after normalisation, else 0.
+
+    answers: those that count as right; none means that there is no answer, and then the
+    prediction must be empty.
+    """
+    guess = normalize_answer(prediction)
+    return float(any(guess == normalize_answer(answer) for answer in answers or [""]))
+
+
+def token_f1(prediction: str, answers: Sequence[str]) -> float:
+    """F1 of the words of the prediction, against the answer that fits it best.
+
+    Words are counted as often as they occur.  If either side has no words F1 is 1 if
+    both have none and else 0, as in the script of SQuAD 2.0.   Rajpurkar et al. 2018
+    """
+    guess = normalize_answer(prediction).split()
+    best = 0.0
+    for answer in answers or [""]:
+        truth = normalize_answer(answer).split()
+        if not guess or not truth:
+            best = max(best, float(guess == truth))
+        else:
+            common = sum((Counter(guess) & Counter(truth)).values())
+            best = max(best, precision_recall_f1(common, len(guess), len(truth)).f1)
+    return best
