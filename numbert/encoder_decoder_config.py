@@ -1,0 +1,85 @@
+"""The configuration of an encoder-decoder: two BertConfigs and a few special tokens."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from .config import BertConfig
+
+
+class EncoderDecoderConfig:
+    """The configurations of both halves, and the special tokens of generation.
+
+    Args:
+        encoder, decoder: a BertConfig each, or a dictionary of its fields.
+        pad_token_id, decoder_start_token_id: for making decoder inputs from labels.
+        **others: kept as attributes and written back.
+
+    Raises:
+        ValueError: a half is missing, or is no BERT.
+    """
+
+    model_type = "encoder-decoder"
+
+    def __init__(self, encoder=None, decoder=None, pad_token_id=None,
+                 decoder_start_token_id=None, **others):
+        if encoder is None or decoder is None:
+            raise ValueError("an EncoderDecoderConfig needs both encoder=... and "
+                             "decoder=..., a BertConfig each")
+        self.encoder, self.decoder = as_config(encoder), as_config(decoder)
+        if not (self.decoder.is_decoder and self.decoder.add_cross_attention):
+            raise ValueError("the decoder's configuration needs is_decoder=True and "
+                             "add_cross_attention=True; EncoderDecoderConfig."
+                             "from_encoder_decoder_configs sets both")
+        others = {**others, "is_encoder_decoder": True, "pad_token_id": pad_token_id,
+                  "decoder_start_token_id": decoder_start_token_id}
+        others.pop("model_type", None)
+        for name, value in others.items():
+            setattr(self, name, copy.deepcopy(value))
+
+    @classmethod
+    def from_encoder_decoder_configs(cls, encoder_config, decoder_config, **others):
+        """Join two configurations; the second becomes a decoder's."""
+        decoder = BertConfig.from_dict(decoder_config.to_dict(), is_decoder=True,
+                                       add_cross_attention=True)
+        return cls(encoder_config.to_dict(), decoder, **others)
+
+    @classmethod
+    def from_pretrained(cls, directory, **changes):
+        """Read config.json from a directory, with `changes` on top."""
+        path = Path(directory) / "config.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{path} does not exist: expected a directory that "
+                "EncoderDecoderModel.save_pretrained wrote") from None
+        except ValueError as error:
+            raise ValueError(f"{path} is not valid JSON ({error}): write it again") \
+                from None
+        if values.get("model_type") != cls.model_type:
+            raise ValueError(f"{path} has model_type {values.get('model_type')!r}, "
+                             f"expected {cls.model_type!r}: a single BERT becomes one "
+                             "half by from_encoder_decoder_pretrained")
+        return cls(**{**values, **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as plain Python values."""
+        values = copy.deepcopy({**vars(self), "model_type": self.model_type})
+        return {**values, "encoder": self.encoder.to_dict(),
+                "decoder": self.decoder.to_dict()}
+
+    def to_json_string(self) -> str:
+        """The text of config.json."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, type(self)) and self.to_dict() == other.to_dict()
+
+
+def as_config(half) -> BertConfig:
+    """A BertConfig from itself or from its fields."""
+    return half if isinstance(half, BertConfig) else BertConfig.from_dict(half)
