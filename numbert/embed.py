@@ -111,7 +111,7 @@ def check(model, tokenizer, pooling, batch_size, max_length) -> int:
     """Refuse what can't work; give the number of tokens to cut texts to."""
     if not isinstance(model, BertModel):
         raise TypeError(f"model is a {type(model).__name__}, expected a BertModel: "
-                        "BertModel.from_pretrained loads the backbone of any checkpoint")
+                        "BertModel.from_pretrained reads any checkpoint's backbone")
     if pooling not in POOLINGS:
         raise ValueError(f"pooling is {pooling!r}, expected one of "
                          f"{', '.join(POOLINGS)}")
@@ -141,7 +141,8 @@ def sentence_settings(directory) -> dict[str, Any]:
     Raises:
         ValueError: broken JSON, or a pooling that `embed` doesn't have.
     """
-    directory, settings = Path(directory), {}
+    directory = Path(directory)
+    settings: dict[str, Any] = {}
     pooling = read_json(directory / "1_Pooling" / "config.json")
     chosen = [name for name, value in pooling.items()
               if name.startswith("pooling_mode_") and value is True]

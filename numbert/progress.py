@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 
 
 class NoBar:
@@ -52,7 +52,7 @@ def progress(iterable: Iterable, total: int | None = None, desc: str = "",
 
     total: None means len(iterable), if it has a length.
     """
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with bar(total, desc, enabled, unit) as shown:
         for item in iterable:

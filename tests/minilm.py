@@ -1,4 +1,4 @@
-"""Where the MiniLM checkpoint is, for the tests that want real weights and real text."""
+"""Where the MiniLM checkpoint is, for the tests that want real weights and text."""
 
 import importlib.util
 from pathlib import Path

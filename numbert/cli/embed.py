@@ -17,13 +17,13 @@ from . import common
 from ..progress import bar
 
 DESCRIPTION = """\
-Turn each text into one vector: the mean of its tokens' last hidden states, or the hidden
-state of [CLS].
+Turn each text into one vector: the mean of its tokens' last hidden states, or the
+hidden state of [CLS].
 
 If the model's folder holds the files of sentence-transformers, they give the defaults:
 1_Pooling/config.json of --pooling, sentence_bert_config.json (max_seq_length) of
---max-length, modules.json of --normalize.  Otherwise these are mean, the longest that the
-model takes, and no."""
+--max-length, modules.json of --normalize.  Otherwise these are mean, the longest that
+the model takes, and no."""
 EXAMPLES = """\
   numbert embed "A man is eating." "Someone has a meal." --model DIR
   numbert embed --file sentences.txt --model DIR --out vectors.npy
@@ -93,7 +93,7 @@ def source(args) -> tuple[Iterable[str], int | None]:
         return args.text, len(args.text)
     total = common.count_lines(path)
     lines = common.read_lines(path)
-    first = next(lines, None)            # so that a bad path fails before anything loads
+    first = next(lines, None)        # so that a bad path fails before anything loads
     return (() if first is None else chain([first], lines)), total
 
 
@@ -101,10 +101,11 @@ def settings(args) -> dict:
     """The options of `embed`: those given, or those of the checkpoint's own files."""
     from ..embed import sentence_settings
     from ..hub import resolve
-    given = {name: getattr(args, name) for name in ("pooling", "max_length", "normalize")
+    names = ("pooling", "max_length", "normalize")
+    given = {name: getattr(args, name) for name in names
              if getattr(args, name) is not None}
     folder = resolve(args.model, FILES)
-    if len(given) == 3:
+    if len(given) == len(names):     # the folder may pool in a way that numbert has not
         return given
     return {"pooling": "mean", "normalize": False, **sentence_settings(folder), **given}
 

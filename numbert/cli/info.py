@@ -21,8 +21,8 @@ NAMES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16
 PARTS = {".embeddings.": "embeddings", ".layer.": "layers", ".pooler.": "pooler"}
 ORDER = (*PARTS.values(), "heads", "no parameters")
 LAYER = re.compile(r"(?P<before>(.*\.)?layer\.)(?P<number>\d+)(?P<after>\..*)")
-FIELDS = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size",
-          "vocab_size", "max_position_embeddings", "type_vocab_size", "hidden_act",
+FIELDS = ("num_hidden_layers", "hidden_size", "num_attention_heads",
+          "intermediate_size", "vocab_size", "max_position_embeddings", "type_vocab_size", "hidden_act",
           "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob")
 
 
@@ -55,8 +55,8 @@ def register(commands) -> None:
     command = common.add_command(
         commands, "info", run, "what a checkpoint holds: architecture, parameters, "
         "tokenizer", EXAMPLES,
-        "Show the architecture, the tensors in the files with shape, dtype and size, and "
-        "the\ntokenizer.  Nothing is computed, and no weights are read.")
+        "Show the architecture, the tensors in the files with shape, dtype and size,\n"
+        "and the tokenizer.  Nothing is computed, and no weights are read.")
     common.add_model(command)
     command.add_argument("--json", action="store_true",
                          help="print one JSON object, with every tensor by itself")
@@ -97,7 +97,8 @@ def group(stored: dict, config) -> list[Row]:
             for (name, shape, dtype), count in found.items()]
     order = {starred(name): i for i, name in enumerate(bert_shapes(config, True))}
     return sorted(rows, key=lambda row: (
-        ORDER.index(row.part), order.get(row.name.removeprefix("bert."), len(order)), row.name))
+        ORDER.index(row.part),
+        order.get(row.name.removeprefix("bert."), len(order)), row.name))
 
 
 def is_float(dtype: str) -> bool:
@@ -117,7 +118,8 @@ def print_architecture(config) -> None:
     for name in FIELDS:
         print(f"  {name:30} {getattr(config, name)}")
     if config.is_decoder:
-        print(f"  {'is_decoder':30} True, cross-attention: {config.add_cross_attention}")
+        print(f"  {'is_decoder':30} True\n  {'add_cross_attention':30} "
+              f"{config.add_cross_attention}")
     labels = list(config.id2label.values())
     if labels != [f"LABEL_{i}" for i in range(len(labels))]:
         print(f"  {'labels':30} {common.shorten(', '.join(map(str, labels)), 60)}")
@@ -131,8 +133,8 @@ def print_tensors(rows: list[Row]) -> None:
     for part, chosen in groupby(rows, key=lambda row: row.part):
         members = list(chosen)
         count = sum(row.size for row in members)
-        print(f"\n{part}: {count:,}"
-              + (f", {100 * count / total:.1f} %" if is_float(members[0].dtype) else ""))
+        share = f", {100 * count / total:.1f} %" if members[0] in floats else ""
+        print(f"\n{part}: {count:,}{share}")
         for row in members:
             times = f"x {row.layers}" if row.layers > 1 else ""
             print(f"  {row.name:{width}}  {str(row.shape):14} {times:5}"
