@@ -17,15 +17,17 @@ def clean_up(text, rules=CLEAN_UP):
     return text
 
 
-def join_fast(tokens):
-    """The text of tokens as BertTokenizer writes it.
+def written(token, first=False):
+    """What a token adds to the text that BertTokenizer writes.
 
     HF: each token is cleaned up on its own with the space before it, so "don ' t" keeps
     its spaces; the first token keeps its "##".
     """
-    words = (token[2:] if token.startswith(CONTINUATION) else " " + token
-             for token in tokens[1:])
-    return "".join(clean_up(word, CLEAN_UP_FAST) for word in (*tokens[:1], *words))
+    if first:
+        return clean_up(token, CLEAN_UP_FAST)
+    if token.startswith(CONTINUATION):
+        return clean_up(token[2:], CLEAN_UP_FAST)
+    return clean_up(" " + token, CLEAN_UP_FAST)
 
 
 def join_legacy(tokens):

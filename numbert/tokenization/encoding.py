@@ -14,45 +14,63 @@ from .batch import BatchEncoding, Encoding, Encodings, as_tensor
 from .pipeline import Pieces, encode, encode_one
 
 
-def encode_single(tokenizer, samples, options, request):
-    """Encode one text or one pair into one row, without the cost of arrays.
+def encode_few(tokenizer, samples, options, request):
+    """Encode a few samples, one row each, as lists: without the cost of arrays.
 
     Args:
         tokenizer: a BertTokenizer.
-        samples: inputs.Samples with a single sample that is not split into words.
+        samples: inputs.Samples that are not split into words.
         options: options.Options without overflow.
         request: base.Request.
 
     Returns:
         BatchEncoding
     """
-    texts = [samples.first[0]]
-    if samples.second is not None:
-        texts.append(samples.second[0])
     core, special_ids = tokenizer.core, tokenizer.template_ids
+    seconds = samples.second or [None] * len(samples.first)
+    texts = list(zip(samples.first, seconds))
 
-    def make_row(offsets):
+    def make_row(pair, offsets):
         parts = [encode_one(core, text, split_special_tokens=request.split,
-                            offsets=offsets) for text in texts]
+                            offsets=offsets) for text in pair if text is not None]
         if options.truncation is not None:
             parts = _cut(parts, options)
-        return rows.OneRow(parts[0], parts[1] if len(parts) == 2 else None, special_ids,
-                           options)
+        return rows.OneRow(parts, special_ids, options)
 
-    row = make_row("offset_mapping" in request.keys)
-    data = {name: row.column(name) for name in request.keys}
-    size = row.size + row.pads
-    if request.tensors is not None:
-        data = {name: as_tensor(name, np.array([value], np.int64), request.tensors)
-                for name, value in data.items()}
-    if request.length:
-        data["length"] = [size]
-        if request.tensors is not None:
-            data["length"] = as_tensor("length", [size], request.tensors)
+    few = [make_row(pair, "offset_mapping" in request.keys) for pair in texts]
+    wide = 0
+    if options.padding is not None:
+        wide = rows.width(max([row.size for row in few]), options)
+        for row in few:
+            row.pad(wide)
     if request.warn:
-        tokenizer.warn_if_too_long(size)
-    return BatchEncoding(data, Encodings(
-        1, lambda _: _single_encoding(tokenizer, make_row(True), texts)))
+        tokenizer.warn_if_too_long(max([row.size for row in few]))
+    return BatchEncoding(_few_outputs(few, samples, request), Encodings(
+        len(few), lambda r: _few_encoding(
+            tokenizer, make_row(texts[r], True).pad(wide), texts[r])))
+
+
+def _few_outputs(few, samples, request):
+    """The outputs of a few rows by name."""
+    sizes = [row.size for row in few]
+    lengths = {"length": sizes} if request.length else {}
+    if request.tensors == "np" and len(set(sizes)) == 1:
+        data = {name: _array(few, name) for name in request.keys}
+        return {**data, **{name: np.array(value) for name, value in lengths.items()}}
+    data = {name: [row.column(name) for row in few] for name in request.keys}
+    if request.tensors is not None:
+        return {name: as_tensor(name, value, request.tensors)
+                for name, value in {**data, **lengths}.items()}
+    if not samples.batched:
+        data = {name: value[0] for name, value in data.items()}
+    return {**data, **lengths}
+
+
+def _array(few, name):
+    """One output of rows of equal length as an array."""
+    if name == "offset_mapping":
+        return np.stack([_array(few, "starts"), _array(few, "ends")], axis=-1)
+    return np.array([row.column(name) for row in few], np.int64)
 
 
 def _cut(parts, options):
@@ -66,7 +84,7 @@ def _cut(parts, options):
             for part, (start, stop) in zip(parts, kept)]
 
 
-def _single_encoding(tokenizer, row, texts):
+def _few_encoding(tokenizer, row, texts):
     """The row as an Encoding."""
     ids, offsets = row.column("input_ids"), row.column("offset_mapping")
     sequences = row.column("sequence_ids")
@@ -74,7 +92,7 @@ def _single_encoding(tokenizer, row, texts):
     return Encoding(
         ids, tokenizer.token_texts(ids, offsets, sources), row.column("token_type_ids"),
         row.column("attention_mask"), row.column("special_tokens_mask"), offsets,
-        row.column("word_ids"), sequences, len(texts))
+        row.column("word_ids"), sequences, 1 if row.b is None else 2)
 
 
 class Batch(NamedTuple):
@@ -88,7 +106,7 @@ class Batch(NamedTuple):
 def encode_batch(tokenizer, samples, options, request):
     """Encode samples of any kind into rows, all at once.
 
-    Args and Returns as `encode_single`.
+    Args and Returns as `encode_few`, for any samples and options.
     """
     core, special_ids = tokenizer.core, tokenizer.template_ids
 

@@ -84,7 +84,8 @@ def check_vocabulary(vocab):
     if not isinstance(vocab, Mapping):
         raise TypeError("vocab must be a dict of token -> id or the path of a "
                         f"vocab.txt, got a {type(vocab).__name__}.")
-    for token, index in vocab.items():
+    plain = {*map(type, vocab)} <= {str} and {*map(type, vocab.values())} <= {int}
+    for token, index in () if plain else vocab.items():
         if not isinstance(token, str) or not isinstance(index, int):
             raise TypeError("vocab must map str to int, but maps "
                             f"{token!r} to {index!r}.")

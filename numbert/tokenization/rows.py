@@ -134,33 +134,40 @@ class OneRow:
     """The outputs of one row as lists: the same as above, without the cost of arrays.
 
     Args:
-        a, b: (ids, starts, ends, words) of the texts, four lists; b is None for one
-            text.
+        parts: one or two texts as (ids, starts, ends, words), four lists.
         special_ids: the ids of [CLS], [SEP] and [PAD].
         options: Options.
     """
 
-    def __init__(self, a, b, special_ids, options):
-        self.a, self.b = a, b
+    def __init__(self, parts, special_ids, options):
+        self.a = parts[0]
+        self.b = parts[1] if len(parts) == 2 else None
         self.special_ids = special_ids
         self.add_special_tokens = options.add_special_tokens
-        self.size = len(a[0]) + (0 if b is None else len(b[0]))
-        if options.add_special_tokens:
-            self.size += 2 if b is None else 3
-        self.pads = 0
-        if options.padding is not None:
-            self.pads = max(width(self.size, options) - self.size, 0)
         self.pad_left = options.padding_side == "left"
+        self.size = sum([len(part[0]) for part in parts])
+        if options.add_special_tokens:
+            self.size += 1 + len(parts)
+        self.pads = 0
+
+    def pad(self, wide):
+        """Fill the row up to `wide` tokens, if it is shorter; returns the row."""
+        self.pads = max(wide - self.size, 0)
+        self.size += self.pads
+        return self
 
     def column(self, name):
-        """One output, or "word_ids" or "sequence_ids": a list, one value per token."""
+        """One output, or "starts", "ends", "word_ids" or "sequence_ids", as a list."""
         a, b = self.a, self.b
         if name == "input_ids":
             cls, sep, pad = self.special_ids
             return self._frame(a[0], b and b[0], cls, sep, sep, pad)
+        if name == "starts":
+            return self._frame(a[1], b and b[1], 0, 0, 0, 0)
+        if name == "ends":
+            return self._frame(a[2], b and b[2], 0, 0, 0, 0)
         if name == "offset_mapping":
-            return self._frame(list(zip(a[1], a[2])), b and list(zip(b[1], b[2])),
-                               *[(0, 0)] * 4)
+            return list(zip(self.column("starts"), self.column("ends")))
         if name == "word_ids":
             return self._frame(a[3], b and b[3], *[None] * 4)
         text_a, text_b, *special = MARKS[name]

@@ -5,6 +5,8 @@ from .base import TokenizerBase
 from .pipeline import compile_core
 from .vocabulary import as_vocabulary
 
+FEW = 8          # up to so many samples, lists are quicker than arrays
+
 
 class BertTokenizer(TokenizerBase):
     """The WordPiece tokenizer of BERT.
@@ -46,6 +48,7 @@ class BertTokenizer(TokenizerBase):
             if self._special[name] is None:
                 raise ValueError(f"{name} is None, but BERT can't do without it.")
         self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
+        self._written: dict[int, str] = {}      # what each id adds to a decoded text
         # HF: the tokens that rows are built with stay, even if the attributes change
         # later.
         self.model_unk_token = self.unk_token
@@ -79,9 +82,13 @@ class BertTokenizer(TokenizerBase):
         """The ids of [CLS], [SEP] and [PAD] that rows are built with."""
         return *self._template_ids, self.pad_token_id or 0
 
+    def add_tokens(self, new_tokens, special_tokens=False):
+        self._written.clear()
+        return super().add_tokens(new_tokens, special_tokens)
+
     def _encode(self, samples, plan, request):
-        one = not (samples.batched or request.words or plan.overflow)
-        encode = encoding.encode_single if one else encoding.encode_batch
+        few = len(samples.first) <= FEW and not (request.words or plan.overflow)
+        encode = encoding.encode_few if few else encoding.encode_batch
         return encode(self, samples, plan, request)
 
     def token_texts(self, ids, offsets, sources):
@@ -140,16 +147,26 @@ class BertTokenizer(TokenizerBase):
 
     def convert_tokens_to_string(self, tokens):
         """The text of tokens: "##" joined, no spaces before English punctuation."""
-        return decoding.join_fast(tokens)
+        return "".join([decoding.written(token, i == 0)
+                        for i, token in enumerate(tokens)])
 
     def _decode_ids(self, ids, skip_special_tokens):
-        special = self._special_texts() if skip_special_tokens else ()
-        tokens = map(self._token_of, ids)       # HF: ids without a token are dropped
-        return decoding.join_fast(
-            [token for token in tokens if token is not None and token not in special])
+        skip = set()
+        if skip_special_tokens:
+            skip = {i for i, token in self._added.items() if token.special}
+        known = self._written                   # HF: ids without a token are dropped
+        ids = [i for i in ids if i not in skip and (i in known or self._write(i))]
+        if not ids:
+            return ""
+        first = decoding.written(self._token_of(ids[0]), first=True)
+        return first + "".join([known[i] for i in ids[1:]])
 
-    def _special_texts(self):
-        return {token.content for token in self._added.values() if token.special}
+    def _write(self, index):
+        """Remember what a token adds to a text; False for an id without a token."""
+        token = self._token_of(index)
+        if token is not None:
+            self._written[index] = decoding.written(token)
+        return token is not None
 
     def get_special_tokens_mask(self, token_ids_0, token_ids_1=None,
                                 already_has_special_tokens=False):
