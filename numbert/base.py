@@ -232,8 +232,9 @@ class BertPreTrainedModel:
                              f"({sorted(changes)}): change the config first")
         has_pooler = cls.pooler if add_pooling_layer is None else add_pooling_layer
         shapes = param_shapes(config, cls, has_pooler)
+        tied = "lm" in cls.heads and config.tie_word_embeddings
         loaded, report = checkpoint.load(
-            directory, shapes, dtype=dtype, aliases=parameters.TIES,
+            directory, shapes, dtype=dtype, aliases=parameters.TIES if tied else None,
             ignore_mismatched_sizes=ignore_mismatched_sizes)
         fresh = [name for name in shapes if name not in loaded]
         judge(cls, directory, report, fresh)
@@ -391,12 +392,11 @@ def caches(past):
 
 def judge(cls, directory, report, fresh: list[str]) -> None:
     """Refuse a checkpoint that lacks a part of the backbone; tell what starts fresh."""
-    lost = [name for name in fresh
-            if name.startswith(cls.prefix) and ".pooler." not in f".{name}"]
-    lost = lost if cls.prefix else [n for n in fresh if not n.startswith("pooler.")]
+    reshaped = {name for name, *_ in report.mismatched}
     # The cross-attention of a decoder that starts from an encoder is always fresh.
-    lost = [name for name in lost
-            if name not in report.mismatched and ".crossattention." not in name]
+    lost = [name for name in fresh if name not in reshaped
+            and name.removeprefix(cls.prefix).startswith(("embeddings.", "encoder."))
+            and ".crossattention." not in name]
     if lost:
         raise ValueError(
             f"{directory} lacks {len(lost)} tensors of the backbone: "

@@ -171,3 +171,12 @@ def test_embeddings_and_ties():
         untied.set_input_embeddings(np.ones((38, 12)))
     every = untied.num_parameters()
     assert every - untied.num_parameters(exclude_embeddings=True) == (37 + 11 + 2) * 12
+
+
+def test_a_decoder_starts_from_an_encoder(tmp_path):
+    stressed(numbert.BertForMaskedLM, dtype="float32").save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="starts fresh.*layer.0.crossattention"):
+        model = numbert.BertLMHeadModel.from_pretrained(
+            tmp_path, is_decoder=True, add_cross_attention=True)
+    states = np.ones((2, 3, 12))
+    assert model(ids(), encoder_hidden_states=states).logits.shape == (2, 5, 37)
