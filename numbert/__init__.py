@@ -7,19 +7,47 @@
     output.last_hidden_state                                   # (1, 6, hidden_size)
 """
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .base import BertPreTrainedModel
 from .cache import DynamicCache, EncoderDecoderCache
 from .config import BertConfig
-from .embed import embed, sentence_settings
-from .encoder_decoder import EncoderDecoderModel
-from .encoder_decoder_config import EncoderDecoderConfig
 from .models import (
     BertForMaskedLM, BertForMultipleChoice, BertForNextSentencePrediction,
     BertForPreTraining, BertForQuestionAnswering, BertForSequenceClassification,
     BertForTokenClassification, BertLMHeadModel, BertModel)
-from .sampling import GenerationConfig
-from .tokenization import (
-    AddedToken, BatchEncoding, BertTokenizer, BertTokenizerFast, BertTokenizerLegacy)
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .sentences import embed, sentence_settings
+    from .encoder_decoder import EncoderDecoderModel
+    from .encoder_decoder_config import EncoderDecoderConfig
+    from .pipelines import pipeline
+    from .sampling import GenerationConfig
+    from .tokenization import (
+        AddedToken, BatchEncoding, BertTokenizer, BertTokenizerFast,
+        BertTokenizerLegacy)
+
+__version__ = "0.1.0"
+
+# Public names that are imported when first used, so that `import numbert` stays quick.
+LATER = {
+    "AddedToken": "tokenization", "BatchEncoding": "tokenization",
+    "BertTokenizer": "tokenization", "BertTokenizerFast": "tokenization",
+    "BertTokenizerLegacy": "tokenization", "EncoderDecoderModel": "encoder_decoder",
+    "EncoderDecoderConfig": "encoder_decoder_config", "GenerationConfig": "sampling",
+    "embed": "sentences", "pipeline": "pipelines", "sentence_settings": "sentences",
+}
+
+
+def __getattr__(name):
+    if name not in LATER:
+        raise AttributeError(f"module 'numbert' has no attribute {name!r}")
+    value = getattr(import_module(f".{LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *LATER})
