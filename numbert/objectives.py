@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +66,7 @@ def label_gradients(model, part: dict, totals, rng) -> tuple[float, dict]:
     A term's mean over the n labels of the part, times n / total, is its sum divided by
     the total; so the weight of each term changes by that factor.
     """
-    out, saved = model.forward(**part, rng=rng)
+    out, saved = model.forward(**part, rng=rng, return_dict=True)
     shares = [count / total if total else 0.0
               for count, total in zip(label_counts(model, part), totals)]
     loss = float(shares[0] * out.loss) if shares[0] else 0.0
@@ -85,3 +85,34 @@ def mean_of(term) -> float:
 
 
 LABELS = Objective(label_counts, label_gradients)
+
+
+def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
+                    rng=None) -> tuple[float, dict | None]:
+    """The loss of a batch and its gradient, computed part by part.
+
+    Args:
+        model: the model; nothing of it is changed.
+        parts: the batch's parts, each the arguments of forward.
+        objective: the loss; by default the model's own.
+        rng: a generator for dropout, or None.
+
+    Returns:
+        (loss, grads): equal, to rounding, to those of all parts as one batch, however
+        many labels each part holds.  grads is None if no label counts at all.
+    """
+    counts = [objective.counts(model, part) for part in parts]
+    totals = tuple(sum(term) for term in zip(*counts))
+    if not any(totals):
+        return 0.0, None
+    loss = 0.0
+    grads: dict[str, np.ndarray] = {}
+    for part in parts:
+        share, more = objective.gradients(model, part, totals, rng)
+        loss += share
+        for name in model.params:
+            if name in grads:
+                grads[name] += more[name]
+            elif name in more:
+                grads[name] = more[name]
+    return loss, grads

@@ -9,12 +9,65 @@ killed and resumed, it ends with the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import contextlib
+import math
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from .batches import collate as pad_together
-from .objectives import LABELS, Objective
+from .batches import epoch_order, in_parts
+from .objectives import LABELS, Objective, batch_gradients
+from .optim import OPTIMIZERS, SCHEDULES, clip_by_global_norm, global_norm
+from .progress import bar
+from .training_log import Speed, append_log, log_suffix, postfix, training_row
+from .training_log import write_log
+from .training_state import TrainingState, load_state, save_state
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings that decide what a run computes; `train` explains them."""
+
+    lr: float
+    steps: int
+    batch_size: int
+    accumulate: int
+    optimizer: str
+    schedule: str
+    warmup: int                 # in updates
+    weight_decay: float
+    clip: float | None
+    seed: int
+    dropout: bool
+    group_by_length: bool
+    eval_every: int
+    metric: str | None
+    lower_is_better: bool
+    patience: int | None
+    keep_best: bool
+    examples: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in one pass over the data; the last may be of a smaller batch."""
+        return math.ceil(self.examples / self.batch_size)
+
+
+class Task(NamedTuple):
+    """What a run works on; with a Recipe and a TrainingState it is everything."""
+
+    model: Any
+    dataset: Sequence
+    collate: Callable
+    objective: Objective
+    evaluate: Callable | None
+    lengths: Any                # of the examples, if they are grouped by length
 
 
 @dataclass
@@ -56,7 +109,7 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
     Args:
         model: any of the classes with a loss; `params` is what is trained.
         dataset: encoded examples, a list (or any object with len and [i]) of dicts
-            with the names of forward's arguments: input_ids (T,) and token_type_ids (T,),
+            with the names of forward's arguments: input_ids (T,), token_type_ids (T,),
             labels of any kind.  Nothing is padded yet.
         lr: the peak learning rate.
         epochs, steps: how long: passes over the data, or updates; one of the two.
@@ -106,4 +159,231 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
         KeyboardInterrupt: Ctrl-C, after the step in progress is complete and, with
             checkpoint_dir, saved.  A second Ctrl-C stops at once, unsaved.
     """
-    raise NotImplementedError
+    recipe = checked_recipe(locals())
+    task = Task(model, dataset, collate, objective, evaluate,
+                token_counts(dataset) if group_by_length else None)
+    settings = {"model": type(model).__name__, **asdict(recipe)}
+    if log is not None:
+        log_suffix(log)
+    state = begin(model, recipe, checkpoint_dir if resume else None, settings)
+    if log is not None:
+        write_log(log, state.history)
+    save_every = checkpoint_every or recipe.steps_per_epoch
+    data, speed = batches(task, recipe, state), Speed()
+    with interrupts() as pressed, bar(recipe.steps - state.step, "train", progress,
+                                      "update") as shown:
+        while state.stopped is None:
+            written = len(state.history)
+            one_step(task, recipe, state, data, speed)
+            if state.step % log_every == 0 or state.step == recipe.steps:
+                row = training_row(position(state, recipe), state.losses, speed)
+                state.history.append(row)
+                shown.set_postfix(**postfix(row))
+                state.losses, speed = [], Speed()
+            judge(task, recipe, state)
+            if log is not None and len(state.history) > written:
+                append_log(log, state.history, written)
+            shown.update()
+            if checkpoint_dir is not None and (
+                    state.stopped or pressed or state.step % save_every == 0):
+                refuse_broken(model.params, state)
+                save_state(checkpoint_dir, model.params, state, settings)
+            if pressed and state.stopped is None:
+                raise KeyboardInterrupt(farewell(state, recipe, checkpoint_dir))
+    if state.best_params is not None:
+        model.params.update(state.best_params)
+    return TrainingResult(state.step, state.stopped, state.history, state.best_step,
+                          state.best)
+
+
+# ------------------------------------------------------------ before the first step
+
+def checked_recipe(given: dict) -> Recipe:
+    """The recipe of the arguments of `train`, or an error that names the wrong one."""
+    examples, size = len(given["dataset"]), given["batch_size"]
+    if not examples:
+        raise ValueError("the dataset holds no examples, expected at least one")
+    for name in ("batch_size", "accumulate", "log_every"):
+        require(given[name] >= 1, name, given[name], "a whole number above 0")
+    for name in ("epochs", "steps", "eval_every", "checkpoint_every", "patience"):
+        require(given[name] is None or given[name] > 0, name, given[name],
+                "a number above 0, or None")
+    for name, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        require(given[name] in table, name, given[name], " or ".join(table))
+    for name in ("lr", "weight_decay", "warmup"):
+        require(0 <= given[name] < math.inf, name, given[name], "a number >= 0")
+    require(given["clip"] is None or given["clip"] > 0, "clip", given["clip"],
+            "a number above 0, or None")
+    require(given["accumulate"] <= size, "accumulate", given["accumulate"],
+            f"at most batch_size, {size}: it is the number of parts of a batch")
+    if (given["epochs"] is None) == (given["steps"] is None):
+        raise ValueError(f"epochs is {given['epochs']} and steps is {given['steps']}, "
+                         "expected one of the two")
+    if given["patience"] is not None and given["evaluate"] is None:
+        raise ValueError("patience given without evaluate: nothing to judge by")
+    per_epoch = math.ceil(examples / size)
+    steps = int(given["steps"] or math.ceil(given["epochs"] * per_epoch))
+    warmup = given["warmup"]
+    warmup = math.ceil(warmup * steps) if warmup < 1 else int(warmup)
+    require(warmup <= steps, "warmup", warmup, f"at most the run's {steps} updates")
+    same = {name: given[name] for name in Recipe.__dataclass_fields__ if name in given}
+    return Recipe(**{**same, "steps": steps, "warmup": warmup, "examples": examples,
+                     "eval_every": given["eval_every"] or per_epoch})
+
+
+def require(fits: bool, name: str, value, expected: str) -> None:
+    """Refuse an argument that does not fit."""
+    if not fits:
+        raise ValueError(f"{name} is {value!r}, expected {expected}")
+
+
+def token_counts(dataset: Sequence) -> np.ndarray:
+    """The number of tokens of each example."""
+    return np.array([np.shape(dataset[i]["input_ids"])[-1]
+                     for i in range(len(dataset))])
+
+
+def begin(model, recipe: Recipe, checkpoint_dir, settings: dict) -> TrainingState:
+    """The checkpoint's state, its parameters put into the model; or a fresh one."""
+    if checkpoint_dir is not None:
+        loaded = load_state(checkpoint_dir, model.params, settings)
+        if loaded is not None:
+            model.params.update(loaded[0])
+            return loaded[1]
+    init, _ = OPTIMIZERS[recipe.optimizer]
+    return TrainingState(init(model.params), np.random.default_rng(recipe.seed))
+
+
+# ------------------------------------------------------------------------- one step
+
+def one_step(task: Task, recipe: Recipe, state: TrainingState, data: Iterator,
+             speed: Speed) -> None:
+    """One update of the parameters, from the batch that is next."""
+    speed.start()
+    parts = next(data)
+    loss, grads = batch_gradients(task.model, parts, task.objective,
+                                  state.rng if recipe.dropout else None)
+    lr = recipe.lr * SCHEDULES[recipe.schedule](state.step, recipe.warmup,
+                                                recipe.steps)
+    norm = 0.0
+    if grads is None:
+        warnings.warn(f"step {state.step + 1}: no label of this batch counts (all are "
+                      "-100): no update is made", stacklevel=3)
+    else:
+        refuse_nan(loss, "loss", state, lr)
+        norm = clip_by_global_norm(grads, recipe.clip) if recipe.clip else \
+            global_norm(grads)
+        refuse_nan(norm, "norm of the gradient", state, lr)
+        _, update = OPTIMIZERS[recipe.optimizer]
+        update(task.model.params, grads, state.optimizer, lr,
+               weight_decay=recipe.weight_decay)
+        state.losses.append(loss)
+    state.step += 1
+    speed.stop(parts, lr, norm)
+
+
+def batches(task: Task, recipe: Recipe, state: TrainingState) -> Iterator[list[dict]]:
+    """Without end, the parts of the batch at the run's position in the data."""
+    order, drawn = np.empty(0, np.int64), -1
+    while True:
+        epoch, i = divmod(state.step, recipe.steps_per_epoch)
+        if epoch != drawn:
+            order, drawn = epoch_order(recipe.examples, recipe.seed, epoch,
+                                       task.lengths, recipe.batch_size), epoch
+        batch = order[i * recipe.batch_size:(i + 1) * recipe.batch_size]
+        yield [task.collate([task.dataset[int(j)] for j in part], state.rng)
+               for part in in_parts(batch, recipe.accumulate)]
+
+
+def refuse_nan(value: float, what: str, state: TrainingState, lr: float) -> None:
+    """Stop a run that has diverged, before the update that would spoil everything."""
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"step {state.step + 1}: the {what} is {value}, at learning rate {lr:.3g}; "
+            f"the parameters are those after step {state.step}, and the last checkpoint"
+            " is kept.  Try a lower lr, a longer warmup or a smaller clip, and look at "
+            "the data of this step")
+
+
+def refuse_broken(params: dict, state: TrainingState) -> None:
+    """Never replace a good checkpoint by parameters that are not finite."""
+    for name, x in params.items():
+        if not np.isfinite(x).all():
+            raise DivergedError(f"step {state.step}: {name} is no longer finite; the "
+                                "last checkpoint is kept.  Try a lower lr")
+
+
+# --------------------------------------------------------------- evaluation and log
+
+def judge(task: Task, recipe: Recipe, state: TrainingState) -> None:
+    """Evaluate if it is time, keep what is best, and decide whether to stop."""
+    last = state.step == recipe.steps
+    if task.evaluate is not None and (last or state.step % recipe.eval_every == 0):
+        metrics = as_metrics(task.evaluate(task.model))
+        state.history.append({**position(state, recipe), **metrics})
+        if is_better(metrics, state.best, recipe):
+            state.best_step, state.best, state.worse = state.step, metrics, 0
+            if recipe.keep_best:
+                state.best_params = {name: x.copy()
+                                     for name, x in task.model.params.items()}
+        else:
+            state.worse += 1
+            if recipe.patience is not None and state.worse >= recipe.patience:
+                state.stopped = "early"
+    if last:
+        state.stopped = "finished"
+
+
+def as_metrics(found) -> dict[str, float]:
+    """What evaluate gave, as {name: number}; a bare number is called score."""
+    if not isinstance(found, dict):
+        found = {"score": found}
+    return {name: float(value) for name, value in found.items()}
+
+
+def is_better(metrics: dict, best: dict | None, recipe: Recipe) -> bool:
+    """Whether an evaluation beats the best so far; a nan beats nothing."""
+    name = recipe.metric or next(iter(metrics))
+    if name not in metrics:
+        raise ValueError(f"metric is {name!r}, but evaluate gives "
+                         f"{', '.join(metrics)}: choose one of these")
+    value = -metrics[name] if recipe.lower_is_better else metrics[name]
+    if best is None:
+        return not math.isnan(value)
+    return value > (-best[name] if recipe.lower_is_better else best[name])
+
+
+def position(state: TrainingState, recipe: Recipe) -> dict:
+    """Where a row of the history stands."""
+    return {"step": state.step, "epoch": round(state.step / recipe.steps_per_epoch, 4)}
+
+
+# --------------------------------------------------------------------- interruption
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[list]:
+    """Note the first Ctrl-C in a list, so that a step is never half done."""
+    pressed: list[bool] = []
+
+    def note(number, frame):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(True)
+        os.write(2, b"\nstopping after this step; Ctrl-C again stops at once\n")
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:                  # not the main thread: Ctrl-C never comes here
+        yield pressed
+        return
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+
+
+def farewell(state: TrainingState, recipe: Recipe, checkpoint_dir) -> str:
+    """What an interrupted run says."""
+    where = "nothing was saved" if checkpoint_dir is None else \
+        f"saved in {checkpoint_dir}: the same call with resume=True goes on from there"
+    return f"interrupted after step {state.step} of {recipe.steps}; {where}"
