@@ -20,6 +20,7 @@ PAD = MAX_LETTERS + 8               # zeros after the last letter, which `pack` 
 HARD, HARD_ALONE = 0xD800, 0xD801           # needs more than a two-byte letter
 UNKNOWN, UNKNOWN_ALONE = 0xD802, 0xD803     # one character, not in the vocabulary
 DROPPED = 0xD804                            # removed by `clean`
+NOTHING_ABOVE = 0x30000     # code points from here on are unknown, dropped, or marks
 
 
 class Letters:
@@ -28,7 +29,7 @@ class Letters:
     Args:
         table: letter of each code point, uint8 (256,) or uint16 (1114112,).
         kinds: GAP, INSIDE or ALONE for each letter, uint8.
-        simple: for each letter, is it what the normaliser makes of it?  bool.
+        simple: for each letter, do all characters that have it become it?  bool.
     """
 
     def __init__(self, table, kinds, simple):
@@ -70,30 +71,38 @@ def unicode_letters(vocab, lowercase, accents, chinese_chars):
         vocab: {piece: id}.
         lowercase, accents, chinese_chars: the normaliser's options.
     """
-    flags = np.frombuffer(frozen_flags(), np.uint8)
+    alphabet = np.array(sorted(set(map(ord, "".join(vocab)))), np.intp)
+    all_flags = np.frombuffer(frozen_flags(), np.uint8)
+    size = NOTHING_ABOVE if alphabet.max(initial=0) < NOTHING_ABOVE else CODE_POINTS
+    flags = all_flags[:size]
     kinds = _kinds(flags, PUNCT | CJK if chinese_chars else PUNCT)
-    codes = np.arange(CODE_POINTS, dtype=np.uint32)
-    to = codes.copy()                           # what the character becomes,
+    alone = kinds == ALONE
+    to = np.arange(size, dtype=np.uint32)       # what the character becomes,
     simple = flags & REMOVED == 0               # if it becomes one character
     if accents:
         simple &= flags & (MN | MARK | NFD) == 0
     for code, target in _single_changes(flags, lowercase, accents):
-        same_kind = target is not None and kinds[target] == kinds[code]
-        simple[code] = same_kind
-        to[code] = target if same_kind else code
-    known = np.zeros(CODE_POINTS, bool)
-    known[np.array(sorted(set(map(ord, "".join(vocab)))), np.intp)] = True
-    table = to.astype(np.uint16)
-    alone = kinds == ALONE
-    hard = to > 0xFFFF
-    table[hard] = HARD + alone[hard]
+        simple[code] = target is not None and kinds[target] == kinds[code]
+        to[code] = target if simple[code] else code
+    known = np.zeros(size, bool)
+    known[alphabet] = True
+
+    table = np.full(CODE_POINTS, UNKNOWN, np.uint16)
+    low = table[:size]
+    low[:] = to
+    low[to > 0xFFFF] = HARD + alone[to > 0xFFFF]
     strange = simple & ~known[to] & (kinds != GAP)
-    table[strange] = UNKNOWN + alone[strange]
-    table[flags & REMOVED > 0] = DROPPED
+    low[strange] = UNKNOWN + alone[strange]
+    table[size:][all_flags[size:] & MN > 0] = HARD
+    table[all_flags & REMOVED > 0] = DROPPED
+
     kind_of = kinds[:0x10000].copy()
     kind_of[[HARD, UNKNOWN, DROPPED]] = INSIDE
     kind_of[[HARD_ALONE, UNKNOWN_ALONE]] = ALONE
-    return Letters(table, kind_of, _simple_letters(table, simple))
+    letter_is_simple = np.zeros(0x10000, bool)
+    letter_is_simple[low[simple]] = True
+    letter_is_simple[[HARD, HARD_ALONE]] = False
+    return Letters(table, kind_of, letter_is_simple)
 
 
 def _kinds(flags, alone):
@@ -116,20 +125,13 @@ def _single_changes(flags, lowercase, accents):
         if accents and flags[code] & (MN | MARK):
             continue
         if accents and flags[code] & NFD:
-            first, *marks = unicodedata.normalize("NFD", chr(code))
-            rest_goes = all(flags[ord(mark)] & MN for mark in marks)
-            if not rest_goes or flags[ord(first)] & (MN | MARK):
+            parts = unicodedata.normalize("NFD", chr(code))
+            first = parts[0]
+            stays = [part for part in parts[1:] if not flags[ord(part)] & MN]
+            if stays or flags[ord(first)] & (MN | MARK):
                 yield code, None
                 continue
         else:
             first = chr(code)
         last = lowers.get(ord(first), first)
         yield code, ord(last) if len(last) == 1 else None
-
-
-def _simple_letters(table, simple):
-    """For each two-byte letter, do only characters that become it have it?"""
-    out = np.zeros(0x10000, bool)
-    out[table[simple]] = True
-    out[[HARD, HARD_ALONE]] = False
-    return out

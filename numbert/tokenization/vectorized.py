@@ -92,10 +92,10 @@ def blocks(reader, texts):
         yield first, texts[first:], 0
 
 
-def cut_at(reader, text, start, block=BLOCK):
+def cut_at(reader, text, start):
     """Where a block of `text` from `start` may end: some `block` characters on, behind
     white space or a character that is a word by itself; later only inside a word."""
-    stop, step = start + block, min(block, 1000)
+    stop, step = start + BLOCK, min(BLOCK, 1000)
     while stop < len(text):
         window = text[stop - step:stop]
         _, kinds = reader.lexicon(window.isascii()).letters.read(window)

@@ -5,6 +5,7 @@ looks across them.  So the pieces of a stretch between two barriers never depend
 stands around it, and a dict from the stretch to its pieces gives what `encode_plain` gives.
 """
 
+import unicodedata
 from itertools import groupby
 from typing import NamedTuple
 
@@ -113,8 +114,7 @@ def _giant(text, encode_plain, unknown, accents):
     codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
     kinds = np.frombuffer(frozen_flags(), np.uint8)[codes]
     drop = REMOVED | MN if accents else REMOVED
-    hard = MARK | NFD | SPACE | PUNCT | CJK     # may move, or become more than one word
-    if (kinds & hard).any():
+    if (kinds & (MARK | SPACE | PUNCT | CJK)).any() or _some_become_words(codes, kinds):
         return encode_plain(text)
     kept = np.flatnonzero((kinds & drop) == 0)
     if len(kept) > 100:
@@ -123,3 +123,12 @@ def _giant(text, encode_plain, unknown, accents):
     ids, starts, ends, words = encode_plain("".join(text[i] for i in kept))
     return (ids, [int(kept[i]) for i in starts], [int(kept[i - 1]) + 1 for i in ends],
             words)
+
+
+def _some_become_words(codes, kinds):
+    """Does one of these decompose into something that divides a word, or that goes?"""
+    for code in np.unique(codes[kinds & NFD > 0]).tolist():
+        parts = unicodedata.normalize("NFD", chr(code))
+        if flags(parts[0]) & MN or any(flags(c) & (MARK | PUNCT) for c in parts):
+            return True
+    return False
