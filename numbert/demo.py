@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from .cli import common
-from .embed import embed, sentence_settings
+from .sentences import embed, sentence_settings
 
 SENTENCES = (
     "A man is eating a plate of pasta.",
@@ -53,8 +53,8 @@ def main(argv: list[str] | None = None) -> None:
     alike = common.cosines(vectors)
 
     layers, width = model.config.num_hidden_layers, model.config.hidden_size
-    print(f"A BERT of {model.num_parameters():,} parameters, {layers} layers of {width}: "
-          f"each sentence becomes {width} numbers.\n\n"
+    print(f"A BERT of {model.num_parameters():,} parameters, {layers} layers of "
+          f"{width}: each sentence becomes {width} numbers.\n\n"
           "How alike the sentences are (cosine of the angle between their vectors):\n")
     print(table(alike, SENTENCES))
     print()

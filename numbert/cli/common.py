@@ -125,7 +125,7 @@ def cosines(vectors) -> Any:
 
     vectors (n, C) -> (n, n)
     """
-    from ..embed import unit
+    from ..sentences import unit
     vectors = unit(vectors)
     return vectors @ vectors.T
 

@@ -66,7 +66,7 @@ def run(args) -> None:
     texts, total = source(args)
     if args.out:
         check_target(args.out)
-    from ..embed import embed_stream
+    from ..sentences import embed_stream
     options = settings(args)
     tokenizer = common.load_tokenizer(args.model)
     model = common.load_backbone(args.model, args.dtype)
@@ -99,7 +99,7 @@ def source(args) -> tuple[Iterable[str], int | None]:
 
 def settings(args) -> dict:
     """The options of `embed`: those given, or those of the checkpoint's own files."""
-    from ..embed import sentence_settings
+    from ..sentences import sentence_settings
     from ..hub import resolve
     names = ("pooling", "max_length", "normalize")
     given = {name: getattr(args, name) for name in names
