@@ -69,20 +69,24 @@ def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
     columns; a blank line after each sentence.  "-DOCSTART-" lines are passed over.
 
     Raises:
-        ValueError: a word without a label.
+        ValueError: a word without a label, or with more or fewer columns than the
+            first.
     """
-    start, words, labels = "", list[str](), list[str]()
+    width, start, words, labels = 0, "", list[str](), list[str]()
     for where, line in text_lines(path):
-        columns = line.split("\t") if "\t" in line else line.split()
-        columns = [column.strip() for column in columns]
+        columns = line.strip(" ").split("\t") if "\t" in line else line.split()
         if not any(columns) or columns[0] == "-DOCSTART-":
             if words:
                 yield start, words, labels
             words, labels = [], []
             continue
         if len(columns) < 2 or not columns[0] or not columns[-1]:
-            raise ValueError(f"{where}: {line.strip()!r} has no label; expected a word, "
-                             "white space, and its label")
+            raise ValueError(f"{where}: {line.strip()!r} has no label; expected a "
+                             "word, white space, and its label")
+        width = width or len(columns)
+        if len(columns) != width:
+            raise ValueError(f"{where}: {len(columns)} columns, but {width} in the "
+                             "first line")
         start = start if words else where
         words.append(columns[0])
         labels.append(columns[-1])
@@ -102,21 +106,21 @@ def field(where: str, row: dict, name: str, kind: type = str) -> Any:
         ValueError: it is absent, or of another type.
     """
     if row.get(name) is None:
-        raise ValueError(f"{where}: no {name!r}; the line has {', '.join(row) or 'none'}")
+        raise ValueError(f"{where}: no {name!r}; it has {', '.join(row) or 'nothing'}")
     return checked(where, name, row[name], kind)
 
 
 def checked(where: str, name: str, value: Any, kind: type = str) -> Any:
     """`value`, if it is of this type, and valid Unicode."""
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{where}: {name} is {json.dumps(value)[:60]}, expected a "
                          f"{NAMES[kind]}")
-    if kind is str:
+    if isinstance(value, str):
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise ValueError(f"{where}: {name} holds half of a surrogate pair, which is "
-                             "no character") from None
+            raise ValueError(f"{where}: {name} holds half of a surrogate pair, which "
+                             "is no character") from None
     return value
 
 

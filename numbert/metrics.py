@@ -27,7 +27,7 @@ class Score(NamedTuple):
 def precision_recall_f1(correct: int, predicted: int, actual: int) -> Score:
     """P = correct / predicted, R = correct / actual, F1 = 2 P R / (P + R).
 
-    What would be 0 / 0 is 0.                              van Rijsbergen 1979, chapter 7
+    What would be 0 / 0 is 0.                            van Rijsbergen 1979, chapter 7
     """
     precision = correct / predicted if predicted else 0.0
     recall = correct / actual if actual else 0.0
@@ -42,7 +42,8 @@ def same_length(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"predictions have shape {predictions.shape}, labels "
                          f"{labels.shape}: expected the same")
     if not labels.size:
-        raise ValueError("there is nothing to compare: predictions and labels are empty")
+        raise ValueError("there is nothing to compare: predictions and labels are "
+                         "empty")
     return predictions, labels
 
 
@@ -209,8 +210,8 @@ def entity_f1(predictions: Iterable[Sequence[str]],
     """
     predictions, labels = list(predictions), list(labels)
     if [len(tags) for tags in predictions] != [len(tags) for tags in labels]:
-        raise ValueError("predictions and labels need one tag for each word of the same "
-                         "sentences")
+        raise ValueError("predictions and labels must be of the same sentences: one "
+                         "tag for each word")
     correct = predicted = actual = 0
     for guess, truth in zip(predictions, labels):
         found, true = set(entities(guess)), set(entities(truth))
@@ -220,12 +221,12 @@ def entity_f1(predictions: Iterable[Sequence[str]],
     return precision_recall_f1(correct, predicted, actual)
 
 
-# --------------------------------------------------------------- question answering
+# -------------------------------------------------------------- question answering
 
 def normalize_answer(text: str) -> str:
     """Lower case, no ASCII punctuation, no articles (a, an, the), single spaces.
 
-    As the evaluation script of SQuAD does it.             Rajpurkar et al. 2016, 6.1
+    As the evaluation script of SQuAD does it.           Rajpurkar et al. 2016, 6.1
     """
     text = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
@@ -238,7 +239,8 @@ def exact_match(prediction: str, answers: Sequence[str]) -> float:
     prediction must be empty.
     """
     guess = normalize_answer(prediction)
-    return float(any(guess == normalize_answer(answer) for answer in answers or [""]))
+    return float(any(guess == normalize_answer(answer)
+                     for answer in answers or [""]))
 
 
 def token_f1(prediction: str, answers: Sequence[str]) -> float:

@@ -1,0 +1,84 @@
+"""Multiple choice: which of several texts goes with the first."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import metrics
+from ..batches import collate
+from ..datafiles import (checked, field, is_jsonl, nonempty, read_jsonl, read_tsv,
+                         strings)
+from .common import Data, Settings, Task, encoded_rows, longest, outputs
+
+
+class Choice(NamedTuple):
+    """A text, its possible continuations or answers, and which of them is right."""
+
+    where: str
+    context: str
+    choices: list[str]
+    label: int                       # from 0
+
+
+def read(path) -> list[Choice]:
+    """Read TSV (context, the choices, number of the right one) or JSONL."""
+    if is_jsonl(path):
+        found = [Choice(where, field(where, row, "context"),
+                        strings(where, row, "choices"),
+                        checked(where, "label", row.get("label"), int))
+                 for where, row in read_jsonl(path)]
+    else:
+        found = [Choice(where, columns[0], columns[1:-1], whole(where, columns[-1]))
+                 for where, columns in read_tsv(path)]
+    for where, _, choices, label in found:
+        if len(choices) < 2 or len(choices) != len(found[0].choices):
+            raise ValueError(f"{where}: {len(choices)} choices, expected at least 2, "
+                             f"and as many as the first has: {len(found[0].choices)}")
+        if not 0 <= label < len(choices):
+            raise ValueError(f"{where}: label {label}, expected the number of the right "
+                             f"choice, 0 to {len(choices) - 1}")
+    return nonempty(found, path)
+
+
+def whole(where: str, column: str) -> int:
+    """A whole number."""
+    if not (column.isascii() and column.isdigit()):
+        raise ValueError(f"{where}: label {column!r}, expected the number of the right "
+                         "choice, from 0")
+    return int(column)
+
+
+def encode(examples: list[Choice], tokenizer, config, settings: Settings) -> Data:
+    """One row (M, T) per example: [CLS] context [SEP] choice [SEP], M times."""
+    choices = len(examples[0].choices)
+    rows = encoded_rows(tokenizer(
+        [example.context for example in examples for _ in range(choices)],
+        [choice for example in examples for choice in example.choices],
+        truncation=True, max_length=longest(tokenizer, config, settings)))
+    inputs = []
+    for i, example in enumerate(examples):
+        own = rows[i * choices:(i + 1) * choices]
+        inputs.append({**collate(own, pad_token_id=tokenizer.pad_token_id),
+                       "labels": example.label})
+    return Data(examples, inputs, list(range(len(examples))))
+
+
+def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None
+            ) -> list[int]:
+    """The choice with the highest score, from 0."""
+    return [int(np.argmax(logits)) for logits, in outputs(
+        model, data.inputs, ["logits"], tokenizer, batch_size, progress)]
+
+
+def score(examples, predictions, names) -> dict[str, float]:
+    """accuracy."""
+    return {"accuracy": metrics.accuracy(predictions, [x.label for x in examples])}
+
+
+TASK = Task(
+    "multiple-choice", "BertForMultipleChoice",
+    "which of several texts goes with the first.  TSV: context, the choices, number of "
+    'the right one from 0.  JSONL: {"context": ..., "choices": [...], "label": 0}',
+    "accuracy", {}, read, None, encode, predict, score)

@@ -1,0 +1,104 @@
+"""Masked LM: fill in word pieces, to go on with pre-training on texts of one's own."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ..batches import collate as pad
+from ..datafiles import field, is_jsonl, nonempty, read_jsonl, text_lines
+from ..losses import IGNORE_INDEX, log_softmax
+from ..pretraining import mask_exact, masking_collate, vocabulary
+from ..progress import bar
+from .common import Data, Settings, Task, encoded_rows, longest
+
+EVALUATION_SEED = 0
+ALL = 10 ** 9                   # no limit to the masked pieces of a text
+
+
+class Line(NamedTuple):
+    """A text."""
+
+    where: str
+    text: str
+
+
+def read(path) -> list[Line]:
+    """Read a text per line, or JSONL with "text"; blank lines are passed over."""
+    if is_jsonl(path):
+        found = [Line(where, field(where, row, "text"))
+                 for where, row in read_jsonl(path)]
+    else:
+        found = [Line(where, line.strip()) for where, line in text_lines(path)
+                 if line.strip()]
+    return nonempty(found, path)
+
+
+def encode(examples: list[Line], tokenizer, config, settings: Settings) -> Data:
+    """Not masked yet; a text of more than max_length becomes several inputs."""
+    encoded = tokenizer([x.text for x in examples], truncation=True, stride=0,
+                        max_length=longest(tokenizer, config, settings),
+                        return_overflowing_tokens=True)
+    return Data(examples, encoded_rows(encoded),
+                [int(i) for i in encoded["overflow_to_sample_mapping"]])
+
+
+def collate(tokenizer, settings: Settings):
+    """Mask every batch anew, an exact share of each text."""
+    return masking_collate(vocabulary(tokenizer), max_predictions=ALL,
+                           probability=settings.mask_probability,
+                           whole_word=settings.whole_word)
+
+
+def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
+            progress=None) -> list[dict]:
+    """For each text how many pieces were masked and right, and the sum of -log p.
+
+    Every evaluation masks the same pieces.
+    """
+    vocab, rng = vocabulary(tokenizer), np.random.default_rng(EVALUATION_SEED)
+    found = [{"masked": 0, "correct": 0, "loss": 0.0} for _ in data.examples]
+    order = np.argsort([-len(x["input_ids"]) for x in data.inputs], kind="stable")
+    with bar(len(order), "evaluate", progress, " inputs") as shown:
+        for start in range(0, len(order), batch_size):
+            chosen = order[start:start + batch_size]
+            masked = [mask_exact(data.inputs[i]["input_ids"], rng, vocab,
+                                 settings.mask_probability, ALL, settings.whole_word)
+                      for i in chosen]
+            batch = pad([{**data.inputs[i], "input_ids": ids, "labels": labels}
+                         for i, (ids, labels) in zip(chosen, masked)],
+                        pad_token_id=vocab.pad_id)
+            labels = batch.pop("labels")                               # (B, T)
+            logits = model(**batch).logits                             # (B, T, V)
+            for row, i in enumerate(chosen):
+                count(found[data.places[i]], logits[row], labels[row])
+            shown.update(len(chosen))
+    return found
+
+
+def count(total: dict, logits, labels) -> None:
+    """Add one input's masked pieces: logits (T, V), labels (T,)."""
+    used = np.flatnonzero(labels != IGNORE_INDEX)
+    logits, labels = logits[used], labels[used]
+    total["masked"] += len(used)
+    total["correct"] += int(np.sum(logits.argmax(-1) == labels))
+    total["loss"] -= float(log_softmax(logits)[np.arange(len(used)), labels].sum())
+
+
+def score(examples, predictions, names) -> dict[str, float]:
+    """accuracy, loss (mean of -log p) and perplexity (its exponential)."""
+    masked, correct, loss = (sum(x[name] for x in predictions)
+                             for name in ("masked", "correct", "loss"))
+    if not masked:
+        raise ValueError("no word piece could be masked: the texts are empty")
+    mean = loss / masked
+    return {"accuracy": correct / masked, "loss": mean,
+            "perplexity": math.exp(min(mean, 700.0))}
+
+
+TASK = Task(
+    "masked-lm", "BertForMaskedLM",
+    'fill in masked word pieces.  A text per line; or JSONL: {"text": ...}',
+    "accuracy", {}, read, None, encode, predict, score, collate)

@@ -1,0 +1,189 @@
+"""Question answering: the span of a text that answers a question."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import metrics
+from ..datafiles import checked, field, is_jsonl, nonempty, read_jsonl
+from .common import Data, Settings, Task, encoded_rows, longest, outputs
+
+NO_ANSWER = 0                  # the position of [CLS]
+WINDOW = 384                   # tokens, where max_length is not given
+
+
+class Question(NamedTuple):
+    """A question, a text, and the answers that count as right; none: unanswerable."""
+
+    where: str
+    question: str
+    context: str
+    answers: list[tuple[int, str]]       # first character, text
+
+
+class Window(NamedTuple):
+    """Which part of which example an input shows."""
+
+    example: int
+    first: int                           # the first token of the context
+    spans: np.ndarray                    # (n, 2) characters of each of its tokens
+
+
+def read(path) -> list[Question]:
+    """Read JSONL, or the JSON files of SQuAD (1.1 and 2.0).
+
+    A line of JSONL holds "question", "context" and "answers", {"text": [...],
+    "answer_start": [...]} with character positions; both lists are empty if the text
+    does not answer the question.
+    """
+    rows = read_jsonl(path) if is_jsonl(path) else squad_rows(path)
+    return nonempty([question(where, row) for where, row in rows], path)
+
+
+def squad_rows(path) -> Iterator[tuple[str, dict]]:
+    """The questions of a SQuAD file as rows of JSONL."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        for article in content["data"]:
+            for paragraph in article["paragraphs"]:
+                for row in paragraph["qas"]:
+                    answers = row.get("answers", [])
+                    yield f"{path}, question {row.get('id', '?')}", {
+                        "question": row["question"], "context": paragraph["context"],
+                        "answers": {name: [answer[name] for answer in answers]
+                                    for name in ("text", "answer_start")}}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no JSON file of SQuAD ({error!r}); name a file of "
+                         "one question per line *.jsonl") from None
+
+
+def question(where: str, row: dict) -> Question:
+    """One row, checked: every answer must stand in the context where it says."""
+    context, answers = field(where, row, "context"), field(where, row, "answers", dict)
+    texts, starts = (field(where, answers, name, list)
+                     for name in ("text", "answer_start"))
+    if len(texts) != len(starts):
+        raise ValueError(f"{where}: {len(texts)} answers, but {len(starts)} starts")
+    return Question(where, field(where, row, "question"), context,
+                    [answer(where, context, *pair) for pair in zip(texts, starts)])
+
+
+def answer(where: str, context: str, text: Any, start: Any) -> tuple[int, str]:
+    """An answer, without white space at its ends."""
+    checked(where, "an answer", text)
+    checked(where, "answer_start", start, int)
+    found = context[start:start + len(text)] if start >= 0 else ""
+    if not text.strip() or found != text:
+        raise ValueError(f"{where}: the answer {text!r} does not stand at character "
+                         f"{start} of the context, which has {found!r} there")
+    return start + len(text) - len(text.lstrip()), text.strip()
+
+
+# ---------------------------------------------------------------------- to inputs
+
+def encode(examples: list[Question], tokenizer, config, settings: Settings) -> Data:
+    """Cut long texts into windows; the labels are the tokens of the first answer.
+
+    HF: doc_stride is what neighbouring windows share; in google-research/bert it is
+    how far one lies behind the other.
+    """
+    length = longest(tokenizer, config, settings, WINDOW)
+    questions = [example.question for example in examples]
+    sizes = [len(ids) for ids in tokenizer(questions, add_special_tokens=False,
+                                           verbose=False)["input_ids"]]
+    for example, size in zip(examples, sizes):
+        if length - 3 - size <= settings.doc_stride:
+            raise ValueError(
+                f"{example.where}: the question has {size} tokens, which leaves "
+                f"{max(length - 3 - size, 0)} of max_length {length} for the text: "
+                f"expected more than doc_stride {settings.doc_stride}")
+    encoded = tokenizer(questions, [x.context for x in examples], max_length=length,
+                        truncation="only_second", stride=settings.doc_stride,
+                        return_overflowing_tokens=True, return_offsets_mapping=True)
+    rows, places = encoded_rows(encoded), []
+    for row, offsets, i in zip(rows, encoded["offset_mapping"],
+                               encoded["overflow_to_sample_mapping"]):
+        first = int(np.sum(row["token_type_ids"] == 0))
+        window = Window(int(i), first, np.array(offsets[first:-1]).reshape(-1, 2))
+        row["start_positions"], row["end_positions"] = target(examples[i], window)
+        places.append(window)
+    return Data(examples, rows, places)
+
+
+def target(example: Question, window: Window) -> tuple[int, int]:
+    """The first and last token of the first answer; [CLS] if the window lacks it.
+
+    The last token that starts no later than the answer, and the first that ends no
+    earlier: an answer that is part of a token has the whole token.
+    """
+    starts, ends = window.spans.T                                      # (n,) each
+    if not example.answers or not len(starts):
+        return NO_ANSWER, NO_ANSWER
+    start, text = example.answers[0]
+    end = start + len(text)
+    if start < starts[0] or end > ends[-1]:
+        return NO_ANSWER, NO_ANSWER
+    return (window.first + int(np.searchsorted(starts, start, "right")) - 1,
+            window.first + int(np.searchsorted(ends, end, "left")))
+
+
+# ------------------------------------------------------------- predictions, metrics
+
+def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
+            progress=None) -> list[str]:
+    """The span with the highest sum of its start and end score, over all windows.
+
+    "" (no answer) is possible only in data with questions that have none; it wins where
+    the lowest score of [CLS] of all windows is higher.     Devlin et al. 2019, 4.3
+    """
+    scores = outputs(model, data.inputs, ["start_logits", "end_logits"], tokenizer,
+                     batch_size, progress)
+    best = [(-np.inf, "")] * len(data.examples)
+    empty = [np.inf] * len(data.examples)
+    for (start, end), window in zip(scores, data.places):
+        i, n = window.example, len(window.spans)
+        empty[i] = min(empty[i], float(start[NO_ANSWER] + end[NO_ANSWER]))
+        inside = slice(window.first, window.first + n)
+        score, a, z = best_span(start[inside], end[inside], settings.max_answer_length)
+        if score > best[i][0]:
+            context = data.examples[i].context
+            best[i] = score, context[window.spans[a, 0]:window.spans[z, 1]]
+    may_be_empty = any(not example.answers for example in data.examples)
+    return ["" if may_be_empty and none > score else text
+            for (score, text), none in zip(best, empty)]
+
+
+def best_span(start, end, most: int) -> tuple[float, int, int]:
+    """The largest start[i] + end[j] with i <= j < i + most.
+
+    start (n,), end (n,) -> the sum, i, j; -inf for a window without text
+    """
+    n = len(start)
+    if not n:
+        return -np.inf, 0, 0
+    sums = start[:, None] + end                                        # (n, n)
+    ahead = np.arange(n) - np.arange(n)[:, None]                       # j - i
+    sums[(ahead < 0) | (ahead >= most)] = -np.inf
+    i, j = divmod(int(sums.argmax()), n)
+    return float(sums[i, j]), i, j
+
+
+def score(examples, predictions, names) -> dict[str, float]:
+    """f1 of words and exact_match, both the mean over the questions."""
+    pairs = [(text, [answer for _, answer in example.answers])
+             for example, text in zip(examples, predictions)]
+    return {"f1": float(np.mean([metrics.token_f1(*pair) for pair in pairs])),
+            "exact_match": float(np.mean([metrics.exact_match(*pair)
+                                          for pair in pairs]))}
+
+
+TASK = Task(
+    "question-answering", "BertForQuestionAnswering",
+    'the span of a text that answers a question.  JSONL: {"question": ..., "context": '
+    '..., "answers": {"text": [...], "answer_start": [...]}}; or the JSON of SQuAD',
+    "f1", {"num_labels": 2}, read, None, encode, predict, score)

@@ -1,0 +1,187 @@
+"""One label, several labels or a number for each text, or pair of texts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import metrics
+from ..datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
+from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
+                     names_of, outputs)
+
+
+class Text(NamedTuple):
+    """One line of a file."""
+
+    where: str
+    text: str
+    pair: str | None
+    label: Any                       # a name, a list of names, or a number
+
+
+def read(path, from_column: Callable, from_json: Callable) -> list[Text]:
+    """Read TSV (text, label or text, second text, label) or JSONL.
+
+    Args:
+        from_column: (where, column) -> label.
+        from_json: (where, JSON object) -> label.
+    """
+    if is_jsonl(path):
+        found = [Text(where, field(where, row, "text"),
+                      field(where, row, "text_pair") if "text_pair" in row else None,
+                      from_json(where, row)) for where, row in read_jsonl(path)]
+    else:
+        found = []
+        for where, columns in read_tsv(path):
+            if len(columns) not in (2, 3):
+                raise ValueError(f"{where}: {len(columns)} columns, expected 2 (text, "
+                                 "label) or 3 (text, second text, label) with a TAB "
+                                 "between")
+            found.append(Text(where, columns[0], columns[1] if columns[2:] else None,
+                              from_column(where, columns[-1])))
+    paired = {example.pair is not None for example in found}
+    if len(paired) > 1:
+        raise ValueError(f"{path}: some examples are pairs of texts and some are not")
+    return nonempty(found, path)
+
+
+def one_label(where: str, column: str) -> str:
+    """A label that must be there."""
+    if not column:
+        raise ValueError(f"{where}: no label")
+    return column
+
+
+def one_from_json(where: str, row: dict) -> str:
+    """The field "label": a string, or a whole number."""
+    label = row.get("label")
+    if isinstance(label, int) and not isinstance(label, bool):
+        return str(label)
+    return one_label(where, field(where, row, "label"))
+
+
+def some_labels(where: str, column: str) -> list[str]:
+    """Labels with commas between; none at all is an answer, too."""
+    names = [name.strip() for name in column.split(",")] if column else []
+    if not all(names):
+        raise ValueError(f"{where}: an empty label in {column!r}")
+    return names
+
+
+def number(where: str, value) -> float:
+    """A finite number."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ValueError(f"{where}: {value!r} is not a number that can be learnt")
+    return found
+
+
+def number_from_json(where: str, row: dict) -> float:
+    """The field "label", a number."""
+    if isinstance(row.get("label"), (bool, str)) or row.get("label") is None:
+        raise ValueError(f"{where}: no number as 'label'")
+    return number(where, row["label"])
+
+
+# ---------------------------------------------------------------------- to inputs
+
+def encode(target: Callable, examples: list[Text], tokenizer, config,
+           settings: Settings) -> Data:
+    """target: (example, config) -> what the model learns."""
+    targets = [target(example, config) for example in examples]
+    pairs = None if examples[0].pair is None else [x.pair for x in examples]
+    rows = encoded_rows(tokenizer(
+        [example.text for example in examples], pairs, truncation=True,
+        max_length=longest(tokenizer, config, settings)))
+    return Data(examples, [{**row, "labels": y} for row, y in zip(rows, targets)],
+                list(range(len(examples))))
+
+
+def one_target(example: Text, config) -> int:
+    """The id of the label."""
+    return class_id(example.where, example.label, config)
+
+
+def some_targets(example: Text, config) -> np.ndarray:
+    """1 for each label that holds: (K,) in float32."""
+    out = np.zeros(config.num_labels, np.float32)
+    out[[class_id(example.where, label, config) for label in example.label]] = 1
+    return out
+
+
+# ------------------------------------------------------------- predictions, metrics
+
+def predict(decide: Callable, model, data: Data, tokenizer, settings, batch_size=32,
+            progress=None) -> list:
+    """decide: (logits (K,), names of the classes) -> prediction."""
+    names = names_of(model.config)
+    return [decide(logits, names) for logits, in outputs(
+        model, data.inputs, ["logits"], tokenizer, batch_size, progress)]
+
+
+def score_one(examples, predictions, names) -> dict[str, float]:
+    """accuracy, f1 (of the second of two classes), macro_f1, matthews."""
+    labels = [example.label for example in examples]
+    two = {"f1": metrics.f1(predictions, labels, names[1])} if len(names) == 2 else {}
+    return {"accuracy": metrics.accuracy(predictions, labels), **two,
+            "macro_f1": metrics.macro_f1(predictions, labels),
+            "matthews": metrics.matthews(predictions, labels)}
+
+
+def score_some(examples, predictions, names) -> dict[str, float]:
+    """f1 over all pairs of text and label, macro_f1, accuracy of whole sets."""
+    found, true = ([[name in labels for name in names] for labels in rows]
+                   for rows in (predictions, [example.label for example in examples]))
+    return {"f1": metrics.multi_label_f1(found, true),
+            "macro_f1": metrics.multi_label_macro_f1(found, true),
+            "accuracy": metrics.multi_label_accuracy(found, true)}
+
+
+def score_number(examples, predictions, names) -> dict[str, float]:
+    """pearson, spearman, and the mean squared error."""
+    labels = np.array([example.label for example in examples])
+    return {"pearson": metrics.pearson(predictions, labels),
+            "spearman": metrics.spearman(predictions, labels),
+            "mse": float(np.mean((np.array(predictions) - labels) ** 2))}
+
+
+ONE_LABEL = Task(
+    "text-classification", "BertForSequenceClassification",
+    "one label per text.  TSV: text, label; or text, second text, label.  "
+    'JSONL: {"text": ..., "text_pair": ... (if any), "label": ...}',
+    "accuracy", {"problem_type": "single_label_classification"},
+    partial(read, from_column=one_label, from_json=one_from_json),
+    lambda examples: class_names(example.label for example in examples),
+    partial(encode, one_target),
+    partial(predict, lambda logits, names: names[int(logits.argmax())]),
+    score_one)
+
+SOME_LABELS = Task(
+    "multi-label-classification", "BertForSequenceClassification",
+    "any number of labels per text.  TSV: as above, the labels with commas between.  "
+    'JSONL: {"text": ..., "labels": [...]}',
+    "f1", {"problem_type": "multi_label_classification"},
+    partial(read, from_column=some_labels,
+            from_json=lambda where, row: strings(where, row, "labels")),
+    lambda examples: class_names(name for x in examples for name in x.label),
+    partial(encode, some_targets),
+    partial(predict, lambda logits, names: [
+        name for name, logit in zip(names, logits) if logit > 0]),
+    score_some)
+
+NUMBER = Task(
+    "regression", "BertForSequenceClassification",
+    "a number for each text.  Files as for text-classification, with a number as label",
+    "pearson", {"problem_type": "regression", "num_labels": 1},
+    partial(read, from_column=number, from_json=number_from_json), None,
+    partial(encode, lambda example, config: np.float32(example.label)),
+    partial(predict, lambda logits, names: float(logits[0])),
+    score_number)

@@ -1,0 +1,108 @@
+"""A label for every word: named entities, parts of speech."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import metrics
+from ..datafiles import is_jsonl, nonempty, read_conll, read_jsonl, strings
+from ..losses import IGNORE_INDEX
+from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
+                     names_of, outputs)
+
+
+class Sentence(NamedTuple):
+    """The words of a sentence and their labels."""
+
+    where: str
+    words: list[str]
+    labels: list[str]
+
+
+def read(path) -> list[Sentence]:
+    """Read CoNLL, or JSONL with "tokens" and "labels"."""
+    if is_jsonl(path):
+        found = [Sentence(where, strings(where, row, "tokens"),
+                          strings(where, row, "labels"))
+                 for where, row in read_jsonl(path)]
+    else:
+        found = [Sentence(*row) for row in read_conll(path)]
+    for where, words, labels in found:
+        if len(words) != len(labels) or not words:
+            raise ValueError(f"{where}: {len(words)} tokens and {len(labels)} labels, "
+                             "expected one label for each of at least one token")
+    return nonempty(found, path)
+
+
+def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> Data:
+    """Label the first piece of each word; the others too, with settings.label_all.
+
+    Other pieces of a B-X word are I-X, if there is such a label: the entity begins once.
+    The places are, for each word, its first piece, or -1 if it has none: it is beyond
+    max_length, or consists of characters that the tokenizer drops.
+    """
+    encoded = tokenizer([x.words for x in examples], is_split_into_words=True,
+                        truncation=True,
+                        max_length=longest(tokenizer, config, settings))
+    rows, places = encoded_rows(encoded), []
+    for i, (example, row) in enumerate(zip(examples, rows)):
+        word_of = np.array([-1 if w is None else w          # (T,)
+                            for w in encoded.word_ids(i)])
+        first = np.full(len(example.words), -1)
+        words, where = np.unique(word_of, return_index=True)
+        first[words[words >= 0]] = where[words >= 0]
+        ids = np.array([class_id(f"{example.where}, word {k} ({word!r})", label, config)
+                        for k, (word, label) in enumerate(
+                            zip(example.words, example.labels), 1)])
+        labels = np.full(len(word_of), IGNORE_INDEX)
+        if settings.label_all:
+            inner = np.array([config.label2id.get(f"I-{label[2:]}", i)
+                              if label.startswith("B-") else i
+                              for label, i in zip(example.labels, ids)])
+            labels[word_of >= 0] = inner[word_of[word_of >= 0]]
+        labels[first[first >= 0]] = ids[first >= 0]
+        row["labels"] = labels
+        places.append(first)
+    return Data(examples, rows, places)
+
+
+def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None
+            ) -> list[list[str]]:
+    """The label of each word: that of its first piece.
+
+    A word without a piece is taken for O, or for the first label if there is no O: it
+    counts in the metrics, so that a small max_length can't hide anything.
+    """
+    names = names_of(model.config)
+    none = names.index("O") if "O" in names else 0
+    found = []
+    for (logits,), first in zip(outputs(model, data.inputs, ["logits"], tokenizer,
+                                        batch_size, progress), data.places):
+        best = logits[first].argmax(-1)                                # (words,)
+        found.append([names[i] for i in np.where(first >= 0, best, none)])
+    return found
+
+
+def score(examples, predictions, names) -> dict[str, float]:
+    """f1, precision, recall of entities if the labels are BIO; accuracy of words."""
+    labels = [example.labels for example in examples]
+    flat, true = ([tag for tags in rows for tag in tags]
+                  for rows in (predictions, labels))
+    words = {"accuracy": metrics.accuracy(flat, true)}
+    if not all(map(metrics.is_bio, names)):
+        return {"f1": metrics.macro_f1(flat, true), **words}
+    found = metrics.entity_f1(predictions, labels)
+    return {"f1": found.f1, "precision": found.precision, "recall": found.recall,
+            **words}
+
+
+TASK = Task(
+    "token-classification", "BertForTokenClassification",
+    "a label per word.  CoNLL: a word and its label per line, a blank line after each "
+    'sentence.  JSONL: {"tokens": [...], "labels": [...]}.  With BIO labels f1 is of '
+    "whole entities, else the mean over the labels",
+    "f1", {}, read,
+    lambda examples: class_names(label for x in examples for label in x.labels),
+    encode, predict, score)
