@@ -1,0 +1,182 @@
+"""A state machine that uses a KV cache in every order and compares with no cache.
+
+    TestMyCache = make_cache_machine(lambda: my_decoder).TestCase
+
+Hypothesis then looks for the shortest sequence of appends, crops, reorders and repeats
+after which the cached logits differ from those of one pass over the whole sequence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def call_numbert(model, input_ids, attention_mask, past, source, source_mask):
+    """One call of a numbert decoder, in the form that make_cache_machine asks for.
+
+    input_ids (B, T), attention_mask (B, past + T), source (B, S, C) or None,
+    source_mask (B, S) or None; past: a cache, or None -> logits (B, T, V), cache
+    """
+    output = model(input_ids, attention_mask, past_key_values=past, use_cache=True,
+                   encoder_hidden_states=source, encoder_attention_mask=source_mask)
+    return output.logits, output.past_key_values
+
+
+class CacheTrial:
+    """Sequences read through a cache, beside what is needed to read them without one.
+
+    Args:
+        model, call, tolerance, batch, source_length: see make_cache_machine.
+        seed: of the encoder's output and its mask, if there is cross-attention.
+    """
+
+    def __init__(self, model, call, tolerance, batch, source_length, seed):
+        self.model, self.call, self.tolerance = model, call, tolerance
+        self.ids = np.zeros((batch, 0), np.int64)
+        self.mask = np.zeros((batch, 0), np.int64)
+        self.cache: Any = None
+        self.source: Any = None
+        self.source_mask: Any = None
+        if model.config.add_cross_attention:
+            rng = np.random.default_rng(seed)
+            shape = (batch, source_length, model.config.hidden_size)
+            self.source = rng.standard_normal(shape)
+            self.source_mask = rng.integers(0, 2, shape[:2])
+            self.source_mask[:, 0] = 1
+
+    @property
+    def room(self) -> int:
+        """How many more tokens the model has positions for."""
+        return self.model.config.max_position_embeddings - self.ids.shape[1]
+
+    def read(self, ids, past):
+        """The logits of `ids` after `past`, and the cache."""
+        logits, cache = self.call(self.model, ids, self.mask, past, self.source,
+                                  self.source_mask)
+        return np.asarray(logits), cache
+
+    def append(self, length: int, padded: bool, seed: int) -> None:
+        """Read a chunk through the cache; compare with a full pass.
+
+        padded: about half of the chunk's tokens are padding.
+        """
+        rng, length = np.random.default_rng(seed), min(length, self.room)
+        shape = len(self.ids), length
+        new = rng.integers(1, self.model.config.vocab_size, shape)
+        seen = rng.integers(0, 2, shape) if padded else np.ones(shape, np.int64)
+        self.ids = np.concatenate([self.ids, new], axis=1)
+        self.mask = np.concatenate([self.mask, seen], axis=1)
+        given = self.cache
+        got, self.cache = self.read(new, given)
+        want = self.read(self.ids, None)[0][:, -length:]
+        assert got.shape == want.shape, f"logits {got.shape}, expected {want.shape}"
+        # A padding token's own logits are of no use: it may have nothing to attend to.
+        error = np.abs(got - want)[seen == 1].max(initial=0)
+        assert error <= self.tolerance, (
+            f"{length} tokens after {self.ids.shape[1] - length} in the cache: logits "
+            f"off by {error:.3g}, allowed {self.tolerance:.3g}")
+        assert given is None or self.cache is given, "another cache came back"
+
+    def crop(self, drop: int) -> None:
+        """Forget the last tokens.  HF: a cache takes their number as a negative one."""
+        self.cache.crop(-drop)
+        self.ids, self.mask = self.ids[:, :-drop], self.mask[:, :-drop]
+
+    def reorder(self, rows) -> None:
+        """Any rows in any order, as beam search does."""
+        self.cache.reorder_cache(np.array(rows))
+        self.take(np.array(rows))
+
+    def repeat(self, times: int) -> None:
+        """Each row several times, side by side."""
+        self.cache.batch_repeat_interleave(times)
+        self.take(np.repeat(np.arange(len(self.ids)), times))
+
+    def take(self, rows) -> None:
+        """The same change of rows for everything but the cache."""
+        self.ids, self.mask = self.ids[rows], self.mask[rows]
+        if self.source is not None:
+            self.source = self.source[rows]
+            self.source_mask = self.source_mask[rows]
+
+    def check_length(self) -> None:
+        """The cache holds one position per token."""
+        if self.cache is not None:
+            held, expected = self.cache.get_seq_length(), self.ids.shape[1]
+            assert held == expected, f"the cache holds {held}, expected {expected}"
+
+
+def make_cache_machine(model_factory, *, call=call_numbert, tolerance=1e-12, batch=2,
+                       source_length=4):
+    """A Hypothesis RuleBasedStateMachine over a decoder and its KV cache.
+
+    Rules: append a chunk of 1 to 4 tokens, some of them padding; crop; reorder the
+    rows; repeat each row; start again.  After every append the chunk's logits must be
+    those of a full pass without a cache, for each token that is not padding, and the
+    cache must be the object that was given and hold one position per token.
+
+    Args:
+        model_factory: a function that gives a decoder in evaluation mode.  Its `config`
+            has vocab_size, max_position_embeddings, hidden_size, add_cross_attention.
+        call: how to call it, see call_numbert.  The cache needs get_seq_length, crop,
+            reorder_cache and batch_repeat_interleave.
+        tolerance: largest absolute difference of a logit; 1e-12 suits float64.
+        batch: rows to start with.
+        source_length: tokens of the encoder's output, if there is cross-attention.
+
+    Returns:
+        The class; its `.TestCase` is a unittest case that pytest collects.
+    """
+    from hypothesis import strategies as st
+    from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+    from hypothesis.stateful import precondition, rule
+
+    seeds = st.integers(0, 2 ** 32 - 1)
+    started = precondition(lambda self: self.trial.cache is not None)
+
+    class CacheMachine(RuleBasedStateMachine):
+        """The rules; CacheTrial does the work."""
+
+        @initialize(seed=seeds)
+        def start(self, seed):
+            self.trial = CacheTrial(model_factory(), call, tolerance, batch,
+                                    source_length, seed)
+
+        @precondition(lambda self: self.trial.room > 0)
+        @rule(length=st.integers(1, 4), padded=st.booleans(), seed=seeds)
+        def append(self, length, padded, seed):
+            self.trial.append(length, padded, seed)
+
+        @started
+        @precondition(lambda self: self.trial.ids.shape[1] > 1)
+        @rule(data=st.data())
+        def crop(self, data):
+            drop = st.integers(1, self.trial.ids.shape[1] - 1)
+            self.trial.crop(data.draw(drop, label="drop"))
+
+        @started
+        @rule(data=st.data())
+        def reorder(self, data):
+            rows = len(self.trial.ids)
+            order = st.lists(st.integers(0, rows - 1), min_size=rows, max_size=rows)
+            self.trial.reorder(data.draw(order, label="rows"))
+
+        @started
+        @precondition(lambda self: len(self.trial.ids) <= batch)
+        @rule(times=st.integers(1, 3))
+        def repeat(self, times):
+            self.trial.repeat(times)
+
+        @started
+        @rule(seed=seeds)
+        def start_again(self, seed):
+            self.start(seed)
+
+        @invariant()
+        def length(self):
+            if hasattr(self, "trial"):
+                self.trial.check_length()
+
+    return CacheMachine
