@@ -65,8 +65,8 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
         ValueError: a temperature or weight out of range; a model without classes.
     """
     if not temperature > 0 or not 0 <= weight <= 1:
-        raise ValueError(f"temperature is {temperature} and weight {weight}, expected a "
-                         "temperature above 0 and a weight from 0 to 1")
+        raise ValueError(f"temperature is {temperature} and weight {weight}, expected "
+                         "a temperature above 0 and a weight from 0 to 1")
     kind = type(teacher).__name__
     if kind not in CLASSIFIERS or teacher.config.problem_type in (
             "regression", "multi_label_classification"):

@@ -37,8 +37,8 @@ def read(path) -> list[Choice]:
             raise ValueError(f"{where}: {len(choices)} choices, expected at least 2, "
                              f"and as many as the first has: {len(found[0].choices)}")
         if not 0 <= label < len(choices):
-            raise ValueError(f"{where}: label {label}, expected the number of the right "
-                             f"choice, 0 to {len(choices) - 1}")
+            raise ValueError(f"{where}: label {label}, expected the number of the "
+                             f"right choice, 0 to {len(choices) - 1}")
     return nonempty(found, path)
 
 

@@ -39,12 +39,12 @@ def read(path) -> list[Sentence]:
 def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> Data:
     """Label the first piece of each word; the others too, with settings.label_all.
 
-    Other pieces of a B-X word are I-X, if there is such a label: the entity begins once.
+    Other pieces of a B-X word are I-X, if there is such a label: it begins only once.
     The places are, for each word, its first piece, or -1 if it has none: it is beyond
     max_length, or consists of characters that the tokenizer drops.
     """
     encoded = tokenizer([x.words for x in examples], is_split_into_words=True,
-                        truncation=True,
+                        truncation=True, verbose=False,
                         max_length=longest(tokenizer, config, settings))
     rows, places = encoded_rows(encoded), []
     for i, (example, row) in enumerate(zip(examples, rows)):
