@@ -80,7 +80,7 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
             tokenizer = BertTokenizer.from_pretrained(place)
         model = loaded(kind.model_class, place, settings)
         if kind is SentenceEmbeddingPipeline and Path(place).is_dir():
-            from ..embed import sentence_settings
+            from ..sentences import sentence_settings
             options = {**sentence_settings(place), **options}
     if isinstance(tokenizer, (str, os.PathLike)):
         tokenizer = BertTokenizer.from_pretrained(tokenizer)

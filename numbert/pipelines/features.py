@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..embed import POOLINGS, pool, unit
+from ..sentences import POOLINGS, pool, unit
 from ..models import BertModel
 from . import base
 from .base import Pipeline

@@ -68,7 +68,7 @@ class TokenClassificationPipeline(Pipeline):
                 raise ValueError(f"stride is {stride}, expected less than the {room} "
                                  "tokens of a window")
             if strategy == "none":
-                raise ValueError("stride needs an aggregation_strategy other than none, "
+                raise ValueError("stride needs an aggregation_strategy besides none, "
                                  "or a token would be given twice")
         return {**options, "aggregation_strategy": strategy,
                 "ignore_labels": options["ignore_labels"] or (),
