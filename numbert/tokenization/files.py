@@ -64,11 +64,12 @@ def read_vocabulary(path, legacy=False):
     """
     text = read_text(path)
     if legacy:
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    else:
-        lines = [line.rstrip(WHITE_SPACE) for line in text.split("\n")]
-    if text.endswith("\n") or not text:
-        lines.pop()
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()                # what follows the last line break is no line
+    if not legacy:
+        lines = [line.rstrip(WHITE_SPACE) for line in lines]
     if not lines:
         raise ValueError(f"{path} is empty; a vocabulary has one token per line.")
     return {token: number for number, token in enumerate(lines)}

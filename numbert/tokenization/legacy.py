@@ -97,6 +97,7 @@ class BertTokenizerLegacy(TokenizerBase):
             if index is None:
                 index = size + count
                 count += 1
+                self._warn_if_taken(token, index)
             if token.special and token.content not in self.all_special_tokens:
                 self._extra_special.append(token)
             self._added[index] = token

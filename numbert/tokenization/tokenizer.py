@@ -1,9 +1,11 @@
 """BertTokenizer: from text to the arrays that a BERT model reads, and back."""
 
-from . import decoding, encoding, files, inputs, normalization
+import dataclasses
+
+from . import decoding, encoding, files, inputs
 from .base import TokenizerBase
-from .pipeline import compile_core
-from .vocabulary import as_vocabulary
+from .pipeline import compile_core, normalize
+from .vocabulary import as_special, as_vocabulary
 
 FEW = 8          # up to so many samples, lists are quicker than arrays
 
@@ -44,11 +46,15 @@ class BertTokenizer(TokenizerBase):
         self.do_lower_case = do_lower_case
         self.tokenize_chinese_chars = tokenize_chinese_chars
         self.strip_accents = strip_accents
+        self.init_kwargs.update(
+            do_lower_case=do_lower_case, strip_accents=strip_accents,
+            tokenize_chinese_chars=tokenize_chinese_chars)
         for name in ("unk_token", "cls_token", "sep_token"):
             if self._special[name] is None:
                 raise ValueError(f"{name} is None, but BERT can't do without it.")
-        self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
         self._written: dict[int, str] = {}      # what each id adds to a decoded text
+        self._ever_special: set[str] = set()    # HF: a text that was special stays so
+        self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
         # HF: the tokens that rows are built with stay, even if the attributes change
         # later.
         self.model_unk_token = self.unk_token
@@ -57,24 +63,29 @@ class BertTokenizer(TokenizerBase):
 
     def _add_first_tokens(self, decoder):
         """Register the tokens of a saved tokenizer, then the special ones."""
-        tokens = [token for _, token in sorted(decoder.items())]
-        known = {token.content for token in tokens}
+        named = self.special_tokens_map.values()
+        tokens = {}
+        for _, token in sorted(decoder.items()):
+            tokens[token.content] = dataclasses.replace(
+                token, special=token.special or token.content in named)
         for token in [*self._special.values(), *self._extra_special]:
-            if token is not None and str(token) not in known:
-                tokens.append(token)
-                known.add(str(token))
-        named = set(self.special_tokens_map.values())
-        for token in tokens:
-            self._add([token], isinstance(token, str) or str(token) in named)
+            if isinstance(token, str) or token is not None and token.content in named:
+                token = as_special(token)
+            if token is not None:
+                tokens.setdefault(token.content, token)
+        self._add(tokens.values(), special=False)
 
     @property
     def core(self):
         """The compiled pipeline; see `numbert.tokenization.pipeline`."""
         if self._core is None:
+            added = {i: dataclasses.replace(token, special=token.content in
+                                            self._ever_special)
+                     for i, token in self._added.items()}
             self._core = compile_core(
                 self._vocab, unk_token=self.model_unk_token,
                 lowercase=self.do_lower_case, strip_accents=self.strip_accents,
-                chinese_chars=self.tokenize_chinese_chars, added_tokens=self._added)
+                chinese_chars=self.tokenize_chinese_chars, added_tokens=added)
         return self._core
 
     @property
@@ -82,9 +93,12 @@ class BertTokenizer(TokenizerBase):
         """The ids of [CLS], [SEP] and [PAD] that rows are built with."""
         return *self._template_ids, self.pad_token_id or 0
 
-    def add_tokens(self, new_tokens, special_tokens=False):
+    def _add(self, tokens, special):
+        count = super()._add(tokens, special)
         self._written.clear()
-        return super().add_tokens(new_tokens, special_tokens)
+        self._ever_special |= {token.content for token in self._added.values()
+                               if token.special}
+        return count
 
     def _encode(self, samples, plan, request):
         few = len(samples.first) <= FEW and not (request.words or plan.overflow)
@@ -110,21 +124,18 @@ class BertTokenizer(TokenizerBase):
     def _with_spaces(self, index, token, found):
         """`token` with the white space around it in the text that was found for it."""
         if self._added[index].normalized:
-            found = self._normalize(found)
+            found = normalize(self.core, found)
         start = found.find(token)
         end = start + len(token)
         left = len(found[:start]) - len(found[:start].rstrip(files.WHITE_SPACE))
         right = len(found[end:]) - len(found[end:].lstrip(files.WHITE_SPACE))
         return found[start - left:end + right] if start >= 0 else token
 
-    def _normalize(self, text):
-        """The text after clean, CJK, accents and lower case."""
-        chars = normalization.normalize(normalization.spanned(text), self.core.steps)
-        return normalization.plain(chars)
-
     def _shown(self, token):
         """HF: a token that is found in normalised text is shown normalised."""
-        return self._normalize(token.content) if token.normalized else token.content
+        if not token.normalized:
+            return token.content
+        return normalize(self.core, token.content)
 
     def tokenize(self, text, pair=None, add_special_tokens=False,
                  is_split_into_words=False, split_special_tokens=None):
@@ -153,7 +164,7 @@ class BertTokenizer(TokenizerBase):
     def _decode_ids(self, ids, skip_special_tokens):
         skip = set()
         if skip_special_tokens:
-            skip = {i for i, token in self._added.items() if token.special}
+            skip = {i for i in self._added if self._token_of(i) in self._ever_special}
         known = self._written                   # HF: ids without a token are dropped
         ids = [i for i in ids if i not in skip and (i in known or self._write(i))]
         if not ids:

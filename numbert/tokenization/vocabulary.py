@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -72,7 +73,7 @@ class Vocabulary(SpecialTokens):
             if name in ("extra_special_tokens", "additional_special_tokens"):
                 new += self._add_extra(value, replace_extra_special_tokens)
             elif name in self._special:
-                token = _special(check_token(name, value))
+                token = as_special(check_token(name, value))
                 self._special[name] = token
                 new.append(token)
             else:
@@ -85,7 +86,7 @@ class Vocabulary(SpecialTokens):
             raise TypeError("extra_special_tokens must be a list of tokens, got "
                             f"{value!r}.")
         known = () if replace else self.extra_special_tokens
-        new = [_special(check_token("extra_special_tokens", token))
+        new = [as_special(check_token("extra_special_tokens", token))
                for token in value if str(token) not in known]
         self._extra_special = new if replace and new else self._extra_special + new
         return new
@@ -115,23 +116,36 @@ class Vocabulary(SpecialTokens):
         return count
 
     def _add(self, tokens, special):
-        """Give each token its id; returns how many are new or changed."""
+        """Give each token its id; returns how many are new or changed.
+
+        HF: new ids follow the number of tokens in the vocabulary, or the added ones,
+        even where the vocabulary has larger ids.
+        """
+        size, last = len(self._vocab), max(self._added, default=-1)
+        following = last + 1 if last >= size else size
         count = 0
         for token in tokens:
-            if isinstance(token, str):
-                token = AddedToken(token, special=special)
-            elif special:
-                token = _special(token)
+            if special:
+                token = as_special(token)
+            elif isinstance(token, str):
+                token = AddedToken(token)
             index = self._id_of(token.content)
             if not token.content or self._added.get(index) == token:
                 continue
             if index is None:
-                index = max([len(self._vocab), *(i + 1 for i in self._added
-                                                 if i >= len(self._vocab))])
+                index, following = following, following + 1
+                self._warn_if_taken(token, index)
             self._added[index] = token
             self._added_ids[token.content] = index
             count += 1
         return count
+
+    def _warn_if_taken(self, token, index):
+        taken = Vocabulary._token_of(self, index)
+        if taken is not None:
+            warnings.warn(f"the new token {token.content!r} gets the id {index}, which "
+                          f"{taken!r} has, too: the vocabulary has gaps, or tokens on "
+                          "several lines.", stacklevel=4)
 
     # The vocabulary
 
@@ -282,7 +296,7 @@ def as_vocabulary(vocab, legacy=False):
     return files.check_vocabulary(vocab)
 
 
-def _special(token):
+def as_special(token):
     """A str or AddedToken as a special AddedToken."""
     if isinstance(token, str):
         return AddedToken(token, special=True)
