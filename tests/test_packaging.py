@@ -1,4 +1,4 @@
-"""The package as such: light to import, one-way imports, complete, and its README true."""
+"""The package as such: light to import, one way, complete, and its README true."""
 
 import ast
 import configparser
@@ -19,7 +19,7 @@ PACKAGE = ROOT / "numbert"
 OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
             "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy"}
 RUNTIME = {"numpy", "safetensors", "regex"}
-# Only these may import optional packages at their top: whoever imports them wants those.
+# Only these may import optional packages at their top: they are of no use without.
 NEEDS_OPTIONAL = ("torch_ops", "testing.")
 
 # Bottom to top: a module of one group may import its own group and those before it.
@@ -148,7 +148,8 @@ def test_imports_have_no_cycle():
 
 def test_direction_check_sees_a_wrong_import(tmp_path):
     wrong = tmp_path / "ops.py"
-    wrong.write_text("import torch.nn\nfrom . import models\nfrom .cli.common import size\n"
+    wrong.write_text("import torch.nn\nfrom . import models\n"
+                     "from .cli.common import size\n"
                      "def f():\n    import matplotlib\n    from .base import x\n")
     assert imports(wrong, "ops", False) == ({"torch"}, {"models", "cli.common"})
     assert imports(wrong, "ops", True)[0] == {"torch", "matplotlib"}
