@@ -31,11 +31,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# HF: the Auto classes choose an architecture; here there is only one to choose.
+AutoConfig, AutoModel = BertConfig, BertModel
+AutoModelForPreTraining = BertForPreTraining
+AutoModelForCausalLM, AutoModelForMaskedLM = BertLMHeadModel, BertForMaskedLM
+AutoModelForNextSentencePrediction = BertForNextSentencePrediction
+AutoModelForSequenceClassification = BertForSequenceClassification
+AutoModelForMultipleChoice = BertForMultipleChoice
+AutoModelForTokenClassification = BertForTokenClassification
+AutoModelForQuestionAnswering = BertForQuestionAnswering
+
 # Public names that are imported when first used, so that `import numbert` stays quick.
 LATER = {
-    "AddedToken": "tokenization", "BatchEncoding": "tokenization",
-    "BertTokenizer": "tokenization", "BertTokenizerFast": "tokenization",
-    "BertTokenizerLegacy": "tokenization", "EncoderDecoderModel": "encoder_decoder",
+    "AddedToken": "tokenization", "AutoTokenizer": "tokenization",
+    "BatchEncoding": "tokenization", "BertTokenizer": "tokenization",
+    "BertTokenizerFast": "tokenization", "BertTokenizerLegacy": "tokenization",
+    "EncoderDecoderModel": "encoder_decoder",
     "EncoderDecoderConfig": "encoder_decoder_config", "GenerationConfig": "sampling",
     "embed": "sentences", "pipeline": "pipelines", "sentence_settings": "sentences",
 }
@@ -44,7 +55,8 @@ LATER = {
 def __getattr__(name):
     if name not in LATER:
         raise AttributeError(f"module 'numbert' has no attribute {name!r}")
-    value = getattr(import_module(f".{LATER[name]}", __name__), name)
+    real = "BertTokenizer" if name == "AutoTokenizer" else name
+    value = getattr(import_module(f".{LATER[name]}", __name__), real)
     globals()[name] = value
     return value
 
