@@ -1,0 +1,357 @@
+"""Check backward passes against finite differences, in float64.
+
+    report = check_model(model, {"input_ids": ids, "labels": labels})
+    assert report.ok, report
+
+One parameter at a time is moved along a random direction d of length 1, and the slope
+of the objective is compared with the inner product of gradient and d.  So a report
+names the parameter that is wrong.  `full=True` moves one entry at a time instead.
+
+How far the two may differ: central differences D(h) = (f(x + hd) - f(x - hd)) / 2h have
+an error of c2 h^2 + c4 h^4 + ..., plus the rounding of f, about eps |f|, over h.
+Richardson's extrapolation of D(h), D(h/2), D(h/4) takes out h^2 and then h^4, and the
+last change that it makes is larger than what is left.  The bound of a comparison is
+that change, plus rounding, plus what a kink within reach (of ReLU) would do; so no
+tolerance has to be chosen.  A bound that is too wide to see an error of 0.05 %, even at
+the best h, gives the verdict "unsure", not "ok".
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..params import Run, Scope
+
+STEPS = (2e-2, 2e-3, 2e-4)      # first steps h to try, until one is fine enough
+SAFETY = 4                      # how many bounds a right gradient may be off
+RESOLUTION = 1e-4               # bound wanted, relative to the size of the gradient
+ROUNDING = 64                   # rounding of f, in eps times its scale
+
+
+class Comparison(NamedTuple):
+    """One direction: the slope by the gradient and by finite differences."""
+
+    name: str
+    where: tuple[int, ...] | None       # the entry moved; None: a random direction
+    analytic: float
+    numeric: float
+    bound: float                        # on the error of numeric
+    verdict: str                        # "ok", "wrong" or "unsure"
+
+    def __str__(self) -> str:
+        place = "" if self.where is None else f"[{', '.join(map(str, self.where))}]"
+        error = abs(self.analytic - self.numeric)
+        size = abs(self.numeric) or math.nan
+        return (f"{self.verdict:6} {self.name}{place}: gradient {self.analytic:.9g}, "
+                f"differences {self.numeric:.9g} +- {self.bound:.1g}, "
+                f"off by {error:.2g} ({100 * error / size:.3g} %)")
+
+
+@dataclass
+class Report:
+    """All comparisons; as text, those that are not ok.
+
+    ok: every gradient is right to the resolution of the check.
+    wrong, unsure: names of the parameters with such a verdict, each once.
+    """
+
+    comparisons: list[Comparison]
+
+    def names(self, verdict: str) -> list[str]:
+        """The parameters with this verdict."""
+        return list(dict.fromkeys(c.name for c in self.comparisons
+                                  if c.verdict == verdict))
+
+    @property
+    def wrong(self) -> list[str]:
+        """Parameters whose gradient is wrong."""
+        return self.names("wrong")
+
+    @property
+    def unsure(self) -> list[str]:
+        """Parameters for which finite differences are too coarse to tell."""
+        return self.names("unsure")
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong and nothing unsure."""
+        return bool(self.comparisons) and not self.wrong and not self.unsure
+
+    def __str__(self) -> str:
+        names = {c.name for c in self.comparisons}
+        lines = [str(c) for c in self.comparisons if c.verdict != "ok"]
+        return "\n".join([f"{len(names)} gradients checked along "
+                          f"{len(self.comparisons)} directions: {len(self.wrong)} "
+                          f"wrong, {len(self.unsure)} unsure", *lines])
+
+
+# --------------------------------------------------------------------- any function
+
+def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
+          gradients: Mapping[str, np.ndarray], *, directions: int = 3,
+          full: bool = False, fixed: Mapping[str, Any] | None = None, rng=0) -> Report:
+    """Compare gradients of any function with finite differences.
+
+    Args:
+        objective: objective({name: array}) -> number, or (number, scale) where scale is
+            the size of the terms that were summed up to it (default: |number|).  It
+            must depend on nothing else: dropout from a fresh generator each time.
+        values: where; float64 arrays.
+        gradients: {name: array}; these names are checked.
+        directions: random directions per name.
+        full: check every single entry instead, one by one.
+        fixed: {name: index of entries} that are not moved.
+        rng: seed or generator of the directions.
+
+    Returns:
+        a Report.
+
+    Raises:
+        ValueError: a gradient has another shape than its value; or it, or the
+            objective, is not finite.
+        TypeError: values are not float64.
+    """
+    rng = np.random.default_rng(rng)
+    here, report = as_pair(objective(dict(values))), []
+    if not math.isfinite(here[0]):
+        raise ValueError(f"the objective is {here[0]}: there is nothing to compare (is "
+                         "every label ignored?)")
+    for name, gradient in gradients.items():
+        value = checked(name, values, gradient)
+        free = np.ones(value.shape, bool)
+        if fixed and name in fixed:
+            free[fixed[name]] = False
+        size = float(np.linalg.norm(gradient[free])) / math.sqrt(max(free.sum(), 1))
+        for where, d in each_direction(free, directions, full, rng):
+            def along(t):
+                if t == 0:
+                    return here
+                return as_pair(objective({**values, name: value + t * d}))
+
+            analytic = float(np.vdot(gradient, d))
+            numeric, bound = slope(along, max(abs(analytic), size))
+            report.append(Comparison(name, where, analytic, numeric, bound,
+                                     verdict(analytic, numeric, bound, size)))
+    return Report(report)
+
+
+def as_pair(found) -> tuple[float, float]:
+    """What an objective gave, as (f, scale of its terms)."""
+    f, scale = found if isinstance(found, tuple) else (found, abs(found))
+    return float(f), float(scale)
+
+
+def checked(name: str, values: Mapping, gradient) -> np.ndarray:
+    """The value of this name, if its gradient can be checked."""
+    value = np.asarray(values[name])
+    if value.dtype != np.float64:
+        raise TypeError(f"{name} is {value.dtype}, expected float64: in less, finite "
+                        "differences are too coarse (build with dtype='float64')")
+    if np.shape(gradient) != value.shape:
+        raise ValueError(f"the gradient of {name} has shape {np.shape(gradient)}, "
+                         f"expected {value.shape}")
+    if not np.isfinite(gradient).all():
+        raise ValueError(f"the gradient of {name} holds nan or infinity")
+    return value
+
+
+def each_direction(free: np.ndarray, directions: int, full: bool,
+                   rng) -> Iterator[tuple[tuple[int, ...] | None, np.ndarray]]:
+    """Directions of length 1 that move only free entries, and which entry, if one."""
+    if full:
+        for where in np.argwhere(free):
+            d = np.zeros(free.shape)
+            d[tuple(where)] = 1
+            yield tuple(int(i) for i in where), d
+    elif free.any():
+        for _ in range(directions):
+            d = rng.standard_normal(free.shape) * free
+            yield None, d / np.linalg.norm(d)
+
+
+def slope(along: Callable[[float], tuple], size: float) -> tuple[float, float]:
+    """The derivative of along(t) at t = 0, and a bound on its error.
+
+    along(t) -> (f, scale of f's terms).  size: of the slopes that are expected; a
+    smaller step is tried while the bound is wider than RESOLUTION times this.
+    """
+    best = math.nan, math.inf
+    for h in STEPS:
+        found = richardson(along, h)
+        if not best[1] <= found[1]:
+            best = found
+        if best[1] <= RESOLUTION * size:
+            break
+    return best
+
+
+def richardson(along: Callable[[float], tuple], h: float) -> tuple[float, float]:
+    """The same, from the steps h, h/2 and h/4; see the top of this file."""
+    f, scale = along(0)
+    slopes, bends = [], []
+    for step in (h, h / 2, h / 4):
+        (above, s), (below, r) = along(step), along(-step)
+        slopes.append((above - below) / (2 * step))
+        bends.append((above + below - 2 * f) / step)
+        scale = max(scale, s, r)
+    d1, d2, d4 = slopes
+    first, second = (4 * d2 - d1) / 3, (4 * d4 - d2) / 3       # without h^2
+    final = (16 * second - first) / 15                         # without h^4
+    # A smooth f bends in proportion to h, but at a kink bends are the same at each h.
+    kink = abs(bends[2] - bends[0] / 4)
+    rounding = ROUNDING * np.finfo(np.float64).eps * scale / (h / 4)
+    return final, abs(final - second) + kink + rounding
+
+
+def verdict(analytic: float, numeric: float, bound: float, size: float) -> str:
+    """See Comparison.  size: of the gradient in a typical direction."""
+    error = abs(analytic - numeric)
+    if not error <= SAFETY * bound:
+        return "wrong"
+    seen = max(abs(numeric), size)
+    # A zero gradient that cannot be told from zero is right.
+    coarse = bound > RESOLUTION * seen and seen > SAFETY * bound
+    return "unsure" if coarse else "ok"
+
+
+# ------------------------------------------------------- op pairs, blocks and models
+
+def check_pair(forward: Callable, backward: Callable, *arguments, rng=0,
+               **options) -> Report:
+    """Check an op: forward(*arguments) -> (out, saved), backward(dout, saved).
+
+    backward gives the gradients of forward's float arrays in their order (of the first
+    only, if it gives one array).  The objective is the inner product of out and a
+    random cotangent.  options: directions, full, fixed; see `check`.  The names in the
+    report are argument0, argument1, ...
+    """
+    rng = np.random.default_rng(rng)
+    names = [f"argument{i}" for i, x in enumerate(arguments) if is_float_array(x)]
+    out, saved = forward(*arguments)
+    dout = rng.standard_normal(np.shape(out))
+    found = backward(np.asarray(dout)[()], saved)
+    found = found if isinstance(found, tuple) else (found,)
+
+    def objective(values):
+        moved = [values.get(f"argument{i}", x) for i, x in enumerate(arguments)]
+        return inner_product(forward(*moved)[0], dout)
+
+    values = {f"argument{i}": x for i, x in enumerate(arguments)}
+    gradients = {name: g for name, g in zip(names, found) if g is not None}
+    return check(objective, values, gradients, rng=rng, **options)
+
+
+def check_block(forward: Callable, backward: Callable, config, params: dict, *inputs,
+                dropout_seed: int | None = None, rng=0, **options) -> Report:
+    """Check a block: forward(p, *inputs) -> (out, saved), backward(dout, saved, g).
+
+    Args:
+        forward, backward: the block; backward gives the gradients of the first float
+            inputs, in order (None for one that has none), and adds those of params
+            to g.
+        config: what the block reads from p.run.config.
+        params: {name: array} under the block's scope.
+        inputs: the other arguments.
+        dropout_seed: turns dropout on, drawn from this seed in every evaluation.
+        rng, **options: see `check`.  In the report inputs are input0, input1, ...
+    """
+    rng = np.random.default_rng(rng)
+
+    def run(p, arguments):
+        drop = None if dropout_seed is None else np.random.default_rng(dropout_seed)
+        return forward(Scope(p, Run(config, rng=drop, keep=True)), *arguments)
+
+    out, saved = run(params, inputs)
+    dout = rng.standard_normal(out.shape)
+    grads: dict[str, np.ndarray] = {}
+    found = backward(dout, saved, Scope(grads, Run(config)))
+    found = found if isinstance(found, tuple) else (found,)
+    names = [f"input{i}" for i, x in enumerate(inputs) if is_float_array(x)]
+    grads |= {name: g for name, g in zip(names, found) if g is not None}
+    values = {**params, **{f"input{i}": x for i, x in enumerate(inputs)}}
+
+    def objective(moved):
+        arguments = [moved[f"input{i}"] for i in range(len(inputs))]
+        return inner_product(run(moved, arguments)[0], dout)
+
+    return check(objective, values, with_zeros(grads, params), rng=rng, **options)
+
+
+def check_model(model, inputs: Mapping[str, Any], *, cotangents=None,
+                dropout_seed: int | None = None, rng=0, **options) -> Report:
+    """Check model.backward: of the loss, or of outputs.
+
+    Args:
+        model: any of the nine classes, in float64, or one with the same interface:
+            `params`, forward(**inputs, rng=...) -> (out, saved) and backward(saved) or
+            backward(saved, <output>=gradient).
+        inputs: arguments of forward; with labels the loss is checked.
+        cotangents: {output: gradient} or names of outputs, for random gradients: the
+            objective is their inner product with the outputs, and the loss has no part
+            in it unless it is named.
+        dropout_seed: turns dropout on, drawn from this seed in every evaluation.
+        rng, **options: see `check`.
+
+    Inputs that have a gradient (inputs_embeds, encoder_hidden_states) are checked too.
+    HF: the look-up of [PAD] has no gradient though it has an effect; so that row of the
+    word embeddings is not moved if [PAD] is among the input_ids.
+    """
+    rng = np.random.default_rng(rng)
+    twin = copy.copy(model)
+
+    def run(values):
+        twin.params = {name: values[name] for name in model.params}
+        given = {name: values.get(name, x) for name, x in inputs.items()}
+        drop = None if dropout_seed is None else np.random.default_rng(dropout_seed)
+        return twin.forward(**given, rng=drop)
+
+    values = {**model.params, **{name: x for name, x in inputs.items()
+                                 if is_float_array(x)}}
+    out, saved = run(values)
+    if cotangents is None:
+        cotangents = {"loss": np.float64(1)}
+    elif not isinstance(cotangents, Mapping):
+        cotangents = {name: rng.standard_normal(np.shape(out[name]))
+                      for name in cotangents}
+    gradients = twin.backward(saved, **cotangents)
+
+    def objective(values):
+        out, _ = run(values)
+        terms = [inner_product(out[name], d) for name, d in cotangents.items()]
+        return sum(f for f, _ in terms), sum(scale for _, scale in terms)
+
+    fixed = {**pad_row(model, inputs), **(options.pop("fixed", None) or {})}
+    return check(objective, values, with_zeros(gradients, model.params), rng=rng,
+                 fixed=fixed, **options)
+
+
+def is_float_array(x) -> bool:
+    """Whether something has a derivative."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def inner_product(out, dout) -> tuple[float, float]:
+    """The sum of out times dout, and the scale of its rounding errors."""
+    terms = np.asarray(out) * dout
+    return math.fsum(terms.ravel()), 1 + float(np.abs(terms).sum())
+
+
+def with_zeros(gradients: Mapping, params: Mapping) -> dict:
+    """A parameter without a gradient claims that it is zero."""
+    return {**{name: np.zeros(x.shape) for name, x in params.items()}, **gradients}
+
+
+def pad_row(model, inputs: Mapping) -> dict[str, Sequence[int]]:
+    """The row of the word embeddings that the look-up gives no gradient, if used."""
+    config = getattr(model, "config", None)
+    pad, ids = getattr(config, "pad_token_id", None), inputs.get("input_ids")
+    if pad is None or ids is None or not (np.asarray(ids) == pad).any():
+        return {}
+    return {name: [pad] for name in model.params
+            if name.endswith("word_embeddings.weight")}
