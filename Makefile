@@ -43,7 +43,7 @@ clean:           ## remove .venv and whatever else was made
 
 # What is installed is marked by a file in .venv, which a change of setup.cfg outdates.
 $(VENV)/.numbert: setup.cfg pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
 	  "numbert needs Python 3.10 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --editable .
