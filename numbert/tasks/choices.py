@@ -23,7 +23,10 @@ class Choice(NamedTuple):
 
 
 def read(path) -> list[Choice]:
-    """Read TSV (context, the choices, number of the right one) or JSONL."""
+    """Read TSV (context, the choices, number of the right one) or JSONL.
+
+    The fields of JSONL are "context", "choices" (a list) and "label" (from 0).
+    """
     if is_jsonl(path):
         found = [Choice(where, field(where, row, "context"),
                         strings(where, row, "choices"),
@@ -79,6 +82,4 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "multiple-choice", "BertForMultipleChoice",
-    "which of several texts goes with the first.  TSV: context, the choices, number of "
-    'the right one from 0.  JSONL: {"context": ..., "choices": [...], "label": 0}',
     "accuracy", {}, read, None, encode, predict, score)

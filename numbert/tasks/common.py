@@ -63,7 +63,6 @@ class Task(NamedTuple):
 
     name: str
     model: str                     # the model class
-    help: str                      # one line, and the format of the files
     metric: str                    # decides which evaluation is the best
     config: dict[str, Any]         # fields of the configuration that the task fixes
     read: Callable[[Any], list]
@@ -82,8 +81,9 @@ def class_names(labels) -> list[str]:
     """
     names = set(labels)
     if len(names) < 2:
-        raise ValueError(f"the training data has one label only, {min(names)!r}: there "
-                         "is nothing to learn")
+        raise ValueError("the training data has "
+                         f"{', '.join(map(repr, names)) or 'no label'} only: there is "
+                         "nothing to learn")
     number = all(name.isascii() and name.isdigit() for name in names)
     return sorted(names, key=(lambda name: (int(name), name)) if number else None)
 

@@ -100,5 +100,4 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "masked-lm", "BertForMaskedLM",
-    'fill in masked word pieces.  A text per line; or JSONL: {"text": ...}',
     "accuracy", {}, read, None, encode, predict, score, collate)

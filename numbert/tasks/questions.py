@@ -184,6 +184,4 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "question-answering", "BertForQuestionAnswering",
-    'the span of a text that answers a question.  JSONL: {"question": ..., "context": '
-    '..., "answers": {"text": [...], "answer_start": [...]}}; or the JSON of SQuAD',
     "f1", {"num_labels": 2}, read, None, encode, predict, score)

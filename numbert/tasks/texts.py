@@ -25,7 +25,10 @@ class Text(NamedTuple):
 
 
 def read(path, from_column: Callable, from_json: Callable) -> list[Text]:
-    """Read TSV (text, label or text, second text, label) or JSONL.
+    """Read TSV (text, label; or text, second text, label) or JSONL.
+
+    The fields of JSONL are "text", "text_pair" if there is one, and "label" or, for
+    several of them, "labels".
 
     Args:
         from_column: (where, column) -> label.
@@ -155,8 +158,6 @@ def score_number(examples, predictions, names) -> dict[str, float]:
 
 ONE_LABEL = Task(
     "text-classification", "BertForSequenceClassification",
-    "one label per text.  TSV: text, label; or text, second text, label.  "
-    'JSONL: {"text": ..., "text_pair": ... (if any), "label": ...}',
     "accuracy", {"problem_type": "single_label_classification"},
     partial(read, from_column=one_label, from_json=one_from_json),
     lambda examples: class_names(example.label for example in examples),
@@ -166,8 +167,6 @@ ONE_LABEL = Task(
 
 SOME_LABELS = Task(
     "multi-label-classification", "BertForSequenceClassification",
-    "any number of labels per text.  TSV: as above, the labels with commas between.  "
-    'JSONL: {"text": ..., "labels": [...]}',
     "f1", {"problem_type": "multi_label_classification"},
     partial(read, from_column=some_labels,
             from_json=lambda where, row: strings(where, row, "labels")),
@@ -179,7 +178,6 @@ SOME_LABELS = Task(
 
 NUMBER = Task(
     "regression", "BertForSequenceClassification",
-    "a number for each text.  Files as for text-classification, with a number as label",
     "pearson", {"problem_type": "regression", "num_labels": 1},
     partial(read, from_column=number, from_json=number_from_json), None,
     partial(encode, lambda example, config: np.float32(example.label)),

@@ -100,9 +100,6 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "token-classification", "BertForTokenClassification",
-    "a label per word.  CoNLL: a word and its label per line, a blank line after each "
-    'sentence.  JSONL: {"tokens": [...], "labels": [...]}.  With BIO labels f1 is of '
-    "whole entities, else the mean over the labels",
     "f1", {}, read,
     lambda examples: class_names(label for x in examples for label in x.labels),
     encode, predict, score)

@@ -1,0 +1,277 @@
+"""numbert finetune, evaluate and pretrain."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from . import common
+
+TASKS = ("text-classification", "multi-label-classification", "regression",
+         "token-classification", "question-answering", "multiple-choice", "masked-lm")
+FORMATS = """\
+tasks and their files (UTF-8; *.jsonl is read as JSONL, others as the first format):
+  text-classification         TSV: text, label; or text, second text, label
+                              JSONL: {"text": ..., "text_pair": ..., "label": ...}
+  multi-label-classification  TSV: text, labels with commas between
+                              JSONL: {"text": ..., "labels": [...]}
+  regression                  as text-classification, the label a number
+  token-classification        CoNLL: a word and its label per line, a blank line between
+                              sentences
+                              JSONL: {"tokens": [...], "labels": [...]}
+  question-answering          the JSON files of SQuAD
+                              JSONL: {"question": ..., "context": ...,
+                                      "answers": {"text": [...], "answer_start": [...]}}
+  multiple-choice             TSV: context, the choices, number of the right one from 0
+                              JSONL: {"context": ..., "choices": [...], "label": 0}
+  masked-lm                   a text per line
+                              JSONL: {"text": ...}
+"""
+FINETUNE = """\
+Train a checkpoint on a task, and write the model, its tokenizer, log.jsonl and
+finetuning.json (scores) to a folder.  The labels are those of the training file,
+sorted.  Interrupted, it goes on when the same command is given again."""
+FINETUNE_EXAMPLES = """\
+  numbert finetune text-classification --train train.tsv --dev dev.tsv \\
+      --model DIR --out OUT
+  numbert finetune token-classification --train train.conll --dev dev.conll \\
+      --model DIR --out OUT --epochs 3 --lr 5e-5 --batch-size 32
+  numbert finetune text-classification --train train.tsv --dev dev.tsv \\
+      --model SMALL --teacher LARGE --temperature 2 --out OUT"""
+EVALUATE_EXAMPLES = """\
+  numbert evaluate --model OUT --data test.tsv
+  numbert evaluate --model OUT --data test.tsv --predictions predictions.jsonl
+  numbert evaluate --task text-classification --model DIR --data test.tsv"""
+PRETRAIN = """\
+Train a BERT from scratch by masked LM and next sentence prediction.  The corpus is a
+text file with a sentence per line and a blank line after each document.  Without
+--tokenizer a WordPiece vocabulary is learnt from it.  Interrupted, it goes on when the
+same command is given again."""
+PRETRAIN_EXAMPLES = """\
+  numbert pretrain --corpus corpus.txt --config config.json --out OUT --epochs 20
+  numbert pretrain --corpus corpus.txt --dev held-out.txt --config config.json \\
+      --out OUT --steps 100000 --batch-size 64 --whole-word"""
+# The arguments of numbert.training.train that both commands have: type, default, help.
+TRAINING = {
+    "batch-size": (common.positive, 32, "examples per update"),
+    "accumulate": (common.positive, 1, "cut each batch into this many parts, to save "
+                                       "memory; the result is the same to rounding"),
+    "optimizer": (("adamw", "bertadam"), "adamw",
+                  "bertadam is that of google-research/bert"),
+    "schedule": (("linear", "cosine", "constant"), "linear",
+                 "of the learning rate, after the warm-up"),
+    "weight-decay": (float, 0.01, "not of biases and LayerNorm"),
+    "clip": (float, 1.0, "largest norm of the gradient"),
+    "eval-every": (common.positive, None, "updates (default: an epoch)"),
+    "patience": (common.positive, None, "stop after so many evaluations without a "
+                                        "better one"),
+    "checkpoint-every": (common.positive, None, "updates (default: an epoch)"),
+    "log-every": (common.positive, 10, "updates per line of log.jsonl"),
+}
+
+
+def register(commands) -> None:
+    """Add the three commands."""
+    register_finetune(commands)
+    register_evaluate(commands)
+    register_pretrain(commands)
+
+
+def register_finetune(commands) -> None:
+    """Add `numbert finetune`."""
+    command = common.add_command(
+        commands, "finetune", run_finetune, "train a checkpoint on a task",
+        FINETUNE_EXAMPLES, f"{FINETUNE}\n\n{FORMATS}")
+    command.add_argument("task", choices=TASKS, metavar="TASK",
+                         help="one of those above")
+    files = command.add_argument_group("files")
+    files.add_argument("--train", required=True, metavar="FILE", help="training data")
+    files.add_argument("--dev", metavar="FILE",
+                       help="data to evaluate on after each epoch; the parameters that "
+                            "score best are kept")
+    files.add_argument("--model", required=True, metavar="DIR", help=common.MODEL_HELP)
+    add_out(files)
+    add_inputs(command)
+    group = add_training(command, lr=5e-5, warmup=0.1)
+    group.add_argument("--epochs", type=common.positive, default=3,
+                       help="passes over the data (default: 3)")
+    group = command.add_argument_group("distillation")
+    group.add_argument("--teacher", metavar="DIR",
+                       help="a model fine-tuned on the same labels, to learn from too")
+    group.add_argument("--temperature", type=float, default=2.0, metavar="T",
+                       help="of the teacher's and student's probabilities (default: 2)")
+    group.add_argument("--soft-weight", type=float, default=0.5, metavar="W",
+                       help="of the teacher against the labels, 0 to 1 (default: 0.5)")
+
+
+def register_evaluate(commands) -> None:
+    """Add `numbert evaluate`."""
+    command = common.add_command(
+        commands, "evaluate", run_evaluate, "score a fine-tuned model on a file",
+        EVALUATE_EXAMPLES, "Print the metrics of the model's task on a file.  A model "
+        f"made by `numbert finetune`\nknows its task and settings.\n\n{FORMATS}")
+    common.add_model(command)
+    command.add_argument("--data", required=True, metavar="FILE", help="labelled data")
+    command.add_argument("--task", choices=TASKS, metavar="TASK",
+                         help="for a model from elsewhere: one of those above")
+    command.add_argument("--predictions", metavar="FILE.jsonl",
+                         help="write the prediction for each example, one per line")
+    command.add_argument("--batch-size", type=common.positive, default=32, metavar="N")
+    command.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def register_pretrain(commands) -> None:
+    """Add `numbert pretrain`."""
+    command = common.add_command(
+        commands, "pretrain", run_pretrain, "train a BERT from scratch",
+        PRETRAIN_EXAMPLES, PRETRAIN)
+    files = command.add_argument_group("files")
+    files.add_argument("--corpus", required=True, metavar="FILE",
+                       help="training text")
+    files.add_argument("--dev", metavar="FILE", help="text to evaluate on")
+    files.add_argument("--config", required=True, metavar="FILE",
+                       help="config.json: the shape of the model")
+    files.add_argument("--tokenizer", metavar="DIR",
+                       help="a folder with a tokenizer, or a vocab.txt")
+    files.add_argument("--cased", action="store_true",
+                       help="the vocabulary that is learnt keeps upper case")
+    add_out(files)
+    data = command.add_argument_group("data")
+    add_number(data, "max-length", common.positive, 128, "tokens per pair of segments")
+    add_number(data, "repeats", common.positive, 1,
+               "cut the corpus into pairs so many times")
+    add_number(data, "short-probability", float, 0.1, "share of short pairs")
+    data.add_argument("--rule", choices=("exact", "bernoulli"), default="exact",
+                      help="mask an exact share of each pair (google-research/bert), "
+                           "or each piece by itself (Hugging Face) (default: exact)")
+    add_number(data, "probability", float, 0.15, "share of pieces to mask")
+    add_number(data, "max-predictions", common.positive, 20, "most masked in a pair")
+    data.add_argument("--whole-word", action="store_true", help="mask whole words")
+    group = add_training(command, lr=1e-4, warmup=0.01)
+    length = group.add_mutually_exclusive_group(required=True)
+    length.add_argument("--epochs", type=common.positive, help="passes over the pairs")
+    length.add_argument("--steps", type=common.positive, help="updates")
+
+
+# ----------------------------------------------------------------------- arguments
+
+def add_out(group) -> None:
+    """--out and --overwrite."""
+    group.add_argument("--out", required=True, metavar="DIR",
+                       help="folder for the result, and for the state of a run that "
+                            "was interrupted")
+    group.add_argument("--overwrite", action="store_true",
+                       help="start anew if --out holds a model or an unfinished run")
+
+
+def add_number(group, name: str, kind, default, text: str) -> None:
+    """One argument with its default in the help."""
+    shown = "" if default is None else f" (default: {default})"
+    choices = kind if isinstance(kind, tuple) else None
+    group.add_argument(f"--{name}", type=None if choices else kind, choices=choices,
+                       default=default, help=text + shown,
+                       metavar=None if choices else "N")
+
+
+def add_inputs(command: argparse.ArgumentParser) -> None:
+    """How examples become inputs: the fields of tasks.Settings."""
+    group = command.add_argument_group("inputs")
+    add_number(group, "max-length", common.positive, None,
+               "tokens per input (default: what the model takes; 384 for "
+               "question-answering)")
+    add_number(group, "doc-stride", common.positive, 128,
+               "question-answering: tokens that neighbouring windows share")
+    add_number(group, "max-answer-length", common.positive, 30,
+               "question-answering: in tokens")
+    group.add_argument("--label-all", action="store_true",
+                       help="token-classification: train on every piece of a word, not "
+                            "the first only")
+    add_number(group, "mask-probability", float, 0.15, "masked-lm: share of pieces")
+    group.add_argument("--whole-word", action="store_true",
+                       help="masked-lm: mask whole words")
+
+
+def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
+    """The arguments that go to `train`."""
+    group = command.add_argument_group("training")
+    add_number(group, "lr", float, lr, "the highest learning rate")
+    add_number(group, "warmup", float, warmup,
+               "how long lr climbs: a share of all updates if below 1, else updates")
+    for name, (kind, default, text) in TRAINING.items():
+        add_number(group, name, kind, default, text)
+    add_number(group, "seed", int, 0, "of all that is random")
+    group.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    group.add_argument("--no-dropout", dest="dropout", action="store_false")
+    group.add_argument("--group-by-length", action="store_true",
+                       help="put examples of similar length together, which is faster")
+    return group
+
+
+def training_of(args) -> dict:
+    """The arguments of add_training as those of `train`."""
+    names = [*TRAINING, "lr", "warmup", "seed", "dtype", "dropout", "group-by-length",
+             "epochs", "overwrite"]
+    return {name.replace("-", "_"): getattr(args, name.replace("-", "_"))
+            for name in names}
+
+
+# --------------------------------------------------------------------------- running
+
+def run_finetune(args) -> None:
+    """Train, and print the scores."""
+    from ..finetuning import finetune
+    from ..tasks import Settings
+    settings = Settings(**{name: getattr(args, name) for name in Settings._fields})
+    options = training_of(args)
+    if args.dev is None and (args.patience or args.eval_every):
+        raise ValueError("--patience and --eval-every need --dev")
+    if args.teacher is not None:
+        options |= {"teacher": args.teacher, "temperature": args.temperature,
+                    "soft_weight": args.soft_weight}
+    result = finetune(args.task, args.train, args.dev, args.model, args.out,
+                      settings=settings, **options)
+    report(result, args.out)
+
+
+def run_pretrain(args) -> None:
+    """Train, and print the scores."""
+    from ..pretraining_run import pretrain
+    result = pretrain(
+        args.corpus, args.config, args.out, dev=args.dev, tokenizer=args.tokenizer,
+        lowercase=not args.cased, max_length=args.max_length, repeats=args.repeats,
+        short_probability=args.short_probability, rule=args.rule,
+        probability=args.probability, max_predictions=args.max_predictions,
+        whole_word=args.whole_word, steps=args.steps, **training_of(args))
+    report(result, args.out)
+
+
+def report(result, out: str) -> None:
+    """What a run came to."""
+    print(f"{result.steps} updates, {result.stopped}; saved in {out}")
+    if result.best is not None:
+        print(f"best evaluation, after update {result.best_step}:")
+        print_scores(result.best)
+
+
+def print_scores(scores: dict) -> None:
+    """One metric per line."""
+    for name, value in scores.items():
+        print(f"  {name:24} {value:.4f}")
+
+
+def run_evaluate(args) -> None:
+    """Print the scores, and write the predictions."""
+    from ..finetuning import evaluate
+    from ..saving import atomic_write_text
+    scores, examples, predictions = evaluate(args.model, args.data, task=args.task,
+                                             batch_size=args.batch_size)
+    if args.predictions:
+        atomic_write_text(args.predictions, "".join(
+            json.dumps({"where": example.where, "prediction": prediction},
+                       ensure_ascii=False) + "\n"
+            for example, prediction in zip(examples, predictions)))
+    if args.json:
+        common.print_json({"examples": len(examples), **scores})
+    else:
+        print(f"{len(examples)} examples")
+        print_scores(scores)
