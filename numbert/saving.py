@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 CONFIG = "config.json"
@@ -190,8 +191,11 @@ def _write_tensors(path: Path, tensors: Mapping[str, np.ndarray],
     path.touch()
     mode = stat.S_IMODE(path.stat().st_mode)         # as the user's umask has it
     # The package writes memory as it lies, strided or not, into a file of mode 0600.
-    save_file({name: np.asarray(array, order="C") for name, array in tensors.items()},
-              path, metadata)
+    ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    try:
+        save_file(ordered, path, metadata)
+    except SafetensorError as error:                 # a full disk, to the package
+        raise OSError(f"{path} could not be written: {error}") from None
     path.chmod(mode)
     _fsync(path)
 

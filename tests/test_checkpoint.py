@@ -641,3 +641,17 @@ def test_we_read_what_transformers_saves(hf, torch, tmp_path, half, limit):
     assert report == ([], [], [])
     for key, tensor in state.items():
         np.testing.assert_array_equal(params[key], tensor.double().numpy())
+
+
+def test_a_full_disk_is_an_os_error_and_the_old_checkpoint_stays(tmp_path, monkeypatch):
+    from safetensors import SafetensorError
+
+    def full(*args):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    checkpoint.save(tmp_path, {"w": np.ones(3, "float32")}, config_text="{}")
+    monkeypatch.setattr("numbert.saving.save_file", full)
+    with pytest.raises(OSError, match="could not be written: .*No space left"):
+        checkpoint.save(tmp_path, {"w": np.zeros(3, "float32")}, config_text="{}")
+    loaded, _ = checkpoint.load(tmp_path, {"w": (3,)}, dtype="float32")
+    assert np.array_equal(loaded["w"], np.ones(3))

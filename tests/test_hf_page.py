@@ -10,11 +10,11 @@ import pytest
 import numbert
 from common import assert_near, config, stress
 
-TEXTS = """plants create [MASK] through a process known as photosynthesis . the capital
-of france is paris hello , my dog is cute hugging ##face company based in and new york who
-was jim henson ? a nice puppet in italy pizza served formal settings such at restaurant
-presented un ##sliced it eaten with fork knife while held the hand sky blue due to
-shorter wave ##length of light""".split()
+TEXTS = """plants create [MASK] through a process known as photosynthesis . the
+capital of france is paris hello , my dog is cute hugging ##face company based in and
+new york who was jim henson ? a nice puppet in italy pizza served formal settings such
+at restaurant presented un ##sliced it eaten with fork knife while held the hand sky
+blue due to shorter wave ##length of light""".split()
 VOCABULARY = list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *TEXTS]))
 PLANTS = "Plants create [MASK] through a process known as photosynthesis."
 PROMPT = ("In Italy, pizza served in formal settings, such as at a restaurant, is "
