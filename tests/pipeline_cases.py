@@ -126,8 +126,8 @@ CASES = {
         ("states", "Bob works.", {}, {}),
         ("states", ["Bob works.", "Bob"], {}, {}),
         ("states", LONG + LONG, {"truncation": True}, {}),
-        ("states", LONG, {}, {"tokenize_kwargs": {"truncation": True,
-                                               "max_length": 5}}),
+        ("states", LONG, {},
+         {"tokenize_kwargs": {"truncation": True, "max_length": 5}}),
     ],
     "text-generation": [
         ("writer", inputs, {"do_sample": False}, call)

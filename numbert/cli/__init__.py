@@ -15,7 +15,7 @@ import warnings
 
 from .. import __version__
 
-GROUPS = ("embed", "tokenize", "info", "bench", "train")
+GROUPS = ("embed", "tokenize", "info", "tasks", "bench", "train")
 EXPECTED = (ValueError, TypeError, OSError, KeyError, ImportError, MemoryError)
 PROBLEM, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 

@@ -66,7 +66,7 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
     """
     kind = task_class(task)
     if model is None:
-        model = default_model()
+        model = default_model(kind.task)
     if not isinstance(model, (str, os.PathLike)):
         if tokenizer is None:
             raise ValueError("the model is an object, so its tokenizer must be given "
@@ -120,12 +120,12 @@ def loaded(model_class, place, settings: dict):
     return model
 
 
-def default_model() -> Path:
-    """The checkpoint that comes with the package."""
-    folder = Path(__file__).parents[1] / "models_data"
-    found = sorted(path.parent for path in folder.glob("*/config.json"))
-    if not found:
-        raise ValueError("no model given, and none comes with this copy of numbert: "
-                         "pass model=, a directory with a checkpoint or a name on the "
-                         "Hugging Face hub")
-    return found[0]
+def default_model(task: str) -> Path:
+    """The checkpoint for a task that comes with the package."""
+    try:
+        from ..models_data import default_model as shipped
+    except ImportError:
+        raise ValueError(f"no model given for {task}, and none comes with this copy of "
+                         "numbert: pass model=, a directory with a checkpoint or a "
+                         "name on the Hugging Face hub") from None
+    return shipped(task)

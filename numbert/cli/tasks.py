@@ -1,0 +1,381 @@
+"""numbert fill-mask, classify, ner, answer, choose, next-sentence, generate.
+
+Each reads texts, asks a pipeline, and prints what it says of each text as it comes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+from . import common
+from ..progress import progress
+
+TABS = "the parts of a line are separated by tabs"
+
+
+class Task(NamedTuple):
+    """One command: its pipeline, its help, and what is its own."""
+
+    name: str
+    task: str
+    help: str
+    examples: str
+    add: Callable               # parser -> None: its arguments
+    read: Callable              # (args, texts) -> the items for the pipeline
+    options: Callable           # args -> the pipeline's options
+    lines: Callable             # (item, result) -> lines of plain text
+
+
+def register(commands) -> None:
+    """Add the commands."""
+    for task in TASKS:
+        command = common.add_command(commands, task.name, run, task.help, task.examples)
+        task.add(command)
+        command.add_argument("--model", metavar="DIR",
+                             help=f"{common.MODEL_HELP} (default: the checkpoint that "
+                                  "comes with numbert, if it has one for this)")
+        command.add_argument("--json", action="store_true",
+                             help="print one JSON object per line, with the input and "
+                                  "its result")
+        command.add_argument("--batch-size", type=common.positive, default=1,
+                             metavar="N", help="rows per forward pass (default: 1)")
+        command.add_argument("--dtype", choices=("float32", "float64"),
+                             default="float32", help="to compute in (default: float32)")
+        command.set_defaults(spec=task)
+
+
+def run(args) -> None:
+    """Answer each input of a command."""
+    from ..pipelines import pipeline
+    task: Task = args.spec
+    items, total = task.read(args)
+    # What is seen on the screen needs no bar.
+    show = False if sys.stdout.isatty() or total == 1 else None
+    ask = pipeline(task.task, args.model, batch_size=args.batch_size, dtype=args.dtype,
+                   **task.options(args))
+    asked: list[Any] = []                     # the items whose answers are to come
+    for number, result in enumerate(progress(
+            ask(remember(items, asked)), total, task.name, show)):
+        item = asked.pop(0)
+        if args.json:
+            common.print_json({**as_dict(item), "result": result})
+            continue
+        lines = list(task.lines(item, result))
+        if number and len(lines) > 1:
+            print()
+        print(*lines, sep="\n", flush=True)
+
+
+def remember(items: Iterable, asked: list) -> Iterator:
+    """Pass the items on, and note them."""
+    for item in items:
+        asked.append(item)
+        yield item
+
+
+def as_dict(item) -> dict:
+    """An item as part of a JSON object; a long context is not repeated."""
+    if isinstance(item, str):
+        return {"text": item}
+    return {key: value for key, value in item.items() if key != "context"}
+
+
+# -------------------------------------------------------------------- reading texts
+
+def add_texts(command, what: str, metavar: str = "TEXT") -> None:
+    """The arguments that name the inputs."""
+    command.add_argument("text", nargs="*", metavar=metavar,
+                         help=f'{what}; a single "-" reads stdin, one per line')
+    command.add_argument("--file", metavar="FILE",
+                         help="read the inputs from a UTF-8 file, one per line; blank "
+                              "lines are skipped")
+
+
+def source(args) -> tuple[Iterable[str], int | None]:
+    """The lines of a file or of stdin, or the arguments; and how many, if known."""
+    if bool(args.text) == bool(args.file):
+        raise ValueError("give the input as arguments, or --file FILE, or - to read "
+                         f"stdin{': not both' * bool(args.text)}")
+    path = "-" if args.text == ["-"] else args.file
+    if not path:
+        return args.text, len(args.text)
+    lines = (line for line in common.read_lines(path) if line.strip())
+    first = next(lines, None)           # so that a bad path fails before anything loads
+    if first is None:
+        raise ValueError(f"{'stdin' if path == '-' else path} holds no text")
+    return chain([first], lines), None
+
+
+def texts(args) -> tuple[Iterable, int | None]:
+    """One item per text."""
+    return source(args)
+
+
+def pairs(args) -> tuple[Iterable, int | None]:
+    """One pair: two arguments; or one per line of a file, with a tab in between."""
+    if args.file or args.text == ["-"]:
+        lines, total = source(args)
+        return (pair(split(line)) for line in lines), total
+    return [pair(args.text)], 1
+
+
+def texts_or_pairs(args) -> tuple[Iterable, int | None]:
+    """Texts; a line or argument with a tab is a pair."""
+    lines, total = source(args)
+    return (pair(split(line)) if "\t" in line else line for line in lines), total
+
+
+def pair(parts: list[str]) -> dict:
+    """Two texts as an item."""
+    if len(parts) != 2:
+        raise ValueError(f"expected two texts, got {len(parts)}; in a file, {TABS}")
+    return {"text": parts[0], "text_pair": parts[1]}
+
+
+def choices(args) -> tuple[Iterable, int | None]:
+    """A prompt and its choices: the arguments; or one such set per line of a file."""
+    if args.file or args.text == ["-"]:
+        lines, total = source(args)
+        return (choice(split(line)) for line in lines), total
+    return [choice(args.text)], 1
+
+
+def choice(parts: list[str]) -> dict:
+    """A prompt and its choices as an item."""
+    if len(parts) < 3:
+        raise ValueError("expected a prompt and at least two choices, got "
+                         f"{len(parts)} in all; in a file, {TABS}")
+    return {"prompt": parts[0], "choices": parts[1:]}
+
+
+def questions(args) -> tuple[Iterable, int | None]:
+    """Questions on one context."""
+    if (args.context is None) == (args.context_file is None):
+        raise ValueError("give the text that holds the answer: --context TEXT or "
+                         "--context-file FILE")
+    context = args.context
+    if context is None:
+        context = "\n".join(common.read_lines(args.context_file))
+    lines, total = source(args)
+    return ({"question": line, "context": context} for line in lines), total
+
+
+def split(line: str) -> list[str]:
+    """The parts of a line of a file."""
+    return [part.strip() for part in line.split("\t")]
+
+
+# ---------------------------------------------------------- arguments of each command
+
+def add_top_k(command, default, what: str) -> None:
+    """How many answers."""
+    command.add_argument("--top-k", type=common.positive, default=default, metavar="N",
+                         help=f"{what} (default: {default or 'all'})")
+
+
+def add_truncate(command) -> None:
+    """Whether to cut long texts."""
+    command.add_argument("--truncate", action="store_true",
+                         help="cut a text that is too long for the model, instead of "
+                              "refusing it")
+
+
+def add_fill_mask(command) -> None:
+    add_texts(command, "texts with [MASK]")
+    add_top_k(command, 5, "words per mask")
+    command.add_argument("--targets", metavar="WORD,...",
+                         help="choose from these words only")
+    add_truncate(command)
+
+
+def add_classify(command) -> None:
+    add_texts(command, "texts; a pair of texts has a tab in between")
+    add_top_k(command, 1, "labels per text")
+    command.add_argument("--function", choices=("softmax", "sigmoid", "none"),
+                         help="what makes scores of logits (default: sigmoid for a "
+                              "single label or several at once, none for a regression, "
+                              "else softmax)")
+    add_truncate(command)
+
+
+def add_ner(command) -> None:
+    add_texts(command, "texts")
+    command.add_argument("--strategy", default="simple",
+                         choices=("none", "simple", "first", "average", "max"),
+                         help="none: one line per token; the others put neighbours "
+                              "with the same entity together, after giving all pieces "
+                              "of a word the label of the first, the mean, or the "
+                              "surest (default: simple, pieces as they are)")
+    command.add_argument("--all", action="store_true", help="show the label O too")
+    command.add_argument("--stride", type=common.positive, metavar="N",
+                         help="cut long texts into windows that share N tokens")
+
+
+def add_answer(command) -> None:
+    add_texts(command, "questions", "QUESTION")
+    command.add_argument("--context", metavar="TEXT", help="the text to look in")
+    command.add_argument("--context-file", metavar="FILE",
+                         help="a UTF-8 file with that text; may be long")
+    add_top_k(command, 1, "answers per question")
+    command.add_argument("--max-answer-len", type=common.positive, default=15,
+                         metavar="N", help="tokens in an answer (default: 15)")
+    command.add_argument("--max-seq-len", type=common.positive, metavar="N",
+                         help="tokens in a window (default: 384, or the model's most)")
+    command.add_argument("--doc-stride", type=common.positive, metavar="N",
+                         help="tokens that windows share (default: 128, or half)")
+    command.add_argument("--impossible", action="store_true",
+                         help="the answer may be that there is none")
+
+
+def add_choose(command) -> None:
+    add_texts(command, "a prompt and its choices, two or more; or -, or --file, with a "
+                       f"prompt and its choices in each line: {TABS}", "PROMPT CHOICE")
+    add_top_k(command, None, "choices to show, best first")
+    add_truncate(command)
+
+
+def add_next_sentence(command) -> None:
+    add_texts(command, f"two texts; or -, or --file, with two in each line: {TABS}")
+    add_truncate(command)
+
+
+def add_generate(command) -> None:
+    add_texts(command, "prompts", "PROMPT")
+    command.add_argument("--max-new-tokens", type=common.positive, default=20,
+                         metavar="N", help="how much to write at most (default: 20)")
+    command.add_argument("--num-beams", type=common.positive, default=1, metavar="N",
+                         help="width of the beam search (default: 1, greedy)")
+    command.add_argument("--sample", action="store_true",
+                         help="draw words, instead of taking the likeliest")
+    command.add_argument("--temperature", type=float, metavar="X",
+                         help="of the draws: below 1 is bolder (default: 0.7)")
+    command.add_argument("--seed", type=int, default=0, metavar="N",
+                         help="of the draws (default: 0)")
+    command.add_argument("--sequences", type=common.positive, default=1, metavar="N",
+                         help="texts per prompt (default: 1)")
+    command.add_argument("--new-text", action="store_true",
+                         help="print only what was written, not the prompt")
+    command.add_argument("--no-special-tokens", action="store_true",
+                         help="do not put [CLS] and [SEP] around the prompt")
+
+
+def given(**options) -> dict:
+    """The options that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def generate_options(args) -> dict:
+    """What `generate` is called with."""
+    if args.temperature is not None and not args.sample:
+        raise ValueError("--temperature is for draws: add --sample")
+    return given(max_new_tokens=args.max_new_tokens, do_sample=args.sample,
+                 temperature=args.temperature, num_beams=args.num_beams, rng=args.seed,
+                 num_return_sequences=args.sequences,
+                 return_full_text=not args.new_text,
+                 add_special_tokens=not args.no_special_tokens)
+
+
+# ---------------------------------------------------------------------- plain text
+
+def fill_mask_lines(item, result) -> Iterator[str]:
+    yield item
+    several = isinstance(result[0], list)
+    for number, words in enumerate(result if several else [result], 1):
+        if several:
+            yield f"  mask {number}"
+        width = max(len(word["token_str"]) for word in words)
+        for word in words:
+            line = f"  {word['score']:.4f}  {word['token_str']:{width}}"
+            yield line.rstrip() if several else f"{line}  {word['sequence']}"
+
+
+def classify_lines(item, result) -> Iterator[str]:
+    text = item if isinstance(item, str) else f"{item['text']} | {item['text_pair']}"
+    for label in result:
+        yield f"{label['label']}  {label['score']:.4f}  {common.shorten(text, 60)}"
+
+
+def ner_lines(item, result) -> Iterator[str]:
+    yield item
+    for entity in result:
+        label = entity.get("entity_group", entity.get("entity"))
+        place = f"{entity['start']}:{entity['end']}"
+        yield (f"  {label:8} {entity['score']:.4f}  {place:9} "
+               f"{item[entity['start']:entity['end']]}")
+    if not result:
+        yield "  nothing found"
+
+
+def answer_lines(item, result) -> Iterator[str]:
+    yield item["question"]
+    for answer in result if isinstance(result, list) else [result]:
+        place = f"{answer['start']}:{answer['end']}"
+        yield f"  {answer['score']:.4f}  {place:9} {answer['answer'] or '(no answer)'}"
+
+
+def choose_lines(item, result) -> Iterator[str]:
+    yield item["prompt"]
+    for answer in result:
+        yield f"  {answer['score']:.4f}  {answer['choice']}"
+
+
+def next_sentence_lines(item, result) -> Iterator[str]:
+    yield (f"{result['is_next']:.4f} follows, {result['not_next']:.4f} does not: "
+           f"{common.shorten(item['text'], 40)} | "
+           f"{common.shorten(item['text_pair'], 40)}")
+
+
+def generate_lines(item, result) -> Iterator[str]:
+    for answer in result:
+        yield answer["generated_text"]
+
+
+TASKS = (
+    Task("fill-mask", "fill-mask", "words that fit in place of [MASK]", """\
+  numbert fill-mask "Paris is the [MASK] of France."
+  numbert fill-mask "The film was [MASK]." --targets good,bad --model DIR
+  numbert fill-mask --file texts.txt --json > words.jsonl""",
+         add_fill_mask, texts, lambda args: given(
+             top_k=args.top_k, truncation=args.truncate,
+             targets=args.targets and args.targets.split(",")), fill_mask_lines),
+    Task("classify", "text-classification", "the label of a text or of a pair", """\
+  numbert classify "A film that I shall see again." --model DIR
+  numbert classify --top-k 3 --json - --model DIR < reviews.txt
+  numbert classify $'A man eats.\\tSomeone has a meal.' --model DIR""",
+         add_classify, texts_or_pairs, lambda args: given(
+             top_k=args.top_k, truncation=args.truncate,
+             function_to_apply=args.function), classify_lines),
+    Task("ner", "token-classification", "names of people, places, ... in a text", """\
+  numbert ner "Anna Smith lives in Paris." --model DIR
+  numbert ner --strategy none --all "Anna Smith" --model DIR
+  numbert ner --file article.txt --stride 16 --json --model DIR""",
+         add_ner, texts, lambda args: given(
+             aggregation_strategy=args.strategy, stride=args.stride,
+             ignore_labels=[] if args.all else None), ner_lines),
+    Task("answer", "question-answering", "the passage of a text that answers", """\
+  numbert answer "Where does Anna live?" --context "Anna lives in Paris." --model DIR
+  numbert answer "Who?" "When?" --context-file article.txt --top-k 3 --model DIR
+  numbert answer --file questions.txt --context-file article.txt --json --model DIR""",
+         add_answer, questions, lambda args: given(
+             top_k=args.top_k, max_answer_len=args.max_answer_len,
+             max_seq_len=args.max_seq_len, doc_stride=args.doc_stride,
+             handle_impossible_answer=args.impossible), answer_lines),
+    Task("choose", "multiple-choice", "which of several texts goes with a prompt", """\
+  numbert choose "He poured the tea" "into a cup." "into a song." --model DIR
+  numbert choose --file questions.tsv --top-k 1 --json --model DIR""",
+         add_choose, choices, lambda args: given(
+             top_k=args.top_k, truncation=args.truncate), choose_lines),
+    Task("next-sentence", "next-sentence", "does one text follow another?", """\
+  numbert next-sentence "She opened the door." "The room was dark."
+  numbert next-sentence --file pairs.tsv --json > scores.jsonl""",
+         add_next_sentence, pairs, lambda args: given(truncation=args.truncate),
+         next_sentence_lines),
+    Task("generate", "text-generation", "continue a text", """\
+  numbert generate "Once upon a time" --model DIR
+  numbert generate "Once upon a time" --sample --seed 3 --sequences 2 --model DIR
+  numbert generate --file prompts.txt --num-beams 4 --json --model DIR""",
+         add_generate, texts, generate_options, generate_lines),
+)
