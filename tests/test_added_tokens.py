@@ -37,7 +37,8 @@ def test_split_special_tokens():
         (4, 0, 1), (6, 1, 5), (5, 5, 6), (100, 7, 13)]
 
 
-@pytest.mark.parametrize("text", ["newtok", "NEWTOK", "NewTök", "newtok\u0301", "new\xadtok"])
+@pytest.mark.parametrize(
+    "text", ["newtok", "NEWTOK", "NewTök", "newtok\u0301", "new\xadtok"])
 def test_normalised_tokens_are_found_in_normalised_text(text):
     got = spans(core_with(AddedToken("NewTok")), "a " + text + "s")
     assert [i for i, _, _ in got] == [2, 100, 0]        # "s" alone is no piece
@@ -58,15 +59,18 @@ def test_rstrip_and_the_space_around_a_cjk_character_overlap():
 
 @pytest.mark.parametrize("text, found", [
     ("x newtok y", True), ("newtok", True), ("newtok.", True), ("xnewtok", False),
-    ("newtok_", False), ("newtok7", False), ("newtok\u200d", False), ("中newtok", False)])
+    ("newtok_", False), ("newtok7", False), ("newtok\u200d", False),
+    ("中newtok", False)])
 def test_single_word(text, found):
     token = AddedToken("newtok", single_word=True, normalized=False)
     assert (100 in [i for i, _, _ in spans(core_with(token), text)]) is found
 
 
 def test_the_longest_of_several_wins():
-    matcher = compile_matcher({7: AddedToken("ab"), 8: AddedToken("abc"), 9: AddedToken("bcd")})
-    assert find(matcher, "abcd ab bcd") == [Match(8, 0, 3), Match(7, 5, 7), Match(9, 8, 11)]
+    matcher = compile_matcher(
+        {7: AddedToken("ab"), 8: AddedToken("abc"), 9: AddedToken("bcd")})
+    assert find(matcher, "abcd ab bcd") == [
+        Match(8, 0, 3), Match(7, 5, 7), Match(9, 8, 11)]
 
 
 def test_nothing_to_find():
@@ -82,9 +86,11 @@ def test_a_token_whose_normal_form_is_empty_is_never_found(content):
 
 def test_added_token():
     token = AddedToken("x", lstrip=True)
-    assert str(token) == "x" and token.normalized and not AddedToken("y", special=True).normalized
+    assert str(token) == "x" and token.normalized
+    assert not AddedToken("y", special=True).normalized
     assert token == AddedToken("x", lstrip=True, normalized=True) != AddedToken("x")
-    assert repr(token) == ('AddedToken("x", rstrip=False, lstrip=True, single_word=False, '
-                           "normalized=True, special=False)")
+    assert repr(token) == (
+        'AddedToken("x", rstrip=False, lstrip=True, single_word=False, '
+        "normalized=True, special=False)")
     with pytest.raises(TypeError, match="content is a str, not 7"):
         AddedToken(7)

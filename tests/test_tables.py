@@ -21,12 +21,12 @@ def test_how_many_characters_have_a_property(bit, count):
 
 
 @pytest.mark.parametrize("char, want", [
-    ("a", 0), ("A", LOWER), (" ", SPACE), ("\t", SPACE), ("\n", SPACE), ("\u2028", SPACE),
+    ("a", 0), ("A", LOWER), (" ", SPACE), ("\t", SPACE), ("\u2028", SPACE),
     ("\x0b", REMOVED), ("\x85", REMOVED), ("\0", REMOVED), ("\ufffd", REMOVED),
-    ("\u200b", REMOVED), ("\xad", REMOVED), ("\ue000", REMOVED), ("\U0010fffd", REMOVED),
+    ("\u200b", REMOVED), ("\ue000", REMOVED), ("\U0010fffd", REMOVED),
     ("\U0010ffff", 0), ("$", PUNCT), ("`", PUNCT), ("\xbf", PUNCT), ("\xa9", 0),
     ("中", CJK), ("\uf900", CJK | NFD), ("\U0002b820", 0), ("\U0002b920", CJK),
-    ("\u0301", MN), ("\u0340", MN | NFD), ("\u302e", MARK), ("é", NFD), ("É", NFD | LOWER),
+    ("\u0301", MN), ("\u0340", MN | NFD), ("\u302e", MARK), ("É", NFD | LOWER),
     ("가", NFD), ("\u0378", 0), ("\u166d", PUNCT), ("\u1734", MN), ("\ua7dc", LOWER)])
 def test_some_characters(char, want):
     assert flags(char) == want
@@ -73,4 +73,5 @@ def test_legacy_asks_the_running_python(char, want):
 
 
 def test_the_file_names_each_property_once():
-    assert set(tables._lines()) == {"removed", "punct", "mn", "nfd", "mark", "lower", "word"}
+    assert set(tables._lines()) == {
+        "removed", "punct", "mn", "nfd", "mark", "lower", "word"}

@@ -39,7 +39,8 @@ def small_vocabulary():
 
 
 VOCAB = small_vocabulary()
-CORES = [compile_core(VOCAB, lowercase=lowercase, strip_accents=accents, chinese_chars=cjk,
+CORES = [compile_core(VOCAB, lowercase=lowercase, strip_accents=accents,
+                      chinese_chars=cjk,
                       added_tokens={1: AddedToken("[MASK]", special=True)})
          for lowercase in (True, False) for accents in (None, True, False)
          for cjk in (True, False)]
@@ -49,7 +50,8 @@ def rows(pieces):
     """Pieces as one tuple of four lists for each text."""
     splits = pieces.splits.tolist()
     columns = [column.tolist() for column in pieces[:4]]
-    return [tuple(column[a:b] for column in columns) for a, b in zip(splits, splits[1:])]
+    return [tuple(column[a:b] for column in columns)
+            for a, b in zip(splits, splits[1:])]
 
 
 @pytest.fixture
@@ -111,11 +113,12 @@ def test_ids_alone_are_the_same_ids():
 
 
 def test_added_tokens_in_a_large_batch():
-    added = {1: AddedToken("[MASK]", special=True), 90: AddedToken("New Tok", lstrip=True),
+    added = {1: AddedToken("[MASK]", special=True),
+             90: AddedToken("New Tok", lstrip=True),
              91: AddedToken("caB", single_word=True), 92: AddedToken("中", rstrip=True)}
     core = compile_core(VOCAB, added_tokens=added)
-    texts = ["a[MASK]b new tok", "[MASK]", "", "  NEW TOKs caB cab acab", "中中 中", "x中\u302e",
-             "[MASK][MASK] c", "plain"] * 200
+    texts = ["a[MASK]b new tok", "[MASK]", "", "  NEW TOKs caB cab acab", "中中 中",
+             "x中\u302e", "[MASK][MASK] c", "plain"] * 200
     for split in (False, True):
         want = [encode_plain(core, text, split) for text in texts]
         assert rows(encode(core, texts, split_special_tokens=split)) == want
@@ -158,12 +161,14 @@ def test_memory_stays_bounded():
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 40e6 and peak < 80e6
-    words = sum(len(lexicon.words.columns[0]) for lexicon in core.reader.lexicons.values())
+    words = sum(len(lexicon.words.columns[0])
+                for lexicon in core.reader.lexicons.values())
     assert words < 8 * lexicon_module.MAX_WORDS
 
 
-@pytest.mark.parametrize("text", ["a" * 300_000, "\u200b" * 300_000 + "ab", "a\u0301" * 10_000,
-                                  "中" * 300_000, "é" * 200_000, "=\u0338" * 3000])
+@pytest.mark.parametrize("text", [
+    "a" * 300_000, "\u200b" * 300_000 + "ab", "a\u0301" * 10_000, "中" * 300_000,
+    "é" * 200_000, "=\u0338" * 3000])
 def test_text_without_white_space(text):
     for core in (CORES[0], CORES[6]):
         pieces = encode(core, [text])
@@ -230,8 +235,8 @@ def test_many_words_side_by_side_are_cut_like_one(words, pieces, inside):
 
     def find(starts, ends, begins):
         prefix = "" if begins else "##"
-        return np.array([vocab.get(prefix + text[a:b], -1) for a, b in zip(starts, ends)],
-                        np.int64)
+        return np.array([vocab.get(prefix + text[a:b], -1)
+                         for a, b in zip(starts, ends)], np.int64)
 
     (owner, ids, at, stop), failed = wordpiece_many(find, starts, ends)
     for i, word in enumerate(words):
@@ -244,12 +249,14 @@ def test_many_words_side_by_side_are_cut_like_one(words, pieces, inside):
 
 
 @pytest.mark.parametrize("letters", [
-    ascii_letters(True), ascii_letters(False), unicode_letters(VOCAB, True, True, True)])
+    ascii_letters(True), ascii_letters(False),
+    unicode_letters(VOCAB, True, True, True)])
 def test_a_lexicon_knows_its_vocabulary(letters):
     lexicon = Lexicon(letters, VOCAB, None, None)
     text = "ab abc cab ."
     got, _ = letters.read(text)
-    numbers = lexicon.look_up(text, got, np.array([0, 3, 7, 11]), np.array([2, 6, 10, 12]))
+    starts, ends = np.array([0, 3, 7, 11]), np.array([2, 6, 10, 12])
+    numbers = lexicon.look_up(text, got, starts, ends)
     ids = lexicon.pieces.columns[0][lexicon.words.columns[0][numbers]]
     assert ids.tolist() == [VOCAB["ab"], VOCAB["abc"], VOCAB["cab"], VOCAB["."]]
 
@@ -271,5 +278,5 @@ def test_random_text_is_as_in_hugging_face(which):
     texts = ["".join(rng.choice(alphabet, rng.integers(0, 16))) for _ in range(count)]
     want = tokenizer._tokenizer.encode_batch(texts, add_special_tokens=False)
     assert rows(encode(core, texts)) == [
-        (row.ids, [a for a, _ in row.offsets], [b for _, b in row.offsets], row.word_ids)
-        for row in want]
+        (row.ids, [a for a, _ in row.offsets], [b for _, b in row.offsets],
+         row.word_ids) for row in want]

@@ -15,7 +15,8 @@ VOCAB = {piece: i for i, piece in enumerate(
 
 @pytest.mark.parametrize("word, want", [
     ("unaffable", ["un", "##aff", "##able"]), ("the", ["the"]), ("ab", ["ab"]),
-    ("abba", ["ab", "##b", "##a"]), ("abb", ["ab", "##b"]), ("ba", ["b", "##a"]), ("xa", None),
+    ("abba", ["ab", "##b", "##a"]), ("abb", ["ab", "##b"]), ("ba", ["b", "##a"]),
+    ("xa", None),
     ("ax", None), ("", [])])
 def test_examples(word, want):
     got = wordpiece(word, VOCAB)
@@ -33,7 +34,8 @@ def test_every_piece_is_the_longest_there_is(word, vocab, inside):
         at = 0
         while at < len(word):
             fits = [n for n in range(1, 5)
-                    if word[at:at + n] in (inside if at else vocab) and at + n <= len(word)]
+                    if at + n <= len(word)
+                    and word[at:at + n] in (inside if at else vocab)]
             if not fits:
                 break
             at += max(fits)
@@ -59,7 +61,8 @@ def test_a_word_of_more_than_a_hundred_characters_is_unknown(n, known):
 
 
 def test_hangul_counts_as_its_letters():
-    core = compile_core({"[UNK]": 0, "\u1112": 1, "##\u1161": 2, "##\u11ab": 3, "##\u1112": 4})
+    core = compile_core(
+        {"[UNK]": 0, "\u1112": 1, "##\u1161": 2, "##\u11ab": 3, "##\u1112": 4})
     assert len(encode_one(core, "한" * 33)[0]) == 99
     assert encode_one(core, "한" * 34)[0] == [0]
 
@@ -84,7 +87,8 @@ def test_what_encode_one_returns_is_the_callers():
 
 @pytest.mark.parametrize("text", [
     "b" * 2000, "\u200b" * 999 + "ab" + "\xad" * 999, "\u0301" * 2000, "é" * 3000,
-    "가" * 1500, "a\u302e" * 800, "\u2260" * 1001, "\u200ba\u200b" * 90 + "\u0301" * 2000])
+    "가" * 1500, "a\u302e" * 800, "\u2260" * 1001,
+    "\u200ba\u200b" * 90 + "\u0301" * 2000])
 def test_giant_words(text):
     vocab = {**VOCAB, "=": 20, "e": 21, "##e": 22}
     for accents in (True, False):

@@ -4,3 +4,4 @@ from .added_tokens import AddedToken
 from .batch import BatchEncoding
 from .legacy import BertTokenizerLegacy
 from .tokenizer import BertTokenizer, BertTokenizerFast
+from .training import train_wordpiece

@@ -1,6 +1,6 @@
 """Tokens that are found before the text is split: [MASK], [SEP], and those a user adds.
 
-They are searched for twice.  Those with normalized=False are found in the text as it is.
+They are searched for twice.  Those with normalized=False are found in the text itself.
 Then the rest is normalised, and those with normalized=True are found there, each in its
 own normalised form.
 """

@@ -1,10 +1,10 @@
 """An exact hash table on NumPy arrays, which looks up thousands of words at once.
 
-A key is a word of up to 32 letters, packed into unsigned 64-bit numbers: `pack` reads 8
-letters of one byte, or 4 of two bytes, as one number.  Keys are compared as a whole, so no
-two words are ever taken for each other.  The table is open addressing with linear probing
-(Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm L), with each
-step taken for all keys that still need it.
+A key is a word of up to 32 letters, packed into unsigned 64-bit numbers: `pack` reads
+8 letters of one byte, or 4 of two bytes, as one number.  Keys are compared as a whole,
+so no two words are ever taken for each other.  The table is open addressing with linear
+probing (Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithm L),
+with each step taken for all keys that still need it.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)      # 2**64 / golden ratio: Knuth, 6
 
 
 def widths(dtype):
-    """How many 64-bit numbers a key may take, for letters of this dtype: (1, 2, 4[, 8])."""
+    """How many 64-bit numbers a key may take, for letters of this dtype."""
     per_number = 8 // np.dtype(dtype).itemsize
     return tuple(w for w in (1, 2, 4, 8) if w * per_number <= MAX_LETTERS)
 
@@ -32,16 +32,18 @@ def width_of(lengths, dtype):
 
 
 def pack(letters, starts, lengths, width):
-    """The keys of the words letters[start:start + length], as `width` arrays (n,) uint64.
+    """The keys of the words letters[start:start + length]: `width` arrays (n,) uint64.
 
-    letters (m,) uint8 or uint16, none of them 0, with MAX_LETTERS + 8 zeros after the last
-    word; starts (n,), lengths (n,).
+    letters (m,) uint8 or uint16, none of them 0, with MAX_LETTERS + 8 zeros after the
+    last word; starts (n,), lengths (n,).
     """
     size = letters.dtype.itemsize
     per_number = 8 // size
-    masks = np.array([(1 << 8 * size * n) - 1 for n in range(per_number + 1)], np.uint64)
+    masks = np.array([(1 << 8 * size * n) - 1 for n in range(per_number + 1)],
+                     np.uint64)
     # numbers[i] is the 8 bytes from letter i on: they overlap, nothing is copied
-    numbers = np.ndarray((len(letters) - per_number + 1,), "<u8", letters, strides=(size,))
+    n = len(letters) - per_number + 1
+    numbers = np.ndarray((n,), "<u8", letters, strides=(size,))
     keys = []
     for skip in range(0, width * per_number, per_number):
         own = np.clip(lengths - skip, 0, per_number)
@@ -69,7 +71,7 @@ class KeyTable:
         return out
 
     def find(self, keys):
-        """The number of each key, -1 where it is absent.  `width` x (n,) -> (n,) int32"""
+        """The number of each key, -1 where it is absent.  `width` x (n,) -> (n,)"""
         if not self.used:
             return np.full(len(keys[0]), -1, np.int32)
         slots = self._home(keys)

@@ -2,8 +2,8 @@
 
 A letter is a small number that stands for a character and for all others that the
 normaliser turns into the same one: "E", "e" and "é" are one letter of an uncased
-vocabulary.  Words of the same letters have the same pieces at the same places, so a word
-has to be solved once only, however it is written.
+vocabulary.  Words of the same letters have the same pieces at the same places, so a
+word has to be solved once only, however it is written.
 """
 
 import unicodedata
@@ -12,7 +12,8 @@ import numpy as np
 
 from .keytable import MAX_LETTERS
 from .tables import (
-    CJK, CODE_POINTS, LOWER, MARK, MN, NFD, PUNCT, REMOVED, SPACE, frozen_flags, lower_map)
+    CJK, CODE_POINTS, LOWER, MARK, MN, NFD, PUNCT, REMOVED, SPACE, frozen_flags,
+    lower_map)
 
 GAP, INSIDE, ALONE = 0, 1, 2        # white space; part of a word; a word by itself
 PAD = MAX_LETTERS + 8               # zeros after the last letter, which `pack` may read

@@ -20,8 +20,8 @@ def wordpiece_many(find, starts, ends):
     ends of the next piece are tried at once, for every word that is not done.
 
     Args:
-        find: function (starts, ends, begins) -> id of each piece, -1 where there is none;
-            `begins` says that these pieces begin their words.
+        find: function (starts, ends, begins) -> id of each piece, -1 where there is
+            none; `begins` says that these pieces begin their words.
         starts, ends: (n,)
 
     Returns:
@@ -87,8 +87,8 @@ class Lexicon:
         begin = [piece for piece in vocab if not piece.startswith(PREFIX)]
         self.begin, ids, lengths = self._piece_tables(begin, 0)
         zeros = np.zeros_like(ids)
-        self._store(np.arange(len(ids)), ids, zeros, lengths, zeros, zeros + 1)
-        self.go_on: dict | None = None      # made when first needed, as are their ids
+        self._store((np.arange(len(ids)), ids, zeros, lengths, zeros), zeros + 1)
+        self.go_on: dict[int, KeyTable] = {}        # made when first needed, as is this:
         self.go_on_ids = np.zeros(0, np.int32)
         self.tables = {width: table.copy() for width, table in self.begin.items()}
         self.n_vocab = len(ids)
@@ -111,25 +111,29 @@ class Lexicon:
         bad = np.concatenate([[0], np.cumsum(~same)])
         ends = np.cumsum(lengths)
         good = np.flatnonzero(bad[ends] == bad[ends - lengths])
-        starts, lengths, ids = (ends - lengths)[good] + skip, lengths[good] - skip, ids[good]
-        tables, order, count = {}, [], 0
+        starts, lengths, ids = (ends - lengths)[good] + skip, lengths[good], ids[good]
+        lengths = lengths - skip
+        tables, new_rows = {}, []
+        count = 0
         width = width_of(lengths, letters.dtype)
         for w in widths(letters.dtype):
             rows = np.flatnonzero(width == w)
             tables[w] = KeyTable(w)
             _, new = tables[w].add(pack(letters, starts[rows], lengths[rows], w), count)
-            order.append(rows[new])
+            new_rows.append(rows[new])
             count += len(new)
-        order = np.concatenate(order)
+        order = np.concatenate(new_rows)
         return tables, ids[order], lengths[order]
 
-    def _store(self, owner, ids, starts, ends, words, n_words):
-        """Add words, n_words (n,), and their pieces, the rest (m,), in order.
+    def _store(self, pieces, n_words):
+        """Add words, n_words (n,), and their pieces, five arrays (m,) in order.
 
-        `owner` says whose piece it is, 0 for the first of the new words.
+        They are: owner, 0 for the first of the new words; id, start, end, word.
         """
+        owner, ids, starts, ends, words = pieces
         counts = np.bincount(owner, minlength=len(n_words))
-        self.words.extend(self.pieces.used + np.cumsum(counts) - counts, counts, n_words)
+        first = self.pieces.used + np.cumsum(counts) - counts
+        self.words.extend(first, counts, n_words)
         self.pieces.extend(ids, starts, ends, words)
 
     def look_up(self, text, letters, starts, ends):
@@ -182,7 +186,9 @@ class Lexicon:
         if len(hard) < FEW:
             hard[:] = True
         easy = np.flatnonzero(~hard)
-        parts = [self._solve_easy(text, letters, starts, ends, easy)] if easy.size else []
+        parts = []
+        if easy.size:
+            parts.append(self._solve_easy(text, letters, starts, ends, easy))
         n_words = np.ones(len(starts), np.int32)
         for i in np.flatnonzero(hard).tolist():
             word = as_word(*self.solve(text[starts[i]:ends[i]]))
@@ -191,7 +197,7 @@ class Lexicon:
             n_words[i] = word.n_words
         pieces = np.concatenate(parts, axis=1)
         pieces = pieces[:, np.argsort(pieces[0], kind="stable")]
-        self._store(*pieces, n_words)
+        self._store(pieces, n_words)
 
     def _is_hard(self, letters, starts, ends):
         """Which words have a character that is not simply a letter."""
@@ -199,7 +205,7 @@ class Lexicon:
         return bad[starts] < bad[ends]
 
     def _solve_easy(self, text, letters, starts, ends, easy):
-        """The pieces of the words `easy`: (owner, id, start, end, word), int32 (5, m)."""
+        """The pieces of the words `easy`, int32 (5, m): owner, id, start, end, word."""
         (word, ids, at, stop), failed = wordpiece_many(
             self._finder(letters), starts[easy], ends[easy])
         good = ~failed[word]
@@ -215,7 +221,7 @@ class Lexicon:
 
     def _finder(self, letters):
         """The function that finds letters[start:end] in the vocabulary."""
-        if self.go_on is None:
+        if not self.go_on:
             go_on = [piece for piece in self.vocab if piece.startswith(PREFIX)]
             self.go_on, ids, _ = self._piece_tables(go_on, len(PREFIX))
             self.go_on_ids = np.append(ids, np.int32(-1))       # [-1] says "none"
@@ -239,10 +245,9 @@ class Lexicon:
         number = self.long.get(text)
         if number is None:
             word = as_word(*self.solve(text))
-            pieces = np.array(word.pieces, np.int32).reshape(-1, 4).T
+            pieces = np.array([(0, *piece) for piece in word.pieces], np.int32)
             number = self.words.used
-            self._store(np.zeros(pieces.shape[1], np.intp), *pieces,
-                        np.array([word.n_words]))
+            self._store(pieces.reshape(-1, 5).T, np.array([word.n_words]))
             if len(text) <= MAX_KEY:
                 self.long[text] = number
         return number

@@ -157,19 +157,22 @@ def encode(core, texts, *, split_special_tokens=False, offsets=True):
 
 def _encode_large(core, texts, split_special_tokens, offsets):
     """`encode` through NumPy: the stretches between added tokens all at once."""
-    stretches, owner, base = [], [], []     # of text; of which text; from which character
-    extra = []                              # (stretch that it precedes, its four lists)
+    stretches: list[str] = []
+    owner, base = [], []        # of which text, and from which character of it
+    extra = []                  # (stretch that it precedes, its four lists)
     for i, text in enumerate(texts):
         matches, done = added_in(core, text, split_special_tokens), 0
         if matches is None:
-            extra.append((len(stretches), encode_plain(core, text, split_special_tokens)))
+            lists = encode_plain(core, text, split_special_tokens)
+            extra.append((len(stretches), lists))
             matches, done = [], len(text)
         for match in matches + [None]:
             stretches.append(text[done:match.start] if match else text[done:])
             owner.append(i)
             base.append(done)
             if match:
-                extra.append((len(stretches), ([match.id], [match.start], [match.end], [0])))
+                lists = [match.id], [match.start], [match.end], [0]
+                extra.append((len(stretches), lists))
                 done = match.end
     try:
         columns, counts = encode_many(_reader(core), stretches, offsets)
@@ -178,22 +181,24 @@ def _encode_large(core, texts, split_special_tokens, offsets):
             check_unicode(text)
         raise
     if len(stretches) > len(texts) or extra:
-        columns, counts = _insert(columns, counts, np.array(owner), np.array(base), extra)
+        columns, counts = _insert(
+            columns, counts, np.array(owner), np.array(base), extra)
     per_text = np.bincount(owner, counts[:, 0], len(texts)).astype(np.int64)
-    columns += [None] * (4 - len(columns))
-    return Pieces(*columns, splits=np.concatenate([[0], np.cumsum(per_text)]))
+    ids, starts, ends, words = columns + [None] * (4 - len(columns))
+    return Pieces(ids, starts, ends, words, np.concatenate([[0], np.cumsum(per_text)]))
 
 
 def _insert(columns, counts, owner, base, extra):
     """Put the pieces of added tokens between those of the stretches around them.
 
-    columns: ids, and perhaps starts, ends and words, each (n,); counts, owner, base: for
-    each stretch.  Returns the new columns and counts.
+    columns: ids, and perhaps starts, ends and words, each (n,); counts, owner, base:
+    for each stretch.  Returns the new columns and counts.
     """
     n_words = counts[:, 1].copy()           # with those of the extra before it
     n_pieces = counts[:, 0].copy()
     before = np.zeros(len(counts), np.int64)
-    at, values = [], [[], [], [], []]
+    at: list[int] = []
+    values: list = [[], [], [], []]
     for stretch, lists in extra:
         at += [stretch] * len(lists[0])
         before[stretch] = lists[3][-1] + 1 if lists[3] else 0
@@ -266,7 +271,7 @@ def _around_added(core, text, matches):
 
 
 def added_in(core, text, split_special_tokens):
-    """The added tokens in `text`, a list of Match; None if this can't be told cheaply."""
+    """The added tokens in `text`, a list of Match; None if that is not cheap."""
     matches = find(core.raw_matcher, text, split_special_tokens)
     if core.normal_matcher is None:
         return matches

@@ -1,7 +1,8 @@
-"""Documents and large batches through NumPy, a block of some 100,000 characters at a time.
+"""Documents and large batches through NumPy, some 100,000 characters at a time.
 
-A block is cut into words by comparing arrays of character kinds, every word is numbered by
-one look-up in a hash table (lexicon.py), and the pieces of all of them are copied out.
+Such a block is cut into words by comparing arrays of character kinds, every word is
+numbered by one look-up in a hash table (lexicon.py), and the pieces of all of them are
+copied out.
 """
 
 import numpy as np
@@ -45,8 +46,8 @@ def encode_many(reader, texts, offsets=True):
         offsets: False for ids alone.
 
     Returns:
-        [ids, starts, ends, words], each int32 (n,), the last three None without offsets;
-        and counts (B, 2): how many pieces and how many words each text has.
+        [ids, starts, ends, words], each int32 (n,), or [ids] without offsets; and
+        counts (B, 2): how many pieces and how many words each text has.
     """
     counts = np.zeros((len(texts), 2), np.int64)
     columns: list[list] = [[], [], [], []]
@@ -119,7 +120,8 @@ def find_words(kinds):
 def _encode_block(reader, parts, offsets, at, first_word):
     """[ids, starts, ends, words] of some texts, and how many pieces and words each has.
 
-    The first text begins at character `at`, and with word `first_word`, of a longer one.
+    The first may be the rest of a text, from its character `at` and its word
+    `first_word` on.
     """
     text = " ".join(parts)
     lexicon = reader.lexicon(text.isascii())

@@ -2,7 +2,8 @@
 
 White space, punctuation and CJK characters are barriers: no step of the normaliser
 looks across them.  So the pieces of a stretch between two barriers never depend on what
-stands around it, and a dict from the stretch to its pieces gives what `encode_plain` gives.
+stands around it, and a dict from stretches to their pieces gives what `encode_plain`
+gives.
 """
 
 import unicodedata

@@ -2,8 +2,8 @@
 
     python tests/golden/make_codepoints.py
 
-writes codepoints.json: for each setting and each plane of 65,536 code points a digest of
-all ids and offsets.  Recorded with transformers 5.23.0 and tokenizers 0.23.3.
+writes codepoints.json: for each setting and each plane of 65,536 code points a digest
+of all ids and offsets.  Recorded with transformers 5.23.0 and tokenizers 0.23.3.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ KNOWN = ((0x20, 0x3100), (0xA000, 0xB000), (0xF900, 0xFFF0), (0x10000, 0x11D00),
 
 
 def vocabulary():
-    """{piece: id}: single characters, each as the beginning of a word and inside one."""
+    """{piece: id}: single characters, each at the beginning of a word and inside."""
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     for start, stop in KNOWN:
         for code in range(start, stop):
@@ -36,8 +36,9 @@ def texts(plane, context):
 
 
 def digest(ids, starts, ends, splits):
-    """One digest of the pieces of many texts.  Flat arrays (n,) and splits (texts + 1,)"""
-    columns = (np.asarray(column, "<i4").tobytes() for column in (ids, starts, ends, splits))
+    """One digest of many texts' pieces: flat arrays (n,) and splits (texts + 1,)."""
+    columns = (np.asarray(column, "<i4").tobytes()
+               for column in (ids, starts, ends, splits))
     return hashlib.sha256(b"|".join(columns)).hexdigest()[:16]
 
 
