@@ -253,7 +253,10 @@ def linear_schedule(step: int, warmup: int, total: int) -> float:
 
 
 def cosine_schedule(step: int, warmup: int, total: int) -> float:
-    """Down from 1 to 0 along half a wave; as get_cosine_schedule_with_warmup."""
+    """Down from 1 to 0 along half a wave; as get_cosine_schedule_with_warmup.
+
+    HF: beyond `total` the wave goes on, and climbs again.
+    """
     if step < warmup:
         return warm_up(step, warmup)
     progress = (step - warmup) / max(1, total - warmup)
