@@ -1,0 +1,120 @@
+"""Hypothesis strategies for text and vocabularies, rich in what tokenizers get wrong.
+
+    @given(bert_text())
+    def test_my_tokenizer(text): ...
+
+Alternatives are in the order of simplicity, so failures shrink to short lower-case
+words.  Needs hypothesis, an optional package: pip install "numbert[test]".
+"""
+
+import hypothesis.strategies as st
+from hypothesis.errors import InvalidArgument
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+WORDS = ("the", "un", "unaffable", "hello", "world", "a", "b", "naive", "don't", "3.14")
+
+# One list per kind of trouble; `bert_text` mixes them.
+WHITE_SPACE = tuple(" \t\n\r\xa0\u1680\u2003\u2028\u2029\u202f\u205f\u3000")
+CONTROLS = tuple("\x00\x0b\x0c\x1c\x85\xad\u200b\u200d\u200e\ufeff\ufffd\ue000"
+                 "\U000f0000\u0378")
+PUNCTUATION = tuple("!$+<=>^`|~.,'\"#[](){}_-\u2014\u00bf\u3002\u037e\u2e4f")
+MARKS = tuple("\u0301\u0308\u0327\u0345\u302e\u302f\u1b44\U0001d165\U0001e94a")
+ACCENTED = ("é", "e\u0301", "ü", "Å", "\u212b", "ñ", "ệ", "\u1e69", "\u2260", "ǆ", "ǅ")
+CASES = ("İ", "ı", "ß", "ẞ", "Σ", "ΟΔΟΣ", "ς", "ﬁ", "Ⓐ", "Ა", "\U00010400", "Ωμ")
+CJK = ("中", "文", "\u3400", "\u4dbf", "\u4dc0", "\u4e00", "\u9fff", "\ua000",
+       "\uf900", "\ufaff", "\U00020000", "\U0002a6df", "\U0002b820", "\U0002b91f",
+       "\U0002b920", "\U0002ceaf", "\U0002f800", "\U0002fa1f", "か\u3099", "が", "한", "\u1112\u1161")
+LOOKALIKES = ("[MASK]", "[mask]", "[MASK]x", "x[SEP]", "[CLS", "MASK]", "[ MASK ]",
+              "##a", "##", "[UNK]")
+EMOJI = ("\U0001f600", "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+         "\U0001f1e9\U0001f1ea", "\u2764\ufe0f", "\U0001fae8")
+LONG = tuple("a" * n for n in (99, 100, 101, 199, 200, 201)) + ("한" * 33, "한" * 34)
+KINDS = (WORDS, WHITE_SPACE, PUNCTUATION, ACCENTED, CASES, CJK, LOOKALIKES, CONTROLS,
+         MARKS, EMOJI, LONG)
+
+
+def scalars():
+    """Any one character that can be written in UTF-8."""
+    return st.characters(codec="utf-8")
+
+
+def bert_text(*, vocab=(), max_parts=12):
+    """Text as a tokenizer meets it: words, and what is hard about them.
+
+    Args:
+        vocab: pieces of which words are made, too; some are changed by one character.
+        max_parts: the text is a chain of so many parts at most.
+    """
+    if max_parts < 0:
+        raise InvalidArgument(f"max_parts must be 0 or more, got {max_parts!r}.")
+    parts = [st.sampled_from(kind) for kind in KINDS]
+    parts.insert(1, st.just(" "))
+    parts.append(st.text(scalars(), max_size=4))
+    pieces = tuple(piece[2:] if piece.startswith("##") else piece for piece in vocab)
+    if pieces:
+        parts.insert(0, st.sampled_from(pieces))
+        parts.append(_near(pieces))
+    return st.lists(st.one_of(parts), max_size=max_parts).map("".join)
+
+
+@st.composite
+def _near(draw, pieces):
+    """A piece with one character changed."""
+    piece = draw(st.sampled_from(pieces))
+    if not piece:
+        return piece
+    place = draw(st.integers(0, len(piece) - 1))
+    return piece[:place] + draw(scalars()) + piece[place + 1:]
+
+
+def split_text(*, vocab=(), max_words=5):
+    """A text as a list of words, which may be empty or hold blanks."""
+    return st.lists(bert_text(vocab=vocab, max_parts=3), max_size=max_words)
+
+
+@st.composite
+def vocabularies(draw, *, alphabet="abcdeé中.,'", max_pieces=30, special=True):
+    """A small vocabulary, dict of token -> id: special tokens, then pieces.
+
+    Args:
+        alphabet: the characters that pieces are made of; not all need be pieces.
+        max_pieces: beside the special tokens.
+        special: False may leave special tokens out, all but [UNK].
+    """
+    if not alphabet:
+        raise InvalidArgument("alphabet must not be empty.")
+    known = list(SPECIAL)
+    if not special:
+        known = ["[UNK]", *draw(st.lists(st.sampled_from(SPECIAL), unique=True))]
+    texts = st.text(alphabet, min_size=1, max_size=4)
+    pieces = draw(st.lists(st.builds(str.__add__, st.sampled_from(("", "##")), texts),
+                           unique=True, max_size=max_pieces))
+    return {token: i for i, token in enumerate(dict.fromkeys([*known, *pieces]))}
+
+
+@st.composite
+def call_options(draw, *, max_length=24, overflow=True):
+    """Arguments of a tokenizer call that go together: padding, truncation, outputs.
+
+    Args:
+        max_length: the largest max_length drawn; the smallest is 3.
+        overflow: also draw stride and return_overflowing_tokens.
+    """
+    if max_length < 3:
+        raise InvalidArgument(f"max_length must be 3 or more, got {max_length!r}.")
+    length = st.integers(3, max_length)
+    choices = {
+        "padding": st.sampled_from((True, "max_length")),
+        "truncation": st.sampled_from((True, "only_first")),
+        "max_length": length,
+        "add_special_tokens": st.just(False),
+        "padding_side": st.sampled_from(("right", "left")),
+        "return_special_tokens_mask": st.just(True),
+        "return_offsets_mapping": st.just(True),
+        "return_length": st.just(True),
+        "return_tensors": st.just("np"),
+    }
+    if overflow:
+        choices["return_overflowing_tokens"] = st.just(True)
+        choices["stride"] = st.integers(0, 4)
+    return draw(st.fixed_dictionaries({}, optional=choices))
