@@ -124,8 +124,10 @@ def prompts(config, settings, input_ids, source) -> np.ndarray:
                              "token to start from as bos_token_id=...")
         input_ids = np.full((1 if source is None else len(source), 1),
                             settings.bos_token_id)
-    ids = integers("input_ids", input_ids, config.vocab_size, "vocab_size")
-    if ids.ndim != 2 or 0 in ids.shape:
+    ids = np.asarray(input_ids)
+    if ids.size:
+        ids = integers("input_ids", ids, config.vocab_size, "vocab_size")
+    if ids.ndim != 2 or not ids.size:
         raise ValueError(f"input_ids has shape {ids.shape}, expected (prompts, tokens) "
                          "with at least one of each: put a single prompt into a list")
     return ids
