@@ -25,7 +25,7 @@ from .tasks.common import names_of
 from .tokenization import BertTokenizer
 from .training import TrainingResult, train
 
-RECORD = "finetuning.json"             # in `out`: written last, so it marks the end
+RECORD = "training.json"               # in `out`: written last, so it marks the end
 STATE = "training.safetensors"         # in `out`: of a run that has not ended
 HEADS = ("classifier.", "qa_outputs.", "cls.")
 
@@ -42,12 +42,12 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     and ends as if nothing had happened.
 
     Args:
-        task: one of TASKS; their `help` says what files look like.
+        task: one of TASKS; the `read` of each says what its files look like.
         train_file, dev_file: the data; dev_file may be None, and then nothing is
             evaluated.  With it the parameters of the best evaluation are kept.
         model: the checkpoint to start from, with its tokenizer.
         out: a folder, made if absent.  It gets the model and tokenizer, and
-            finetuning.json (task, settings, scores) and log.jsonl (see
+            training.json (task, settings, scores) and log.jsonl (see
             TrainingResult.history).
         settings: how examples become inputs.
         dtype: "float32" or "float64".

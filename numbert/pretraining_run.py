@@ -43,7 +43,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         corpus: a UTF-8 text file: a sentence per line, a blank line after a document.
         config: a config.json, the shape of the model.
         out: a folder, made if absent.  It gets the model, the tokenizer, scores in
-            pretraining.json and log.jsonl.
+            training.json and log.jsonl.
         dev: another corpus, to evaluate on; the best parameters on it are kept.
         tokenizer: a folder with a tokenizer, or a vocab.txt; None learns a vocabulary
             of config.vocab_size from the corpus, in `lowercase` or not.

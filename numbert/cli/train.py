@@ -29,7 +29,7 @@ tasks and their files (UTF-8; *.jsonl is read as JSONL, others as the first form
 """
 FINETUNE = """\
 Train a checkpoint on a task, and write the model, its tokenizer, log.jsonl and
-finetuning.json (scores) to a folder.  The labels are those of the training file,
+training.json (scores) to a folder.  The labels are those of the training file,
 sorted.  Interrupted, it goes on when the same command is given again."""
 FINETUNE_EXAMPLES = """\
   numbert finetune text-classification --train train.tsv --dev dev.tsv \\
