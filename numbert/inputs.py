@@ -52,6 +52,8 @@ def attention_mask(name, mask, batch, heads, queries, keys, causal=False):
     shaped(name, mask, (batch, keys), (batch, queries, keys),
            (batch, 1, queries, keys), (batch, heads, queries, keys))
     mask = mask.astype(bool)
+    if mask.ndim == 2 and mask.all():
+        return attention_mask(name, None, batch, heads, queries, keys, causal)
     if mask.ndim == 2:
         mask = mask[:, None, None, :]                      # (B, 1, 1, S)
         return mask & causal_mask(queries, keys) if causal else mask
