@@ -25,8 +25,7 @@ test: $(VENV)/.test           ## run the tests
 	$(BIN)/python -m pytest $(PYTEST)
 
 lint: $(VENV)/.dev            ## check style and types: flake8 and mypy
-	$(BIN)/python -m flake8
-	$(BIN)/python -m mypy
+	@$(BIN)/python -m flake8; style=$$?; $(BIN)/python -m mypy && exit $$style
 
 golden: $(VENV)/.oracle       ## record Hugging Face's numbers for the tests again
 	@for script in tests/golden/make_*.py; do \
