@@ -67,7 +67,10 @@ def log_suffix(path) -> str:
 
 def write_log(path, history: list[dict]) -> None:
     """Write the whole history; a log of an interrupted run is made whole again."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of a run that was killed
+        leftover.unlink(missing_ok=True)
     atomic_write_text(path, log_text(log_suffix(path), history, history, head=True))
 
 
