@@ -115,7 +115,6 @@ def pick_words(starts, fixed, rng, count: int) -> np.ndarray:
         if sizes[word] <= left:
             chosen[word] = True
             left -= sizes[word]
-    chosen[0] = False
     return chosen[words]
 
 

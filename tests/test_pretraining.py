@@ -363,6 +363,21 @@ def test_a_free_choice_is_even():
     assert_binomial(next_, first, 0.5, "next")
 
 
+def test_random_segments_start_anywhere_and_fill_up():
+    """Sentences of one token: a random B makes up the length that a true one has."""
+    corpus = [[[1000 * d + s] for s in range(200)] for d in range(300)]
+    pairs = pt.next_sentence_pairs(corpus, np.random.default_rng(12), 23, 1)
+    longest, starts = {}, Counter()
+    for a, b, label in pairs:
+        key = a[0] // 1000, label
+        longest[key] = max(longest.get(key, 0), len(a) + len(b))
+        starts[b[0] % 1000 < 50] += label
+    for d in range(300):
+        assert longest[d, 1] <= longest[d, 0] <= 20
+    assert len({longest[d, 0] for d in range(300)}) == 19          # 2 ... 20 all occur
+    assert_binomial(starts[True], starts.total(), 0.25, "in the first quarter")
+
+
 @given(st.integers(1, 15), st.integers(1, 15), st.integers(2, 20), SEEDS)
 @settings(max_examples=200, deadline=None)
 def test_truncate_pair(n, m, most, seed):
