@@ -1,0 +1,160 @@
+"""The text that the model is pre-trained on: short documents of the small world.
+
+No sentence of the training documents occurs in the held-out ones, nor the other way
+round.  A held-out fact, such as "The capital of Peru is Lima.", may well be stated in
+training by another sentence: "Lima is the capital of Peru."
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from . import opinions, stories
+from .facts import Topic, topics
+from .templates import TRAIN, Dice, Filled, Line, belongs, fill
+
+TOPICS = topics()
+# How many of 100 documents are of each kind; see `document`.
+MIX = {"facts": 44, "quiz": 8, "person": 16, "two persons": 5, "company": 6, "I": 3,
+       "news": 4, "cause": 7, "review": 7}
+ANSWERS = ["It is", "The answer is"]
+
+
+def documents(count: int, split: str = TRAIN, seed: int = 0, new: float = 0.3
+              ) -> list[list[str]]:
+    """Documents, each a list of 2 to 6 sentences that belong together.
+
+    Args:
+        count: how many.
+        split: TRAIN or HELD_OUT.
+        seed: other documents for another seed.
+        new: how likely a name is made up.
+    """
+    dice = Dice(f"documents {split} {seed} {new}")
+    kinds = [kind for kind, share in MIX.items() for _ in range(share)]
+    found: list[list[str]] = []
+    while len(found) < count:
+        made = document(dice, dice.pick(kinds), split, new)
+        if len(made) >= 2:                    # few held-out sentences fit together
+            found.append(made)
+    return found
+
+
+def document(dice: Dice, kind: str, split: str, new: float) -> list[str]:
+    """One document of a kind in MIX; of fewer sentences if the split has no more."""
+    if kind == "facts":
+        topic = TOPICS[dice.pick(list(TOPICS))]
+        return [filled.text for _, filled in facts(dice, topic, split, 5)]
+    if kind == "quiz":
+        return quiz(dice, split)
+    if kind == "cause":
+        return cause(dice, split, new)
+    if kind == "review":
+        return review(dice, dice.pick([opinions.POSITIVE, opinions.NEGATIVE]), split,
+                      dice.between(2, 4))
+    if kind == "two persons":
+        return [filled.text for words in two_persons(dice, split, new)
+                for _, filled in story(dice, stories.PERSON, words, split, 3, "person")]
+    words = stories.person_words(dice, split, new)
+    if kind == "company":
+        made = story(dice, stories.COMPANY, words, split, 4, "company")
+    elif kind == "I":
+        made = some(dice, stories.FIRST_PERSON, words, split, 4)
+    elif kind == "news":
+        made = some(dice, stories.NEWS, words, split, 3)
+    else:
+        made = story(dice, stories.PERSON, words, split, 5, "person")
+    return [filled.text for _, filled in made]
+
+
+Said = list[tuple[Line, Filled]]         # lines, and as sentences
+
+
+def some(dice: Dice, lines: Sequence[Line], words: Mapping[str, str], split: str,
+         most: int, least: int = 2) -> Said:
+    """From `least` to `most` of those lines that belong to the split when filled."""
+    count, made = dice.between(least, most), Said()
+    for line in dice.some(lines, len(lines)):
+        filled = fill(line.text, words)
+        if len(made) < count and belongs(filled.text, split):
+            made.append((line, filled))
+    return made
+
+
+def facts(dice: Dice, topic: Topic, split: str, most: int) -> Said:
+    """What is true of one subject of a topic."""
+    return some(dice, topic.lines, dice.pick(topic.subjects), split, most)
+
+
+def story(dice: Dice, subjects: Mapping[str, Sequence[Line]], words: Mapping[str, str],
+          split: str, most: int, name: str) -> Said:
+    """From 2 to `most` sentences, each of another subject.
+
+    The first has the slot `name`.  What speaks of somebody else comes last, so that it
+    is clear who "he" is.
+    """
+    count, made = dice.between(2, most), Said()
+    for subject in dice.some(list(subjects), len(subjects)):
+        lines = [line for line in subjects[subject] if made or name in line.slots]
+        if len(made) < count:
+            made += some(dice, lines, words, split, 1, 1)
+    return made[:1] + sorted(made[1:], key=lambda pair: "other" in pair[0].slots)
+
+
+def two_persons(dice: Dice, split: str, new: float = 0.3
+                ) -> tuple[dict[str, str], dict[str, str]]:
+    """The words of two persons who have nothing in common."""
+    one = stories.person_words(dice, split, new)
+    pronouns = {"he", "she", "his", "her", "him"}
+    while True:
+        other = stories.person_words(dice, split, new)
+        if not (set(one.values()) & set(other.values())) - pronouns:
+            return one, other
+
+
+def quiz(dice: Dice, split: str) -> list[str]:
+    """Questions about one subject, each with its answer in the same line."""
+    topic = TOPICS[dice.pick(list(TOPICS))]
+    words = dice.pick(topic.subjects)
+    found = []
+    for line in topic.lines:
+        for question, slot in line.questions:
+            text = (fill(question, words).text + " "
+                    + fill("{form} {x}.", {"form": dice.pick(ANSWERS),
+                                           "x": words[slot]}).text)
+            if belongs(text, split) and text not in found:
+                found.append(text)
+    return dice.some(found, 3)
+
+
+def cause(dice: Dice, split: str, new: float) -> list[str]:
+    """Something that happens, and one or two things that follow from it."""
+    words = stories.person_words(dice, split, new)
+    causes, effects = dice.pick(stories.CAUSES)
+    lines = [dice.pick(causes), *dice.some(effects, dice.between(1, 2))]
+    found = [variant(line, words, split) for line in lines]
+    return [text for text in found if text] if found[0] else []
+
+
+def variant(line: str, words: Mapping[str, str], split: str) -> str:
+    """The sentence; with the name for "he" if only that belongs to the split.
+
+    An empty text if neither does.
+    """
+    name = words["person"]
+    named = {**words, "he": name, "him": name, "his": f"{name}'s"}
+    for text in (fill(line, words).text, fill(line, named).text):
+        if belongs(text, split):
+            return text
+    return ""
+
+
+def review(dice: Dice, label: str, split: str, count: int, unseen: bool = False
+           ) -> list[str]:
+    """`count` sentences of one opinion about one subject."""
+    subject, found = dice.pick(list(opinions.SUBJECTS)), list[str]()
+    while len(found) < count:
+        text = opinions.sentence(dice, subject, label, unseen)
+        if belongs(text, split) and text not in found:
+            found.append(text)
+    return found

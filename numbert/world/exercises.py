@@ -1,0 +1,264 @@
+"""Labelled examples of the tasks: opinions, names, questions, choices.
+
+As in `corpus`, the sentences of the two splits have none in common; nor have the names
+that are made up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from . import opinions, stories
+from .corpus import TOPICS, Said, facts, review, some, story, two_persons, variant
+from .facts import Topic
+from .templates import TRAIN, Dice, Filled, Line, belongs, fill
+
+LABEL_OF = {"person": "PER", "other": "PER", "founder": "PER", "company": "ORG",
+            "city": "LOC", "town": "LOC", "country": "LOC", "capital": "LOC",
+            "continent": "LOC"}
+CHOICES = 4
+
+
+class Opinion(NamedTuple):
+    """A review and its label, POSITIVE or NEGATIVE."""
+
+    text: str
+    label: str
+
+
+class Tagged(NamedTuple):
+    """The words of a text, and the BIO tag of each."""
+
+    words: list[str]
+    tags: list[str]
+
+
+class Question(NamedTuple):
+    """A question about a text; the answer's first character is `start`.
+
+    Where the text does not answer it, the answer is "" and start -1.
+    """
+
+    question: str
+    context: str
+    answer: str
+    start: int
+
+
+class Choice(NamedTuple):
+    """A text, four ways to go on, and which of them is right."""
+
+    context: str
+    choices: list[str]
+    label: int
+
+
+def opinion_texts(count: int, split: str = TRAIN, seed: int = 0, unseen: bool = False
+                  ) -> list[Opinion]:
+    """Reviews of 1 to 3 sentences, as many good as bad ones.
+
+    unseen: use sentence patterns that no training text has.
+    """
+    dice = Dice(f"opinions {split} {seed} {unseen}")
+    labels = [opinions.POSITIVE, opinions.NEGATIVE]
+    return [Opinion(" ".join(review(dice, labels[i % 2], split, dice.between(1, 3),
+                                    unseen)), labels[i % 2]) for i in range(count)]
+
+
+# ------------------------------------------------------------------- names in texts
+
+def tagged_texts(count: int, split: str = TRAIN, seed: int = 0) -> list[Tagged]:
+    """Texts of one or two sentences with names; one in eight has none."""
+    dice = Dice(f"names {split} {seed}")
+    found: list[Tagged] = []
+    while len(found) < count:
+        if dice.chance(1 / 8):
+            plain = nameless(dice, split)
+            if plain:
+                words = split_words(plain)
+                found.append(Tagged([word for word, _ in words], ["O"] * len(words)))
+            continue
+        made = named(dice, split)
+        if made:
+            parts = [tagged(filled) for _, filled in made]
+            found.append(Tagged([word for part in parts for word in part.words],
+                                [tag for part in parts for tag in part.tags]))
+    return found
+
+
+def nameless(dice: Dice, split: str) -> str:
+    """A sentence without any name of the three kinds, or an empty text."""
+    if dice.chance(0.3):
+        label = dice.pick([opinions.POSITIVE, opinions.NEGATIVE])
+        return review(dice, label, split, 1)[0]
+    topics = [topic for name, topic in TOPICS.items()
+              if name not in ("country", "family")]
+    made = facts(dice, dice.pick(topics), split, 2)
+    return made[0][1].text if made else ""
+
+
+def named(dice: Dice, split: str) -> Said:
+    """One or two sentences of the same kind with names; none if there are none."""
+    kind = dice.between(1, 8)
+    if kind == 1:
+        return facts(dice, TOPICS["country"], split, 2)[:2]
+    words = stories.person_words(dice, split, new=0.5, full=0.4)
+    if kind <= 4:
+        return some(dice, stories.NEWS, words, split, 2)[:dice.between(1, 2)]
+    if kind == 5:
+        return some(dice, stories.FIRST_PERSON, words, split, 2)[:dice.between(1, 2)]
+    if kind == 6:
+        return story(dice, stories.COMPANY, words, split, 2, "company")
+    return story(dice, stories.PERSON, words, split, 2, "person")[:dice.between(1, 2)]
+
+
+def split_words(text: str) -> list[tuple[str, int]]:
+    """Words and punctuation marks, each with its first character's place."""
+    return [(found[0], found.start()) for found in re.finditer(r"\w+|[^\w\s]", text)]
+
+
+def tagged(filled: Filled) -> Tagged:
+    """The words of a sentence, tagged by the slots that they fill."""
+    entities = [(start, stop, LABEL_OF[slot])
+                for slot, (start, stop) in filled.spans.items() if slot in LABEL_OF]
+    words, tags = [], []
+    for word, place in split_words(filled.text):
+        tag = "O"
+        for start, stop, label in entities:
+            if start <= place < stop:
+                tag = ("B-" if place == start else "I-") + label
+        words.append(word)
+        tags.append(tag)
+    return Tagged(words, tags)
+
+
+# ------------------------------------------------------------------------ questions
+
+def questions(count: int, split: str = TRAIN, seed: int = 0) -> list[Question]:
+    """Questions about stories and facts of 2 to 6 sentences; one in five no answer."""
+    dice = Dice(f"questions {split} {seed}")
+    found: list[Question] = []
+    while len(found) < count:
+        told, asked = passage(dice, split)
+        made = ask(dice, told, asked)
+        if made is not None:
+            found.append(made)
+    return found
+
+
+Told = Sequence[tuple[Line, Filled, Mapping[str, str]]]  # with the words of its slots
+Asked = Sequence[tuple[Line, Mapping[str, str]]]         # lines that are not told
+
+
+def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
+    """A text, and lines that could have been told too, to ask what it does not say."""
+    kind = dice.between(1, 10)
+    if kind <= 3:
+        return about_facts(dice, split)
+    if kind <= 8:
+        pair = two_persons(dice, split)
+        told = [(line, filled, words) for words in pair for line, filled
+                in story(dice, stories.PERSON, words, split, 3, "person")]
+        rest = [(line, words) for words in pair for lines in untold(told, words)
+                for line in lines]
+        return told, rest
+    words = stories.person_words(dice, split)
+    lines, most = (stories.FIRST_PERSON, 4) if kind == 9 else (stories.NEWS, 2)
+    told = [(line, filled, words) for line, filled
+            in some(dice, lines, words, split, most)]
+    if kind == 10:
+        told += [(line, filled, words) for line, filled
+                 in story(dice, stories.COMPANY, words, split, 3, "company")]
+    return told, []
+
+
+def about_facts(dice: Dice, split: str) -> tuple[Told, Asked]:
+    """Facts about two subjects of a topic; questions about a third one."""
+    topic: Topic = TOPICS[dice.pick([name for name, topic in TOPICS.items()
+                                     if name != "colour"])]
+    first, second, third = dice.some(topic.subjects, 3)
+    told = [(line, filled, words) for words in (first, second) for line, filled
+            in some(dice, topic.lines, words, split, 2)]
+    return told, [(line, third) for line in topic.lines]
+
+
+def untold(told: Told, words: Mapping[str, str]) -> list[list[Line]]:
+    """The lines about a person on subjects that the text does not touch."""
+    used = [line for line, _, known in told if known is words]
+    return [lines for lines in stories.PERSON.values()
+            if not any(line in lines for line in used)]
+
+
+def ask(dice: Dice, told: Told, untold_lines: Asked) -> Question | None:
+    """A question about a text, with the one answer that it has; None if there is none.
+    """
+    context, answers = "", dict[str, set[tuple[str, int]]]()
+    for line, filled, words in told:
+        for question, slot in line.questions:
+            start = filled.spans[slot][0]
+            answer = filled.text[start:filled.spans[slot][1]]
+            answers.setdefault(fill(question, words).text, set()).add(
+                (answer, len(context) + start))
+        context += filled.text + " "
+    context = context.strip()
+    others = sorted({fill(question, words).text for line, words in untold_lines
+                     for question, _ in line.questions} - set(answers))
+    if others and context and dice.chance(0.25):
+        return Question(dice.pick(others), context, "", -1)
+    clear = [(question, *min(found, key=lambda pair: pair[1]))
+             for question, found in sorted(answers.items())
+             if len({answer.lower() for answer, _ in found}) == 1]
+    if not clear:
+        return None
+    question, answer, start = dice.pick(clear)
+    return Question(question, context, answer, start)
+
+
+# -------------------------------------------------------------------------- choices
+
+def choices(count: int, split: str = TRAIN, seed: int = 0) -> list[Choice]:
+    """What follows from a cause, or the answer to a question about a fact."""
+    dice = Dice(f"choices {split} {seed}")
+    found: list[Choice] = []
+    while len(found) < count:
+        made = consequence(dice, split) if dice.chance(0.5) else answer(dice, split)
+        if made is not None:
+            found.append(made)
+    return found
+
+
+def consequence(dice: Dice, split: str) -> Choice | None:
+    """A cause; one thing that follows from it, and three that follow from others."""
+    words = stories.person_words(dice, split)
+    groups = dice.some(stories.CAUSES, CHOICES)
+    context = variant(dice.pick(groups[0][0]), words, split)
+    texts = [variant(dice.pick(effects), words, split) for _, effects in groups]
+    return shuffled(dice, context, texts) if context and all(texts) else None
+
+
+def answer(dice: Dice, split: str) -> Choice | None:
+    """A question about a fact, with the right answer and three wrong ones."""
+    topic = TOPICS[dice.pick(list(TOPICS))]
+    words = dice.pick(topic.subjects)
+    question, slot = dice.pick([pair for line in topic.lines
+                                for pair in line.questions])
+    context, right = fill(question, words).text, words[slot]
+    wrong = sorted({row[slot] for row in topic.subjects} - right_answers(
+        topic, question, slot, context))
+    if len(wrong) < CHOICES - 1 or not belongs(f"{context} {right}", split):
+        return None
+    return shuffled(dice, context, [right, *dice.some(wrong, CHOICES - 1)])
+
+
+def right_answers(topic: Topic, question: str, slot: str, context: str) -> set[str]:
+    """All answers that make the same question: two cities may lie in one country."""
+    return {row[slot] for row in topic.subjects
+            if fill(question, row).text == context}
+
+
+def shuffled(dice: Dice, context: str, texts: list[str]) -> Choice:
+    """The texts in random order; the first of them is right."""
+    order = dice.some(range(len(texts)), len(texts))
+    return Choice(context, [texts[i] for i in order], order.index(0))
