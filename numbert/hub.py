@@ -89,7 +89,7 @@ def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
                     "its weights in another format (numbert reads only safetensors), "
                     "load them in transformers and convert with save_pretrained")
             continue
-        folder = found.parent
+        folder = found.parents[filename.count("/")]
         # Stay on this commit: the branch may have moved on since it was cached.
         repository = repository._replace(revision=folder.name)
         if found.name == INDEX:

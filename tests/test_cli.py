@@ -250,6 +250,23 @@ def test_embed_takes_defaults_from_the_folder(numbert_main, folder, parts, tmp_p
         numbert.embed(*parts, TEXTS[:2], max_length=4))
 
 
+def test_embed_takes_a_name_on_the_hub(folder, tmp_path):
+    """From the hub's local cache, whose layout is written here by hand, offline."""
+    pytest.importorskip("huggingface_hub")
+    repository = tmp_path / "hub" / "models--some--bert"
+    place = repository / "snapshots" / ("0" * 40)
+    place.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    for path in folder.iterdir():
+        (place / path.name).write_bytes(path.read_bytes())
+    sentence_files(place, {"pooling_mode_cls_token": True})
+    out, err = start("embed", "a man", "--model", "some/bert", env={
+        **os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path / "hub")}
+    ).communicate()
+    assert not err and b"hidden state of [CLS], scaled to length 1" in out
+
+
 def test_interrupted_embed_leaves_the_old_file(folder, tmp_path):
     out = tmp_path / "vectors.npy"
     out.write_bytes(b"old")

