@@ -88,7 +88,7 @@ class Lexicon:
         self.begin, ids, lengths = self._piece_tables(begin, 0)
         zeros = np.zeros_like(ids)
         self._store((np.arange(len(ids)), ids, zeros, lengths, zeros), zeros + 1)
-        self.go_on: dict[int, KeyTable] = {}        # made when first needed, as is this:
+        self.go_on: dict[int, KeyTable] = {}    # made when needed, as are these:
         self.go_on_ids = np.zeros(0, np.int32)
         self.tables = {width: table.copy() for width, table in self.begin.items()}
         self.n_vocab = len(ids)
