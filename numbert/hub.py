@@ -22,7 +22,7 @@ class Repository(NamedTuple):
     """Where to look: a repository at one revision, and how to reach it."""
     name: str
     revision: str | None
-    cache_dir: str | os.PathLike | None
+    cache_dir: Path | None
     local_files_only: bool
     token: str | bool | None
 
@@ -67,8 +67,9 @@ def resolve(name_or_path: str | os.PathLike,
             f"{path.absolute()}: no such directory. If {name_or_path!r} is meant as a "
             'repository of the Hugging Face hub, pip install "numbert[hub]"; else pass '
             "a directory") from None
-    return _from_hub(Repository(name_or_path, revision, cache_dir, local_files_only,
-                                token), filenames)
+    cache = None if cache_dir is None else Path(cache_dir)
+    return _from_hub(Repository(name_or_path, revision, cache, local_files_only, token),
+                     filenames)
 
 
 def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
