@@ -23,7 +23,8 @@ ACCENTED = ("é", "e\u0301", "ü", "Å", "\u212b", "ñ", "ệ", "\u1e69", "\u226
 CASES = ("İ", "ı", "ß", "ẞ", "Σ", "ΟΔΟΣ", "ς", "ﬁ", "Ⓐ", "Ა", "\U00010400", "Ωμ")
 CJK = ("中", "文", "\u3400", "\u4dbf", "\u4dc0", "\u4e00", "\u9fff", "\ua000",
        "\uf900", "\ufaff", "\U00020000", "\U0002a6df", "\U0002b820", "\U0002b91f",
-       "\U0002b920", "\U0002ceaf", "\U0002f800", "\U0002fa1f", "か\u3099", "が", "한", "\u1112\u1161")
+       "\U0002b920", "\U0002ceaf", "\U0002f800", "\U0002fa1f",
+       "か\u3099", "が", "한", "\u1112\u1161")
 LOOKALIKES = ("[MASK]", "[mask]", "[MASK]x", "x[SEP]", "[CLS", "MASK]", "[ MASK ]",
               "##a", "##", "[UNK]")
 EMOJI = ("\U0001f600", "\U0001f468\u200d\U0001f469\u200d\U0001f467",
@@ -72,8 +73,7 @@ def split_text(*, vocab=(), max_words=5):
     return st.lists(bert_text(vocab=vocab, max_parts=3), max_size=max_words)
 
 
-@st.composite
-def vocabularies(draw, *, alphabet="abcdeé中.,'", max_pieces=30, special=True):
+def vocabularies(*, alphabet="abcdeé中.,'", max_pieces=30, special=True):
     """A small vocabulary, dict of token -> id: special tokens, then pieces.
 
     Args:
@@ -83,17 +83,20 @@ def vocabularies(draw, *, alphabet="abcdeé中.,'", max_pieces=30, special=True)
     """
     if not alphabet:
         raise InvalidArgument("alphabet must not be empty.")
-    known = list(SPECIAL)
-    if not special:
-        known = ["[UNK]", *draw(st.lists(st.sampled_from(SPECIAL), unique=True))]
-    texts = st.text(alphabet, min_size=1, max_size=4)
-    pieces = draw(st.lists(st.builds(str.__add__, st.sampled_from(("", "##")), texts),
-                           unique=True, max_size=max_pieces))
+    others = st.lists(st.sampled_from(SPECIAL), unique=True)
+    known = st.just(list(SPECIAL)) if special else others.map(
+        lambda names: ["[UNK]", *names])
+    piece = st.builds(str.__add__, st.sampled_from(("", "##")),
+                      st.text(alphabet, min_size=1, max_size=4))
+    pieces = st.lists(piece, unique=True, max_size=max_pieces)
+    return st.builds(_numbered, known, pieces)
+
+
+def _numbered(known, pieces):
     return {token: i for i, token in enumerate(dict.fromkeys([*known, *pieces]))}
 
 
-@st.composite
-def call_options(draw, *, max_length=24, overflow=True):
+def call_options(*, max_length=24, overflow=True):
     """Arguments of a tokenizer call that go together: padding, truncation, outputs.
 
     Args:
@@ -102,11 +105,10 @@ def call_options(draw, *, max_length=24, overflow=True):
     """
     if max_length < 3:
         raise InvalidArgument(f"max_length must be 3 or more, got {max_length!r}.")
-    length = st.integers(3, max_length)
     choices = {
         "padding": st.sampled_from((True, "max_length")),
         "truncation": st.sampled_from((True, "only_first")),
-        "max_length": length,
+        "max_length": st.integers(3, max_length),
         "add_special_tokens": st.just(False),
         "padding_side": st.sampled_from(("right", "left")),
         "return_special_tokens_mask": st.just(True),
@@ -117,4 +119,4 @@ def call_options(draw, *, max_length=24, overflow=True):
     if overflow:
         choices["return_overflowing_tokens"] = st.just(True)
         choices["stride"] = st.integers(0, 4)
-    return draw(st.fixed_dictionaries({}, optional=choices))
+    return st.fixed_dictionaries({}, optional=choices)
