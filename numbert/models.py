@@ -164,10 +164,10 @@ class BertLMHeadModel(BertPreTrainedModel):
         np.add.at(dsequence, places, word_head_backward(dlm, lm_saved, g))
         return self.bert_backward(g, saved, dsequence)
 
-    def generate(self, input_ids, **options):
+    def generate(self, input_ids=None, attention_mask=None, **options):
         """Continue input_ids (B, T); see numbert.generation.generate."""
         from .generation import generate
-        return generate(self, input_ids, **options)
+        return generate(self, input_ids, attention_mask, **options)
 
 
 class BertForMaskedLM(BertPreTrainedModel):
