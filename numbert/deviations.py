@@ -1,0 +1,63 @@
+"""Where numbert differs from transformers 5.23, on purpose: the whole list.
+
+Everything else is meant to be equal.  Quirks that are matched are marked `HF:` in the
+source.  tests/test_deviations.py has a test for each name of MODELS; those of the
+tokenizers are in tests/test_tokenizer_deviations.py.
+
+    python -m numbert.deviations                           # prints the list
+"""
+
+from .tokenization.deviations import DEVIATIONS as TOKENIZERS, Deviation
+
+MODELS = (
+    Deviation("loss_in_float64",
+              "a language model's loss is computed in float32, even in float64 models",
+              "in the model's dtype"),
+    Deviation("config_is_never_written",
+              "the first labels write problem_type into the config",
+              "the config stays as it is; the labels decide in every call"),
+    Deviation("encoder_states_without_cross_attention",
+              "encoder_hidden_states given to an encoder are ignored",
+              "ValueError"),
+    Deviation("unknown_argument",
+              "an unknown argument of a call is ignored",
+              "TypeError that lists the options"),
+    Deviation("masks_are_boolean",
+              "a mask (B, 1 or N, T, S) is added to the scores: 0/1 hides nothing",
+              "boolean or 0/1, 1 = attend; an additive mask is refused with the remedy"),
+    Deviation("mask_per_query",
+              "a mask (B, T, S) is not taken",
+              "it is, like (B, 1, T, S)"),
+    Deviation("mask_and_past",
+              "a mask shorter or longer than past and input together is adapted",
+              "ValueError that names both lengths"),
+    Deviation("past_of_an_encoder",
+              "past_key_values given to an encoder are attended to",
+              "ValueError"),
+    Deviation("labels_out_of_range",
+              "a label beyond num_labels fails inside torch",
+              "ValueError that names the label and num_labels"),
+    Deviation("missing_backbone",
+              "a checkpoint that lacks parts of the backbone loads, with random ones",
+              "ValueError that lists them; only heads and pooler may start fresh"),
+    Deviation("default_dtype",
+              "from_pretrained keeps the dtype of the file",
+              "float32 unless dtype says otherwise; half precision is converted"),
+    Deviation("pickled_weights",
+              "pytorch_model.bin is read",
+              "refused: pickle can run code; convert it to safetensors"),
+    Deviation("resized_embeddings",
+              "new rows are the mean of the old ones plus noise of scale 1e-9",
+              "exactly the mean"),
+    Deviation("position_ids_of_one_axis",
+              "position_ids need two axes",
+              "(T,) will do"),
+    Deviation("no_layers",
+              "with num_hidden_layers=0, hidden_states is empty",
+              "it holds the embeddings"),
+)
+DEVIATIONS = (*MODELS, *TOKENIZERS)
+
+if __name__ == "__main__":
+    for name, theirs, ours in DEVIATIONS:
+        print(f"{name}\n    transformers: {theirs}\n    numbert:      {ours}")

@@ -1,0 +1,167 @@
+"""One test for each deliberate difference from transformers; numbert/deviations.py."""
+
+import numpy as np
+import pytest
+
+import numbert
+from common import B, T, assert_near, config, ids, stressed, to_torch, twin
+from numbert import deviations
+
+
+@pytest.fixture(scope="module")
+def hugging_face():
+    """A function that runs a model's twin."""
+    pytest.importorskip("transformers")
+    return lambda model, **inputs: twin(model)(**to_torch(inputs))
+
+
+def test_every_deviation_has_a_test_and_a_name_of_its_own():
+    names = [d.name for d in deviations.MODELS]
+    assert len(set(names)) == len(names)
+    assert {f"test_{name}" for name in names} <= set(globals())
+
+
+def test_loss_in_float64(hugging_face):
+    model = stressed(numbert.BertLMHeadModel, config(is_decoder=True))
+    x = ids()
+    loss = model(x, labels=x).loss
+    assert loss.dtype == np.float64
+    theirs = hugging_face(model, input_ids=x, labels=x).loss
+    assert str(theirs.dtype) == "torch.float32"
+    assert_near(loss, float(theirs.detach()), 1e-5)
+
+
+def test_config_is_never_written(hugging_face):
+    model = stressed(numbert.BertForSequenceClassification)
+    hf = twin(model)
+    hf(**to_torch({"input_ids": ids(), "labels": np.array([0, 1])}))
+    assert hf.config.problem_type == "single_label_classification"
+    model(ids(), labels=[0, 1])
+    assert model.config.problem_type is None
+    several = model(ids(), labels=np.ones((B, 2))).loss
+    model.config.problem_type = "multi_label_classification"
+    assert model(ids(), labels=np.ones((B, 2))).loss == several
+
+
+def test_encoder_states_without_cross_attention(hugging_face):
+    model, states = stressed(numbert.BertModel), np.ones((B, 7, 12))
+    theirs = hugging_face(model, input_ids=ids(), encoder_hidden_states=states)
+    assert_near(model(ids()).last_hidden_state,
+                theirs.last_hidden_state.detach().numpy(), 1e-12)
+    with pytest.raises(ValueError, match="no cross-attention"):
+        model(ids(), encoder_hidden_states=states)
+
+
+def test_unknown_argument(hugging_face):
+    model = stressed(numbert.BertModel)
+    hugging_face(model, input_ids=ids(), tokens_type_ids=ids())
+    with pytest.raises(TypeError, match="takes no argument tokens_type_ids"):
+        model(ids(), tokens_type_ids=ids())
+
+
+def test_masks_are_boolean(hugging_face):
+    model = stressed(numbert.BertModel)
+    mask = np.ones((B, 1, T, T))
+    mask[..., -2:] = 0
+    hidden = model(ids(), mask).last_hidden_state
+    additive = np.where(mask > 0, 0, np.finfo(float).min)
+    for given, same in ((mask, False), (additive, True)):
+        theirs = hugging_face(model, input_ids=ids(), attention_mask=given)
+        theirs = theirs.last_hidden_state.detach().numpy()
+        assert bool(np.abs(theirs - hidden).max() < 1e-12) is same
+    with pytest.raises(ValueError, match="mask == 0"):
+        model(ids(), additive)
+
+
+def test_mask_per_query(hugging_face):
+    model, mask = stressed(numbert.BertModel), np.tri(T, dtype=bool)[None].repeat(B, 0)
+    with pytest.raises((ValueError, RuntimeError, IndexError)):
+        hugging_face(model, input_ids=ids(), attention_mask=mask)
+    assert np.array_equal(model(ids(), mask).last_hidden_state,
+                          model(ids(), mask[:, None]).last_hidden_state)
+
+
+def test_mask_and_past(hugging_face):
+    model = stressed(numbert.BertLMHeadModel, config(is_decoder=True))
+    past, long = model(ids((B, 3))).past_key_values, np.ones((B, T + 9), int)
+    hf = twin(model)
+    theirs = hf(**to_torch({"input_ids": ids((B, 3))})).past_key_values
+    hf(**to_torch({"input_ids": ids()}), past_key_values=theirs,
+       attention_mask=to_torch({"m": long})["m"])
+    with pytest.raises(ValueError, match=r"shape \(2, 14\), expected \(2, 8\)"):
+        model(ids(), long, past_key_values=past)
+
+
+def test_past_of_an_encoder(hugging_face):
+    import transformers
+    model = stressed(numbert.BertModel)
+    hf = twin(model)
+    cache = transformers.DynamicCache()
+    hf(**to_torch({"input_ids": ids()}), past_key_values=cache)
+    assert cache.get_seq_length() == T
+    with pytest.raises(ValueError, match="not a decoder"):
+        model(ids(), past_key_values=numbert.DynamicCache())
+
+
+def test_labels_out_of_range(hugging_face):
+    model = stressed(numbert.BertForTokenClassification)
+    with pytest.raises(IndexError):
+        hugging_face(model, input_ids=ids(), labels=ids() + 2)
+    with pytest.raises(ValueError, match="num_labels is 2"):
+        model(ids(), labels=ids() + 2)
+
+
+def test_missing_backbone(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    stressed(numbert.BertModel, dtype="float32").save_pretrained(tmp_path)
+    config(num_hidden_layers=3).save_pretrained(tmp_path)
+    theirs = transformers.BertModel.from_pretrained(tmp_path)
+    assert len(theirs.encoder.layer) == 3
+    with pytest.raises(ValueError, match="lacks 16 tensors of the backbone"):
+        numbert.BertModel.from_pretrained(tmp_path)
+
+
+def test_default_dtype(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    stressed(numbert.BertModel, dtype="float64").save_pretrained(tmp_path)
+    theirs = transformers.BertModel.from_pretrained(tmp_path)
+    assert str(theirs.dtype) == "torch.float64"
+    assert numbert.BertModel.from_pretrained(tmp_path).dtype == np.float32
+
+
+def test_pickled_weights(tmp_path):
+    pytest.importorskip("transformers")
+    import torch
+    model = stressed(numbert.BertModel, dtype="float32")
+    model.config.save_pretrained(tmp_path)
+    torch.save(twin(model).state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(FileNotFoundError, match="pickle can run code.*convert"):
+        numbert.BertModel.from_pretrained(tmp_path)
+
+
+def test_resized_embeddings(hugging_face):
+    model = stressed(numbert.BertModel)
+    mean = model.get_input_embeddings().mean(0)
+    hf = twin(model)
+    hf.resize_token_embeddings(40)
+    theirs = hf.get_input_embeddings().weight.detach().numpy()[37:]
+    ours = model.resize_token_embeddings(40)[37:]
+    assert np.array_equal(ours, np.tile(mean, (3, 1)))
+    assert 0 < np.abs(theirs - ours).max() < 1e-3
+
+
+def test_position_ids_of_one_axis(hugging_face):
+    model, places = stressed(numbert.BertModel), np.arange(T)
+    with pytest.raises((IndexError, RuntimeError)):
+        hugging_face(model, input_ids=ids(), position_ids=places)
+    assert np.array_equal(model(ids(), position_ids=places).last_hidden_state,
+                          model(ids(), position_ids=places[None]).last_hidden_state)
+
+
+def test_no_layers(hugging_face):
+    model = stressed(numbert.BertModel, config(num_hidden_layers=0))
+    theirs = hugging_face(model, input_ids=ids(), output_hidden_states=True)
+    assert theirs.hidden_states == ()
+    out = model(ids(), output_hidden_states=True)
+    assert len(out.hidden_states) == 1
+    assert_near(out.pooler_output, theirs.pooler_output.detach().numpy(), 1e-12)
