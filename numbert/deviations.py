@@ -24,7 +24,7 @@ MODELS = (
               "TypeError that lists the options"),
     Deviation("masks_are_boolean",
               "a mask (B, 1 or N, T, S) is added to the scores: 0/1 hides nothing",
-              "boolean or 0/1, 1 = attend; an additive mask is refused with the remedy"),
+              "boolean or 0/1, 1 = attend; additive masks are refused with the remedy"),
     Deviation("mask_per_query",
               "a mask (B, T, S) is not taken",
               "it is, like (B, 1, T, S)"),
