@@ -130,16 +130,23 @@ def legacy_words(core, text):
 
 
 def legacy_parts(core, text):
-    """Cut `text` at the added tokens, by Legacy's rules for strips and single_word."""
+    """Cut `text` at the added tokens, by Legacy's rules for strips and single_word.
+
+    HF: the neighbour of a token may be a token, too, and is none any more once a word
+    is put to it.
+    """
     if core.raw_matcher is None:
         return [text]
-    parts = _around(core.raw_matcher.pattern, text)
-    for i in range(1, len(parts), 2):
-        _, token = core.raw_matcher.tokens[parts[i]]
-        left, right = parts[i - 1], parts[i + 1]
-        if token.rstrip:
+    parts = [part for part in _around(core.raw_matcher.pattern, text) if part]
+    for i, part in enumerate(parts):
+        if part not in core.raw_matcher.tokens:
+            continue
+        _, token = core.raw_matcher.tokens[part]
+        left = parts[i - 1] if i else ""
+        right = parts[i + 1] if i + 1 < len(parts) else ""
+        if token.rstrip and right:
             parts[i + 1] = right.lstrip()
-        if token.lstrip:
+        if token.lstrip and left:
             parts[i - 1] = left.rstrip()
         if token.single_word:       # HF: spaces only, in the text before it was trimmed
             if left and left[-1] != " ":
