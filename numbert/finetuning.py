@@ -179,7 +179,7 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
         changes |= {"id2label": dict(enumerate(names)),
                     "label2id": {name: i for i, name in enumerate(names)}}
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".* does not use")
+        warnings.simplefilter("ignore")      # a fresh head is what this is about
         student, report = getattr(models, task.model).from_pretrained(
             str(model), dtype=dtype, rng=seed, ignore_mismatched_sizes=True,
             output_loading_info=True, **changes)

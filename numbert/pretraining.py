@@ -325,6 +325,8 @@ def masking_collate(vocab: Vocabulary, rule: str = "exact", **settings) -> Calla
     rules = {"exact": mask_exact, "bernoulli": mask_bernoulli}
     if rule not in rules:
         raise ValueError(f"rule is {rule!r}, expected one of {', '.join(rules)}")
+    nothing = [vocab.cls_id], np.random.default_rng(0)
+    rules[rule](*nothing, vocab, **settings)       # so that bad settings show up here
 
     def collate(examples, rng):
         masked = []
