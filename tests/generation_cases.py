@@ -101,6 +101,18 @@ def random_settings(rng):
             **sometimes(0.25, pad_token_id=int(rng.integers(0, 5)))}
 
 
+def ending_call(kind, rng):
+    """Arguments under which when beams stop decides what is found; pad may be eos."""
+    ends = rng.choice(np.arange(1, V), 8, replace=False).tolist()
+    beams = int(rng.integers(2, 4))
+    return {"input_ids": rng.integers(1, V, (2, 4)).tolist(), "eos_token_id": ends,
+            "max_new_tokens": int(rng.integers(8, 20)), "num_beams": beams,
+            "num_return_sequences": beams,
+            "length_penalty": float(rng.choice([0.5, 1, 2, 3])),
+            "early_stopping": ["never", False, True][rng.integers(3)],
+            "pad_token_id": [0, ends[0], ends[3]][rng.integers(3)]}
+
+
 def arrays(call):
     """Lists as arrays, except those that are settings."""
     return {name: np.array(x) if isinstance(x, list) and name != "eos_token_id" else x

@@ -32,8 +32,8 @@ def next_logits(model, row):
 
 # ------------------------------------------------------------------- Hugging Face
 
-@pytest.mark.parametrize("case", RECORDED, ids=[f"{c['kind']}{c['seed']}"
-                                                for c in RECORDED])
+@pytest.mark.parametrize("case", RECORDED, ids=[
+    f"{c['kind']}{c['seed']}" for c in RECORDED])
 def test_recorded_answers_of_hugging_face(case):
     got = ours(build(case["kind"], case["seed"]), case["call"])
     assert got.sequences.dtype == np.int64
@@ -45,7 +45,7 @@ def test_recorded_answers_of_hugging_face(case):
 def test_the_recorded_cases_show_something():
     short = [c for c in RECORDED if c["kind"] == "decoder" and len(c["sequences"][0])
              < len(c["call"]["input_ids"][0]) + c["call"]["max_new_tokens"]]
-    assert len(short) >= 5                              # rows do end
+    assert len(short) >= 10                             # rows do end
     assert {c["call"]["num_beams"] for c in RECORDED} == {1, 2, 3, 4, 5}
     for name in ("attention_mask", "repetition_penalty", "no_repeat_ngram_size",
                  "min_new_tokens", "pad_token_id", "decoder_input_ids"):

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from common import ids
 from generation_cases import V, build, hf_of, ours, theirs
 from numbert import sampling
-from numbert.generation import generate
+from numbert.generation import beam_step, generate
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,29 @@ def test_repetition_penalty():
     assert out.tolist() == [[1.0, -4.0, 3.0, -3.0, 1.0]]        # 4 is padding
     out = sampling.penalise_repetition(scores, tokens, None, 2.0)
     assert out.tolist() == [[1.0, -4.0, 3.0, -3.0, 0.5]]
+
+
+@pytest.mark.parametrize("given_settings, expected", [
+    ({"temperature": 0.5}, [4, 2, 0, -2, 6]),
+    ({"temperature": 0.5, "do_sample": False}, [2, 1, 0, -1, 3]),
+    ({"top_k": 2}, [2, None, None, None, 3]),
+    ({"top_k": 0, "top_p": 0.6}, [None, None, None, None, 3]),      # 0.64 of the whole
+    ({"top_k": 0, "top_p": 0.7}, [2, None, None, None, 3]),
+    ({"top_k": 0, "top_p": 0.7, "temperature": 2.0}, [1, 0.5, None, None, 1.5]),
+    # Beams keep one more than there are eos tokens, and at least two.
+    ({"top_k": 1, "num_beams": 2}, [2, None, None, None, 3]),
+    ({"top_k": 1, "num_beams": 2, "eos_token_id": [0, 1]}, [2, 1, None, None, 3]),
+    ({"top_k": 0, "top_p": 0.1, "num_beams": 2}, [2, None, None, None, 3]),
+    # The end is held back before the k best are taken.
+    ({"top_k": 2, "min_new_tokens": 1, "eos_token_id": 4}, [2, 1, None, None, None]),
+    ({"min_new_tokens": 0, "eos_token_id": 4}, [2, 1, 0, -1, 3]),
+], ids=str)
+def test_the_settings_together(given_settings, expected):
+    chosen = sampling.GenerationConfig(**{"do_sample": True, **given_settings})
+    got = sampling.processed(np.array([[2.0, 1.0, 0.0, -1.0, 3.0]]), np.array([[2, 2]]),
+                             2, None, chosen)
+    want = [-math.inf if x is None else x for x in expected]
+    np.testing.assert_allclose(got[0], want, rtol=1e-12)
 
 
 def test_the_filters_keep_the_dtype():
@@ -123,6 +146,16 @@ def test_beams_may_be_drawn_too(model):
     assert a.shape[0] == 4
     assert a.tolist() == generate(model, ids((2, 3), V), rng=3, **kwargs).tolist()
     assert a.tolist() != generate(model, ids((2, 3), V), rng=4, **kwargs).tolist()
+
+
+def test_drawn_beams_go_on_in_the_order_of_their_scores():
+    # HF: the first beam is the best one: whether to stop is judged by it.
+    chosen = sampling.GenerationConfig(num_beams=3, do_sample=True, max_length=9)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        step = beam_step(rng.standard_normal(3 * V), np.zeros((3, 4), int), 2, chosen,
+                         rng)
+        assert (np.diff(step.scores) <= 0).all() and len(step.scores) == 3
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=12), st.data())

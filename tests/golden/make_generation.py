@@ -13,16 +13,18 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from generation_cases import build, hf_of, random_call, theirs      # noqa: E402
+from generation_cases import (                             # noqa: E402
+    build, ending_call, hf_of, random_call, theirs)
 
 FILE = Path(__file__).with_name("generation.json")
-CASES = (("decoder", 40), ("cross", 15), ("encoder_decoder", 25))
+CASES = (("decoder", 40, random_call), ("cross", 15, random_call),
+         ("encoder_decoder", 25, random_call), ("decoder", 24, ending_call))
 
 if __name__ == "__main__":
     rng, cases = np.random.default_rng(2026), []
-    for kind, count in CASES:
+    for kind, count, make in CASES:
         for seed in range(count):
-            model, call = hf_of(build(kind, seed)), random_call(kind, rng)
+            model, call = hf_of(build(kind, seed)), make(kind, rng)
             answer = theirs(model, call)
             scores = getattr(answer, "sequences_scores", None)
             cases.append({
