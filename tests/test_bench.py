@@ -33,7 +33,7 @@ def test_it_measures_each_task_and_compares(small, capsys):
                 row["hugging_face_ms"] / row["numbert_ms"])
 
 
-def test_without_hugging_face_it_prints_our_figures(small, monkeypatch, capsys, tmp_path):
+def test_without_hugging_face_it_prints_ours(small, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
     (tmp_path / "text.txt").write_text("Some words, and more of them. " * 20, "utf-8")
     bench.run(arguments("--rounds", "1", "--file", str(tmp_path / "text.txt")))

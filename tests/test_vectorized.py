@@ -1,8 +1,11 @@
 """The NumPy path must agree with the definition, and both with Hugging Face."""
 
+import copy
 import json
 import os
+import pickle
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -145,6 +148,27 @@ def test_an_empty_vocabulary(text):
     assert set(encode(with_unknown, [text]).ids.tolist()) <= {7}
     if not text.strip():
         assert len(encode(compile_core({}), [text] * 5000).ids) == 0
+
+
+def test_threads_may_share_a_core():
+    batches = [[f"{'abc' * (i % 5)}{chr(97 + j % 26)}{i * j:x} é" for j in range(1000)]
+               for i in range(6)]
+    want = [encode(compile_core(VOCAB), texts).ids.tolist() for texts in batches]
+    for _ in range(3):
+        core = compile_core(VOCAB)
+        with ThreadPoolExecutor(6) as pool:
+            got = list(pool.map(lambda texts: encode(core, texts).ids.tolist(), batches))
+        assert got == want
+
+
+@pytest.mark.parametrize("duplicate", [
+    copy.deepcopy, lambda core: pickle.loads(pickle.dumps(core))])
+def test_a_core_can_be_copied_and_sent_to_a_process(duplicate):
+    texts = ["abc [MASK] é", "cab"] * 2000
+    want = encode(CORES[0], texts).ids.tolist()
+    other = duplicate(CORES[0])
+    assert encode(other, texts).ids.tolist() == want
+    assert encode_one(other, texts[0]) == encode_one(CORES[0], texts[0])
 
 
 def test_unknown_pieces_are_never_negative():

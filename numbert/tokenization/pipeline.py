@@ -58,6 +58,14 @@ class Core:
     reader: Any = None                      # Reader, when first used
     forms: Any = None                       # {character: its normalised form}
 
+    def __getstate__(self):
+        """For pickle and copy: without what has been remembered."""
+        return {**vars(self), "cache": None, "reader": None, "forms": None}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        _make_caches(self)
+
 
 def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None,
                  chinese_chars=True, added_tokens=None, legacy=False, never_split=(),
@@ -88,10 +96,15 @@ def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None
         vocab, unk_token, unk_id, added, compile_matcher(raw),
         compile_matcher(rest, lambda content: _normal_form(steps, content)), steps,
         lowercase, strip_accents, chinese_chars, legacy, basic, frozenset(never_split))
-    if not legacy:
-        core.forms = _Forms(steps)
-        core.cache = _word_cache(core)
+    _make_caches(core)
     return core
+
+
+def _make_caches(core):
+    """Give a core its caches, empty."""
+    if not core.legacy:
+        core.forms = _Forms(core.steps)
+        core.cache = _word_cache(core)
 
 
 def normalize(core, text):

@@ -5,6 +5,8 @@ numbered by one look-up in a hash table (lexicon.py), and the pieces of all of t
 copied out.
 """
 
+import threading
+
 import numpy as np
 
 from .letters import ALONE, INSIDE, ascii_letters, unicode_letters
@@ -26,6 +28,7 @@ class Reader:
         self.vocab, self.options = vocab, options
         self.solve, self.unknown = solve, unknown
         self.lexicons: dict[bool, Lexicon] = {}
+        self.lock = threading.Lock()        # a lexicon learns, one thread at a time
 
     def lexicon(self, is_ascii):
         """The lexicon for this kind of text."""
@@ -50,24 +53,22 @@ def encode_many(reader, texts, offsets=True):
         counts (B, 2): how many pieces and how many words each text has.
     """
     counts = np.zeros((len(texts), 2), np.int64)
-    columns: list[list] = [[], [], [], []]
+    columns = [np.zeros(0, np.int32) for _ in range(4 if offsets else 1)]
+    used = 0
     for first, parts, at in blocks(reader, texts):
-        block = _encode_block(reader, parts, offsets, at, counts[first, 1])
+        with reader.lock:
+            *block, new_counts = _encode_block(
+                reader, parts, offsets, at, counts[first, 1])
+        end = used + len(block[0])
         for column, new in zip(columns, block):
-            column.append(new)
-        counts[first:first + len(parts)] += block[-1]
-    return [_join(column) for column in columns[:4 if offsets else 1]], counts
-
-
-def _join(arrays):
-    """One array of many, which are forgotten on the way."""
-    out = np.empty(sum(map(len, arrays)), np.int32)
-    end = len(out)
-    while arrays:
-        last = arrays.pop()
-        out[end - len(last):end] = last
-        end -= len(last)
-    return out
+            if end > len(column):       # grows in place: there is never a second copy
+                column.resize(end + end // 8, refcheck=False)
+            column[used:end] = new
+        used = end
+        counts[first:first + len(parts)] += new_counts
+    for column in columns:
+        column.resize(used, refcheck=False)
+    return columns, counts
 
 
 def blocks(reader, texts):
