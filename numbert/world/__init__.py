@@ -10,5 +10,5 @@ The checkpoint that ships with numbert learnt from nothing else; see `numbert.sh
 """
 
 from .corpus import documents
-from .exercises import choices, opinion_texts, questions, tagged_texts
+from .exercises import choices, cloze, opinion_texts, questions, tagged_texts
 from .templates import HELD_OUT, TRAIN

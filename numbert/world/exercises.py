@@ -47,6 +47,14 @@ class Question(NamedTuple):
     start: int
 
 
+class Cloze(NamedTuple):
+    """A sentence with [MASK], what stood there, and which kind of fact it is."""
+
+    text: str
+    answer: str
+    kind: str
+
+
 class Choice(NamedTuple):
     """A text, four ways to go on, and which of them is right."""
 
@@ -65,6 +73,19 @@ def opinion_texts(count: int, split: str = TRAIN, seed: int = 0, unseen: bool = 
     labels = [opinions.POSITIVE, opinions.NEGATIVE]
     return [Opinion(" ".join(review(dice, labels[i % 2], split, dice.between(1, 3),
                                     unseen)), labels[i % 2]) for i in range(count)]
+
+
+def cloze(split: str = TRAIN) -> list[Cloze]:
+    """All facts that a line can be asked about, with the answer masked."""
+    found = []
+    for name, topic in TOPICS.items():
+        for line in topic.lines:
+            for words in topic.subjects:
+                for slot in sorted({slot for _, slot in line.questions}):
+                    if belongs(fill(line.text, words).text, split):
+                        masked = fill(line.text, {**words, slot: "[MASK]"}).text
+                        found.append(Cloze(masked, words[slot], f"{name} {slot}"))
+    return found
 
 
 # ------------------------------------------------------------------- names in texts

@@ -146,6 +146,7 @@ MONTH = [
     line("The month before {next} is {month}."),
     line("{month} is the {order} month of the year."),
     line("The {order} month of the year is {month}."),
+    line("As the {order} month of the year comes {month}."),
     line("{month} is a month in {season}.", season="In which season is {month}?"),
     line("It is {weather} in {month}, because it is {season}.",
          weather="How is the weather in {month}?"),

@@ -1,0 +1,145 @@
+"""The steps of the training; each reads and writes folders under one folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from ..config import BertConfig
+from ..finetuning import finetune
+from ..models import BertLMHeadModel
+from ..models_data import PRETRAINED
+from ..pretraining import read_documents
+from ..pretraining_run import pretrain
+from ..saving import atomic_write_text, save
+from ..tasks import Settings
+from ..tokenization import BertTokenizer
+from ..tokenization.training import train_wordpiece
+from ..training import train
+from ..world import TRAIN, documents, opinion_texts
+from ..world.files import path, write_all
+from .objective import MASKED_ONLY
+
+SHAPE: dict[str, Any] = {
+         "vocab_size": 1600, "hidden_size": 128, "num_hidden_layers": 2,
+         "num_attention_heads": 4, "intermediate_size": 512,
+         "max_position_embeddings": 128, "initializer_range": 0.05}
+# of `pretrain`, `finetune` and `train`
+PRETRAINING: dict[str, Any] = {
+    "epochs": 3, "batch_size": 32, "lr": 2e-3, "warmup": 0.05, "probability": 0.2,
+    "dropout": False, "group_by_length": True, "objective": MASKED_ONLY}
+TUNING: dict[str, tuple[str, dict[str, Any]]] = {
+    "text-classification": ("opinions", {"epochs": 2, "lr": 5e-4}),
+    "token-classification": ("names", {"epochs": 2, "lr": 5e-4}),
+    "question-answering": ("questions", {"epochs": 3, "lr": 1e-3}),
+    "multiple-choice": ("choices", {"epochs": 2, "lr": 5e-4}),
+}
+GENERATION: dict[str, Any] = {
+    "epochs": 1, "batch_size": 32, "lr": 1e-3, "warmup": 0.05, "dropout": False,
+    "group_by_length": True}
+
+
+def data(folder: Path, seed: int, scale: float) -> None:
+    """The text, the examples and the vocabulary."""
+    write_all(folder / "data", seed, scale)
+    tokenizer = BertTokenizer(vocabulary(seed, scale), do_lower_case=True,
+                              model_max_length=SHAPE["max_position_embeddings"])
+    tokenizer.save_pretrained(str(folder / "tokenizer"))
+    config = BertConfig(**{**SHAPE, "vocab_size": len(tokenizer)})
+    atomic_write_text(folder / "config.json", config.to_json_string())
+
+
+def vocabulary(seed: int, scale: float) -> dict[str, int]:
+    """Learn the word pieces: every word of the world is one, made-up names are several.
+
+    The trainer joins until each word is whole.  Most pieces are then only parts of
+    words; the first learnt of them are kept, for names and words that are unknown.
+    """
+    texts = [sentence for document in documents(round(20_000 * scale), seed=seed, new=0)
+             for sentence in document]
+    texts += [made.text for made in opinion_texts(round(5_000 * scale), seed=seed)]
+    learnt = train_wordpiece(texts, 100_000)
+    whole = BertTokenizer(learnt)
+    used = Counter(piece for text in texts for piece in whole.tokenize(text))
+    needed = [piece for piece in learnt if piece in used or len(piece) == 1
+              or (piece.startswith("##") and len(piece) == 3) or piece[0] == "["]
+    spare = [piece for piece in learnt if piece not in set(needed)]
+    kept = set(needed + spare[:max(0, SHAPE["vocab_size"] - len(needed))])
+    return {piece: i for i, piece in
+            enumerate(piece for piece in learnt if piece in kept)}
+
+
+def pretrained(folder: Path, seed: int, scale: float) -> None:
+    """Masked LM and next sentence prediction."""
+    pretrain(path(folder / "data", "corpus", TRAIN), folder / "config.json",
+             folder / PRETRAINED, tokenizer=folder / "tokenizer", seed=seed,
+             **PRETRAINING)
+
+
+def tuning(task: str) -> Callable[[Path, int, float], None]:
+    """The step that fine-tunes the pre-trained model on a task."""
+    kind, settings = TUNING[task]
+
+    def step(folder: Path, seed: int, scale: float) -> None:
+        finetune(task, path(folder / "data", kind, TRAIN), None, folder / PRETRAINED,
+                 folder / task, settings=Settings(max_length=128), seed=seed,
+                 group_by_length=True, batch_size=32, **settings)
+
+    return step
+
+
+def text_generation(folder: Path, seed: int, scale: float) -> None:
+    """A decoder that begins as the pre-trained model and learns to go on."""
+    tokenizer = BertTokenizer.from_pretrained(str(folder / PRETRAINED))
+    model = BertLMHeadModel.from_pretrained(
+        folder / PRETRAINED, rng=seed, is_decoder=True,
+        eos_token_id=tokenizer.sep_token_id)
+    examples = beginnings(path(folder / "data", "corpus", TRAIN), tokenizer, seed)
+    out = folder / "text-generation"
+    out.mkdir(exist_ok=True)
+    train(model, examples, seed=seed, log=out / "log.jsonl", checkpoint_dir=out,
+          **GENERATION)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(str(out))
+
+
+def beginnings(file, tokenizer, seed: int) -> list[dict]:
+    """[CLS] beginning [SEP] rest [SEP] of each document, cut at a random place.
+
+    So a pipeline that puts [CLS] and [SEP] around a prompt gets the text that follows.
+    The first [SEP] can't be foreseen and has no label.
+    """
+    rng, found = np.random.default_rng([seed, 2]), []
+    for document in read_documents(file, tokenizer):
+        ids = [i for sentence in document for i in sentence]
+        cut = int(rng.integers(1, len(ids)))
+        if rng.random() < 0.5:                         # at the end of a sentence
+            cut = len(document[0])
+        row = np.array([tokenizer.cls_token_id, *ids[:cut], tokenizer.sep_token_id,
+                        *ids[cut:], tokenizer.sep_token_id])
+        labels = row.copy()
+        labels[cut + 1] = -100
+        found.append({"input_ids": row, "labels": labels})
+    return found
+
+
+def publish(folder: Path, name: str) -> None:
+    """Write a model to folder/models/NAME: half precision, tokenizer, nothing else."""
+    out = folder / "models" / name
+    weights = load_file(folder / name / "model.safetensors")
+    config = BertConfig.from_pretrained(folder / name, dtype="float16")
+    save(out, {key: x.astype(np.float16) for key, x in sorted(weights.items())},
+         config_text=config.to_json_string())
+    for file in (folder / "tokenizer").iterdir():
+        shutil.copyfile(file, out / file.name)
+
+
+STEPS: dict[str, Callable[[Path, int, float], None]] = {
+    "data": data, PRETRAINED: pretrained, "text-generation": text_generation,
+    **{task: tuning(task) for task in TUNING}}

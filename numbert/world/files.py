@@ -1,0 +1,76 @@
+"""The text and the examples of the small world, as files that the commands read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from .corpus import documents
+from .exercises import choices, opinion_texts, questions, tagged_texts
+from .templates import HELD_OUT, TRAIN
+
+# How many documents or examples there are of each kind: for training, held out.
+SIZES = {"corpus": (48_000, 1_500), "opinions": (6_000, 1_000), "names": (8_000, 1_000),
+         "questions": (20_000, 1_000), "choices": (12_000, 1_000)}
+NAMES = {"corpus": "txt", "opinions": "jsonl", "names": "conll", "questions": "jsonl",
+         "choices": "jsonl"}
+
+
+def path(folder, kind: str, split: str) -> Path:
+    """Where a file is: corpus.train.txt, ..., choices.held-out.jsonl."""
+    return Path(folder) / f"{kind}.{split}.{NAMES[kind]}"
+
+
+def write_all(folder, seed: int = 0, scale: float = 1.0) -> None:
+    """Write the files of both splits, all of them.
+
+    Args:
+        folder: made if absent.
+        seed: other examples for another seed.
+        scale: make so many times the number of examples in SIZES.
+    """
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for kind, sizes in SIZES.items():
+        for split, size in zip((TRAIN, HELD_OUT), sizes):
+            lines = MAKERS[kind](max(10, round(size * scale)), split, seed)
+            path(folder, kind, split).write_text("".join(lines), encoding="utf-8")
+
+
+def corpus_lines(count: int, split: str, seed: int) -> Iterable[str]:
+    """A sentence per line, a blank line after each document."""
+    for document in documents(count, split, seed):
+        yield "\n".join(document) + "\n\n"
+
+
+def opinion_lines(count: int, split: str, seed: int) -> Iterable[str]:
+    """JSONL with text and label."""
+    for example in opinion_texts(count, split, seed):
+        yield json.dumps({"text": example.text, "label": example.label}) + "\n"
+
+
+def name_lines(count: int, split: str, seed: int) -> Iterable[str]:
+    """CoNLL: a word and its tag per line, a blank line after each text."""
+    for example in tagged_texts(count, split, seed):
+        yield "".join(f"{word}\t{tag}\n"
+                      for word, tag in zip(example.words, example.tags)) + "\n"
+
+
+def question_lines(count: int, split: str, seed: int) -> Iterable[str]:
+    """JSONL as of SQuAD, one question per line."""
+    for made in questions(count, split, seed):
+        answers: dict[str, list] = {"text": [], "answer_start": []}
+        if made.answer:
+            answers = {"text": [made.answer], "answer_start": [made.start]}
+        yield json.dumps({"question": made.question, "context": made.context,
+                          "answers": answers}) + "\n"
+
+
+def choice_lines(count: int, split: str, seed: int) -> Iterable[str]:
+    """JSONL with context, choices and the number of the right one."""
+    for made in choices(count, split, seed):
+        yield json.dumps(made._asdict()) + "\n"
+
+
+MAKERS = {"corpus": corpus_lines, "opinions": opinion_lines, "names": name_lines,
+          "questions": question_lines, "choices": choice_lines}
