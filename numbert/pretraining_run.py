@@ -28,7 +28,7 @@ RULES = ("exact", "bernoulli")
 
 
 def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool = True,
-             max_length: int = 128, repeats: int = 1, short_probability: float = 0.1,
+             max_length: int | None = None, repeats: int = 1, short_probability: float = 0.1,
              rule: str = "exact", probability: float = 0.15, max_predictions: int = 20,
              whole_word: bool = False, dtype: str = "float32", seed: int = 0,
              overwrite: bool = False, lr: float = 1e-4, epochs: int | None = None,
@@ -47,7 +47,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         dev: another corpus, to evaluate on; the best parameters on it are kept.
         tokenizer: a folder with a tokenizer, or a vocab.txt; None learns a vocabulary
             of config.vocab_size from the corpus, in `lowercase` or not.
-        max_length: tokens per pair.
+        max_length: tokens per pair; None: 128, or what the model takes if less.
         repeats: how often the corpus is cut into pairs anew (dupe_factor).
         short_probability: see `next_sentence_pairs`.
         rule: how pieces are picked: "exact" or "bernoulli"; see `pretraining`.
@@ -66,6 +66,8 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         OSError: a file can't be read or written.
     """
     out, config = Path(out), BertConfig.from_pretrained(config)
+    if max_length is None:
+        max_length = min(128, config.max_position_embeddings)
     if max_length > config.max_position_embeddings:
         raise ValueError(f"max_length is {max_length}, but max_position_embeddings of "
                          f"the config is {config.max_position_embeddings}")

@@ -133,7 +133,8 @@ def test_pretrain(capsys, tmp_path):
     losses = [row["loss"] for row in rows if "lr" in row]
     assert record["scores"]["masked_accuracy"] > 0.2 and losses[-1] < 0.7 * losses[0]
     tokenizer = numbert.BertTokenizer.from_pretrained(str(out))
-    assert tokenizer.tokenize("The red cat") == ["the", "red", "cat"]
+    pieces = tokenizer.tokenize("The red cat")
+    assert "".join(pieces).replace("##", "") == "theredcat" and len(tokenizer) <= 60
     file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
     assert run(capsys, "finetune", TEXT, "--train", file, "--model", out, "--out",
                tmp_path / "next", *QUICK)[0] == 0

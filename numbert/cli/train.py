@@ -137,7 +137,8 @@ def register_pretrain(commands) -> None:
                        help="the vocabulary that is learnt keeps upper case")
     add_out(files)
     data = command.add_argument_group("data")
-    add_number(data, "max-length", common.positive, 128, "tokens per pair of segments")
+    add_number(data, "max-length", common.positive, None, "tokens per pair of segments "
+               "(default: 128, or what the model takes if less)")
     add_number(data, "repeats", common.positive, 1,
                "cut the corpus into pairs so many times")
     add_number(data, "short-probability", float, 0.1, "share of short pairs")
