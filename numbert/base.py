@@ -73,7 +73,7 @@ class BertPreTrainedModel:
         dtype = checked_dtype(dtype)
         if params is None:
             params = parameters.init(config, self.shapes, rng, dtype)
-        self.params: dict[str, np.ndarray] = params
+        self.params: dict[str, np.ndarray] = checked_params(params, self.shapes)
 
     @property
     def dtype(self) -> np.dtype:
@@ -342,6 +342,21 @@ def checked_dtype(dtype) -> np.dtype:
         raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: "
                          "NumPy computes in these; half-precision files are converted")
     return np.dtype(name)
+
+
+def checked_params(params: dict, shapes: dict) -> dict:
+    """The parameters, if they have the names, shapes and one dtype of a model."""
+    found = {name: np.shape(x) for name, x in params.items()}
+    wrong = [f"{name} {found.get(name, 'is missing')}, expected "
+             f"{shapes.get(name, 'none')}" for name in {**shapes, **found}
+             if found.get(name) != shapes.get(name)]
+    if wrong:
+        raise ValueError("params do not fit the configuration: " + "; ".join(wrong))
+    dtypes = {np.asarray(x).dtype.name for x in params.values()}
+    if len(dtypes) != 1 or not dtypes <= {*DTYPES}:
+        raise ValueError(f"params have the dtypes {sorted(dtypes)}, expected one of "
+                         f"{', '.join(DTYPES)} for all")
+    return {name: params[name] for name in shapes}
 
 
 def wanted(options: dict, config, name: str):

@@ -132,7 +132,11 @@ def attention_scores(q, k):
 
 
 def attention_scores_backward(dout, saved):
-    """dout (..., T, S) -> dq (..., T, D), dk (..., S, D)"""
+    """dout (..., T, S) -> dq (..., T, D), dk (..., S, D)
+
+    out_ts = q_t . k_s / sqrt(D), so dq_t sums dout_ts k_s over s, dk_s sums dout_ts q_t
+    over t, and both are divided by sqrt(D).
+    """
     q, k = saved                                           # q already scaled
     dq = (dout @ k) * (1 / math.sqrt(q.shape[-1]))         # (..., T, D)
     return dq, dout.swapaxes(-1, -2) @ q
@@ -174,7 +178,10 @@ def weighted_sum(probs, v):
 
 
 def weighted_sum_backward(dout, saved):
-    """dout (..., T, D) -> dprobs (..., T, S), dv (..., S, D)"""
+    """dout (..., T, D) -> dprobs (..., T, S), dv (..., S, D)
+
+    out_t = sum_s p_ts v_s, so dp_ts = dout_t . v_s, and dv_s sums p_ts dout_t over t.
+    """
     probs, v = saved
     return dout @ v.swapaxes(-1, -2), probs.swapaxes(-1, -2) @ dout
 
@@ -224,7 +231,7 @@ def relu(x):
 
 
 def relu_backward(dout, saved):
-    """dout (...) -> dx (...)"""
+    """dout (...) -> dx (...): 1 where x was positive, else 0."""
     return dout * saved
 
 

@@ -132,6 +132,19 @@ def test_constructor():
             numbert.BertModel(config(), dtype=dtype)
 
 
+@pytest.mark.parametrize("change, message", [
+    ({"pooler.dense.bias": np.ones(11)}, r"dense.bias \(11,\), expected \(12,\)"),
+    ({"classifier.bias": np.ones(2)}, r"classifier.bias \(2,\), expected none"),
+    ({"pooler.dense.bias": np.ones(12, "float32")}, "float32', 'float64'.*one of"),
+    ({"pooler.dense.bias": None}, "pooler.dense.bias is missing, expected"),
+])
+def test_params_that_do_not_fit(change, message):
+    params = {**MODEL.params, **change}
+    params = {name: x for name, x in params.items() if x is not None}
+    with pytest.raises(ValueError, match=message):
+        numbert.BertModel(config(), params=params)
+
+
 def test_backward_without_a_loss():
     model = stressed(numbert.BertForMaskedLM)
     out, saved = model.forward(X)
