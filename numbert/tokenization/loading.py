@@ -21,6 +21,8 @@ from .added_tokens import AddedToken
 from .special_tokens import SPECIAL_TOKENS
 
 HUB_ARGUMENTS = ("revision", "cache_dir", "local_files_only", "token")
+# Arguments of transformers that mean nothing here.
+IGNORED = ("use_fast", "trust_remote_code", "force_download", "proxies")
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 # Settings that describe where a tokenizer came from; they aren't saved again.
 ORIGIN = ("vocab", "vocab_file", "tokenizer_file", "name_or_path", "tokenizer_class",
@@ -44,6 +46,7 @@ def load(path, kwargs, legacy=False):
         ValueError: a file that is broken, or of another kind of tokenizer.
     """
     hub = {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs}
+    kwargs = {name: value for name, value in kwargs.items() if name not in IGNORED}
     found = _find(path, hub)
     saved = _read(found, files.TOKENIZER_FILE)
     settings = _read(found, files.CONFIG_FILE)

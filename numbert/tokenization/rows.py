@@ -38,7 +38,7 @@ def tables(pieces, special_ids):
     """
     def extend(column, tail):
         return None if column is None else np.concatenate(
-            [column, np.array(tail, np.int64)])
+            [column, np.array(tail, column.dtype)])
 
     return Tables(extend(pieces.ids, special_ids), extend(pieces.starts, [0, 0, 0]),
                   extend(pieces.ends, [0, 0, 0]), extend(pieces.words, [NO_WORD] * 3))
@@ -72,9 +72,14 @@ def layout(rows, n, options):
         pads = width(lengths[rows.main].max(), options) - lengths
         sizes[:, 6 if options.padding_side == "right" else 0] = np.maximum(pads, 0)
     sizes, ends = sizes.ravel(), sizes.cumsum()                               # (7 R,)
-    shifts = np.repeat(starts.ravel() - (ends - sizes), sizes)                # (N,)
-    slots = np.minimum(shifts + np.arange(len(shifts)), pad)     # all pads: one slot
-    types = np.repeat(np.tile([0, 0, 0, 0, 1, 1, 0], count), sizes)           # (N,)
+    # 4 bytes per token are enough for less than 2 billion tokens, and quicker than 8.
+    small = np.int32 if ends[-1] + n < 2**31 else np.int64
+    shifts = (starts.ravel() - (ends - sizes)).astype(small)                  # (7 R,)
+    slots = np.arange(ends[-1], dtype=small)                                  # (N,)
+    slots += np.repeat(shifts, sizes)
+    np.minimum(slots, pad, out=slots)                            # all pads: one slot
+    segments = np.tile(np.array([0, 0, 0, 0, 1, 1, 0], np.int8), count)       # (7 R,)
+    types = np.repeat(segments, sizes)                                        # (N,)
     return Layout(slots, types, np.concatenate([[0], ends[6::7]]), n)
 
 
@@ -104,12 +109,12 @@ def columns(table, place, keys):
     make = {
         "input_ids": lambda: table.ids[place.slots],
         "token_type_ids": lambda: place.types,
-        "attention_mask": lambda: (place.slots != place.n + PAD).astype(np.int64),
-        "special_tokens_mask": lambda: (place.slots >= place.n).astype(np.int64),
+        "attention_mask": lambda: place.slots != place.n + PAD,
+        "special_tokens_mask": lambda: place.slots >= place.n,
         "offset_mapping": lambda: np.stack([table.starts[place.slots],
                                             table.ends[place.slots]], axis=1),
     }
-    return {key: make[key]() for key in keys}
+    return {key: make[key]().astype(np.int64, copy=False) for key in keys}
 
 
 def as_arrays(flat, splits):

@@ -7,7 +7,8 @@ from .base import TokenizerBase
 from .pipeline import compile_core, normalize
 from .vocabulary import as_special, as_vocabulary
 
-FEW = 8          # up to so many samples, lists are quicker than arrays
+# Up to so many samples and characters, lists are quicker than arrays.
+FEW, SHORT = 8, 10_000
 
 
 class BertTokenizer(TokenizerBase):
@@ -102,8 +103,9 @@ class BertTokenizer(TokenizerBase):
 
     def _encode(self, samples, plan, request):
         few = len(samples.first) <= FEW and not (request.words or plan.overflow)
-        encode = encoding.encode_few if few else encoding.encode_batch
-        return encode(self, samples, plan, request)
+        if few and sum(map(len, samples.first)) <= SHORT:
+            return encoding.encode_few(self, samples, plan, request)
+        return encoding.encode_batch(self, samples, plan, request)
 
     def token_texts(self, ids, offsets, sources):
         """The text of each token of a row.

@@ -160,6 +160,10 @@ class Vocabulary(SpecialTokens):
     def __bool__(self):
         return True
 
+    def __getstate__(self):
+        """What a copy or a pickle needs; the rest is made again when it is needed."""
+        return {**self.__dict__, "_core": None, "_tokens_by_id": None}
+
     @property
     def base_vocab(self):
         """dict of token -> id, without the added tokens; not to be changed."""
