@@ -80,10 +80,13 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
         if target.shape != out.logits.shape:
             raise ValueError(f"the teacher's logits have shape {target.shape}, the "
                              f"student's {out.logits.shape}: expected the same classes")
+        labels = np.reshape(part["labels"], -1)            # (R,)
+        used = np.flatnonzero(labels != IGNORE_INDEX)      # few of them in masked LM
         loss, loss_saved = distillation(
-            rows(out.logits), rows(target).astype(model.dtype),
-            np.reshape(part["labels"], -1), temperature, weight, totals[0])
-        dlogits = distillation_backward(1.0, loss_saved).reshape(out.logits.shape)
+            rows(out.logits)[used], rows(target)[used].astype(model.dtype),
+            labels[used], temperature, weight, totals[0])
+        dlogits = np.zeros_like(out.logits)
+        rows(dlogits)[used] = distillation_backward(1.0, loss_saved)
         return float(loss) if totals[0] else 0.0, model.backward(saved, logits=dlogits)
 
     return Objective(label_counts, gradients)

@@ -28,8 +28,9 @@ RULES = ("exact", "bernoulli")
 
 
 def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool = True,
-             max_length: int | None = None, repeats: int = 1, short_probability: float = 0.1,
-             rule: str = "exact", probability: float = 0.15, max_predictions: int = 20,
+             max_length: int | None = None, repeats: int = 1,
+             short_probability: float = 0.1, rule: str = "exact",
+             probability: float = 0.15, max_predictions: int = 20,
              whole_word: bool = False, dtype: str = "float32", seed: int = 0,
              overwrite: bool = False, lr: float = 1e-4, epochs: int | None = None,
              steps: int | None = None, warmup: float = 0.01,

@@ -125,34 +125,39 @@ def train_hugging_face(args, task, start_dir, examples, dev, batches) -> dict:
     tokenizer = transformers.AutoTokenizer.from_pretrained(args.model)
     model = getattr(transformers, task.model).from_pretrained(
         start_dir, attn_implementation=args.attention)
-    rows, held_out = (encode_hugging_face(task, tokenizer, x, model.config)
-                      for x in (examples, dev))
+    (rows, _), held_out = (encode_hugging_face(task, tokenizer, x, model.config)
+                           for x in (examples, dev))
     encoded = time.perf_counter()
     last_loss = loop(args, model, tokenizer, rows, batches)
     trained = time.perf_counter()
-    found = evaluate_hugging_face(task, model, tokenizer, dev, held_out)
+    found = evaluate_hugging_face(task, model, tokenizer, dev, *held_out)
     done = time.perf_counter()
     return {"scores": found, "encode_s": encoded - start, "train_s": trained - encoded,
             "evaluate_s": done - trained, "last_loss": last_loss}
 
 
-def encode_hugging_face(task, tokenizer, examples, config) -> list[dict]:
-    """Rows of input_ids, ..., labels; a word's label is on its first piece."""
+def encode_hugging_face(task, tokenizer, examples, config) -> tuple[list, list]:
+    """Rows of input_ids, ..., labels; and {word: its first piece} for each row.
+
+    A word's label is on its first piece.
+    """
     ids, limit = config.label2id, config.max_position_embeddings
     if task.name == "text-classification":
         found = tokenizer([x.text for x in examples], truncation=True, max_length=limit)
-        labels = [ids[x.label] for x in examples]
+        labels, firsts = [ids[x.label] for x in examples], [None] * len(examples)
     else:
         found = tokenizer([x.words for x in examples], is_split_into_words=True,
                           truncation=True, max_length=limit)
-        labels = []
+        labels, firsts = [], []
         for i, example in enumerate(examples):
             words = found.word_ids(i)
-            labels.append([
-                ids[example.labels[word]] if word is not None and word != before
-                else -100 for before, word in zip([None, *words], words)])
+            first = {word: words.index(word) for word in words if word is not None}
+            labels.append([-100] * len(words))
+            for word, at in first.items():
+                labels[-1][at] = ids[example.labels[word]]
+            firsts.append(first)
     return [{**{name: values[i] for name, values in found.items()}, "labels": y}
-            for i, y in enumerate(labels)]
+            for i, y in enumerate(labels)], firsts
 
 
 def loop(args, model, tokenizer, rows, batches) -> float:
@@ -195,8 +200,11 @@ def loop(args, model, tokenizer, rows, batches) -> float:
     return float(np.mean(losses[-(len(losses) % 10 or 10):]))
 
 
-def evaluate_hugging_face(task, model, tokenizer, dev, rows) -> dict:
-    """The same metrics from its predictions, in batches sorted by length."""
+def evaluate_hugging_face(task, model, tokenizer, dev, rows, firsts) -> dict:
+    """The same metrics from its predictions, in batches sorted by length.
+
+    A word without a piece, a character that both tokenizers drop, counts as O.
+    """
     import numpy as np
     import torch
     model.eval()
@@ -211,18 +219,10 @@ def evaluate_hugging_face(task, model, tokenizer, dev, rows) -> dict:
                                   return_tensors="pt")
             best = model(**batch).logits.argmax(-1).tolist()
             for i, guess in zip(chosen, best):
-                predictions[i] = names[guess] if isinstance(guess, int) else \
-                    words_of(names, guess, rows[i]["labels"], len(dev[i].words))
+                predictions[i] = names[guess] if firsts[i] is None else [
+                    names[guess[firsts[i][word]]] if word in firsts[i] else "O"
+                    for word in range(len(dev[i].words))]
     return task.score(dev, predictions, list(names.values()))
-
-
-def words_of(names, guess, labels, count: int) -> list[str]:
-    """The labels of a sentence's words; those that were cut off, or empty, are O."""
-    found = [names[g] for g, label in zip(guess, labels) if label != -100]
-    if len(found) != count:
-        raise ValueError(f"{count} words, but {len(found)} have a piece: raise the "
-                         "model's length, or leave out words without characters")
-    return found
 
 
 # --------------------------------------------------------------------------- report
@@ -233,8 +233,8 @@ def report(args, setting, found: dict) -> None:
         print(json.dumps({"task": setting[0], **found}))
         return
     metric = found["metric"]
-    print(f"\n{setting[0]}: {found['examples']} examples, {found['updates']} updates of "
-          f"{args.batch_size}, {args.threads} threads, dropout "
+    print(f"\n{setting[0]}: {found['examples']} examples, {found['updates']} updates "
+          f"of {args.batch_size}, {args.threads} threads, dropout "
           f"{'on' if args.dropout else 'off'}, seed {args.seed}")
     print(f"{'':14}{metric + ' on ' + str(found['dev']):>20}{'last loss':>12}"
           f"{'encode s':>10}{'train s':>10}{'evaluate s':>12}")
