@@ -84,6 +84,7 @@ CASES = {
         ("words", "Paris is the [MASK] of France.", {}, {}),
         ("words", ["Paris is [MASK]."], {}, {"top_k": 2}),
         ("words", ["Paris is [MASK].", "[MASK] [MASK] lives"], {"top_k": 3}, {}),
+        ("words", "[PAD] a [MASK] [MASK]", {}, {"top_k": 1}),
         ("words", "a [MASK] film", {}, {"targets": ["good", "bad", "unaffable"]}),
         ("words", "a [MASK] film", {"targets": "good"}, {}),
         ("words", "[MASK] " + LONG + LONG, {},
@@ -111,6 +112,8 @@ CASES = {
                              (LONG, {"ignore_labels": ["B-PER", "LOC"]}))
     ] + [
         ("names", "", {}, {}),
+        ("names", "Bob cafe\u0301 Zu\u0308rich", {"ignore_labels": []},
+         {"aggregation_strategy": "max"}),
         ("names", LONG + LONG, {"ignore_labels": []}, {}),
         ("names", TEXT.split(), {"ignore_labels": []},
          {"is_split_into_words": True}),
@@ -149,6 +152,7 @@ CASES = {
         ("answers", ASK_LONG, {}, {"max_seq_len": length, "doc_stride": stride, **call})
         for length, stride in ((20, 4), (30, 15), (40, None))
         for call in ({}, {"top_k": 5}, {"handle_impossible_answer": True, "top_k": 2},
+                     {"handle_impossible_answer": True, "top_k": 40},
                      {"align_to_words": False, "top_k": 3, "max_answer_len": 4})
     ],
 }

@@ -1,7 +1,6 @@
 """Pipelines refuse bad input with one clear error, and warn of unfit checkpoints."""
 
 import json
-import sys
 import warnings
 
 import pytest
@@ -91,18 +90,12 @@ def test_bad_pipelines():
         pipe("text-generation")
 
 
-def test_without_a_default_model(monkeypatch):
-    monkeypatch.setitem(sys.modules, "numbert.models_data", None)       # not there
-    with pytest.raises(ValueError, match="no model given for fill-mask.*pass model="):
-        pipeline("fill-mask")
-
-
-def test_with_a_default_model(monkeypatch, tmp_path):
-    class Shipped:
-        def default_model(task):
-            return cases.saved(tmp_path / task, "names")
-    monkeypatch.setitem(sys.modules, "numbert.models_data", Shipped)
-    assert pipeline("ner")("Bob").__class__ is list
+def test_default_model(monkeypatch, tmp_path):
+    monkeypatch.setattr("numbert.models_data.FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="no checkpoint for 'token-cl.*pass model="):
+        pipeline("ner")
+    cases.saved(tmp_path / "token-classification", "names")
+    assert isinstance(pipeline("ner")("Bob"), list)
 
 
 def test_labels_that_do_not_fit(tmp_path):

@@ -120,6 +120,8 @@ def test_drop_overlaps_prefers_the_longer_then_the_surer():
         assert tokens.drop_overlaps([other, one]) == [one]
     surer = {"start": 1, "end": 5, "score": 0.2}
     assert tokens.drop_overlaps([one, surer]) == [surer]
+    same = {**one, "word": "the second"}
+    assert "word" not in tokens.drop_overlaps([one, same])[0]
 
 
 def test_default_function():

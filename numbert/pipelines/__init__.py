@@ -66,6 +66,7 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
     """
     kind = task_class(task)
     if model is None:
+        from ..models_data import default_model
         model = default_model(kind.task)
     if not isinstance(model, (str, os.PathLike)):
         if tokenizer is None:
@@ -118,14 +119,3 @@ def loaded(model_class, place, settings: dict):
         warnings.warn(f"{place} was saved as {', '.join(saved_as)} and is used as "
                       f"{name}: its head was made for another task", stacklevel=3)
     return model
-
-
-def default_model(task: str) -> Path:
-    """The checkpoint for a task that comes with the package."""
-    try:
-        from ..models_data import default_model as shipped
-    except ImportError:
-        raise ValueError(f"no model given for {task}, and none comes with this copy of "
-                         "numbert: pass model=, a directory with a checkpoint or a "
-                         "name on the Hugging Face hub") from None
-    return shipped(task)
