@@ -6,6 +6,7 @@ Mean pooling and normalisation: Reimers and Gurevych 2019, Sentence-BERT, sectio
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from .progress import bar
 
 POOLINGS = ("mean", "cls")
 WINDOW = 32                             # batches that are sorted by length together
-MODES = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean"}
+POOLING_KEY = re.compile(r"pooling_mode_(\w+?)(?:_tokens?)?")
 
 
 def embed(model: BertModel, tokenizer: Any, texts, pooling: str = "mean",
@@ -136,21 +137,19 @@ def sentence_settings(directory) -> dict[str, Any]:
     Returns:
         a dict with those of pooling, max_length and normalize that its files
         1_Pooling/config.json, sentence_bert_config.json and modules.json name;
-        an empty one for a plain checkpoint.
+        an empty one for a plain checkpoint.  A pooling that `embed` doesn't have is
+        given by its name, for `embed` to refuse.
 
     Raises:
-        ValueError: broken JSON, or a pooling that `embed` doesn't have.
+        ValueError: broken JSON.
     """
     directory = Path(directory)
     settings: dict[str, Any] = {}
     pooling = read_json(directory / "1_Pooling" / "config.json")
-    chosen = [name for name, value in pooling.items()
-              if name.startswith("pooling_mode_") and value is True]
-    if chosen:
-        if len(chosen) > 1 or chosen[0] not in MODES:
-            raise ValueError(f"{directory} pools by {', '.join(chosen)}; numbert has "
-                             f"{', '.join(POOLINGS)}")
-        settings["pooling"] = MODES[chosen[0]]
+    chosen = [POOLING_KEY.fullmatch(key) for key, value in pooling.items()
+              if value is True]
+    if names := [match[1] for match in chosen if match]:
+        settings["pooling"] = " and ".join(names)
     longest = read_json(directory / "sentence_bert_config.json").get("max_seq_length")
     if longest is not None:
         settings["max_length"] = longest

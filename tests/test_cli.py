@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -159,8 +160,10 @@ def test_sentence_settings(tmp_path):
     assert numbert.sentence_settings(tmp_path) == {
         "pooling": "cls", "max_length": 5, "normalize": True}
     sentence_files(tmp_path, {"pooling_mode_max_tokens": True})
-    with pytest.raises(ValueError, match="pools by pooling_mode_max_tokens"):
-        numbert.sentence_settings(tmp_path)
+    assert numbert.sentence_settings(tmp_path)["pooling"] == "max"
+    sentence_files(tmp_path, {"pooling_mode_mean_tokens": True,
+                              "pooling_mode_mean_sqrt_len_tokens": True})
+    assert numbert.sentence_settings(tmp_path)["pooling"] == "mean and mean_sqrt_len"
     (tmp_path / "modules.json").write_text("[")
     (tmp_path / "1_Pooling" / "config.json").write_text("{}")
     with pytest.raises(ValueError, match="modules.json is broken JSON"):
@@ -245,6 +248,9 @@ def test_embed_takes_defaults_from_the_folder(numbert_main, folder, parts, tmp_p
         return [json.loads(line)["embedding"] for line in out.splitlines()]
     np.testing.assert_array_equal(vectors(), numbert.embed(
         *parts, TEXTS[:2], pooling="cls", normalize=True, max_length=5))
+    sentence_files(tmp_path, {"pooling_mode_max_tokens": True})
+    code, _, err = numbert_main("embed", "a", "--model", tmp_path)
+    assert code == 2 and "pooling is 'max', expected one of mean, cls" in err
     np.testing.assert_array_equal(
         vectors("--pooling", "mean", "--no-normalize", "--max-length", "4"),
         numbert.embed(*parts, TEXTS[:2], max_length=4))
@@ -414,19 +420,21 @@ def test_all_groups_are_listed():
     assert with_commands == set(GROUPS)
 
 
-def test_python_m_numbert_from_a_cold_start():
-    """The issue asks for about a second; a busy machine may take longer."""
-    path = minilm_dir()
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        process = start("embed", "A short text.", "--model", path)
+def test_embed_from_a_cold_start():
+    """About a second is asked for; in processor time, as others use the machine too."""
+    path, times = minilm_dir(), []
+    while len(times) < 5:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        process = start("embed", "A short text.", "--model", path,
+                        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})
         out, err = process.communicate()
-        times.append(time.perf_counter() - begin)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert process.returncode == 0 and not err and b"384 values" in out
-        if times[-1] < 1.5:
+        times.append((after.ru_utime - before.ru_utime)
+                     + (after.ru_stime - before.ru_stime))
+        if times[-1] < 1:
             return
-    assert min(times) < 3
+    assert min(times) < 1
 
 
 # ------------------------------------------------------------------------- mistakes

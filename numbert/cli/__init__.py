@@ -34,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):     # not a text file of Python's own
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    args = parser().parse_args(argv)
     try:
+        args = parser().parse_args(argv)
         with warnings.catch_warnings():
             warnings.showwarning = show_warning  # type: ignore[assignment]
             args.run(args)

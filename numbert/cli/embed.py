@@ -104,10 +104,8 @@ def settings(args) -> dict:
     names = ("pooling", "max_length", "normalize")
     given = {name: getattr(args, name) for name in names
              if getattr(args, name) is not None}
-    folder = resolve(args.model, FILES)
-    if len(given) == len(names):     # the folder may pool in a way that numbert has not
-        return given
-    return {"pooling": "mean", "normalize": False, **sentence_settings(folder), **given}
+    own = sentence_settings(resolve(args.model, FILES))
+    return {"pooling": "mean", "normalize": False, **own, **given}
 
 
 def remember(texts: Iterable[str], window: list[str]) -> Iterator[str]:
