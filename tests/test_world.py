@@ -77,8 +77,8 @@ def test_no_sentence_of_a_task_is_in_both_splits(made, name, field):
 
 
 def test_no_tagged_text_is_in_both_splits(made):
-    train, held_out = ({" ".join(example.words) for example in made["tagged_texts"][x]}
-                       for x in (TRAIN, HELD_OUT))
+    train, held_out = ({" ".join(x.words) for x in made["tagged_texts"][split]}
+                       for split in (TRAIN, HELD_OUT))
     assert not train & held_out
 
 
@@ -99,7 +99,7 @@ def test_made_up_names_of_the_splits_differ(made):
 
 
 def test_about_one_sentence_in_ten_is_held_out():
-    count = sum(belongs(f"The sentence of number {i}.", HELD_OUT) for i in range(10_000))
+    count = sum(belongs(f"This is sentence {i}.", HELD_OUT) for i in range(10_000))
     assert abs(count - 1000) < 120             # 4 standard deviations of a binomial
 
 
@@ -279,7 +279,8 @@ def test_files_are_read_by_the_tasks(tmp_path):
                        ("multiple-choice", "choices")):
         for split in (TRAIN, HELD_OUT):
             assert len(TASKS[task].read(files.path(tmp_path, kind, split))) >= 10
-    row = json.loads(files.path(tmp_path, "questions", TRAIN).read_text().split("\n")[0])
+    lines = files.path(tmp_path, "questions", TRAIN).read_text().splitlines()
+    row = json.loads(lines[0])
     assert set(row) == {"question", "context", "answers"}
     text = files.path(tmp_path, "corpus", TRAIN).read_text()
     assert [block.split("\n") for block in text.strip().split("\n\n")] \

@@ -72,7 +72,7 @@ def child(args: argparse.Namespace, name: str) -> float:
     """A step in a process of its own, unless it is done already; its seconds.
 
     Raises:
-        RuntimeError: it failed.
+        SystemExit: it failed.
     """
     done = args.out / f"{name}.done"
     if done.exists():
@@ -83,7 +83,7 @@ def child(args: argparse.Namespace, name: str) -> float:
                "--seed", str(args.seed), "--scale", str(args.scale), "--step", name]
     found = subprocess.run(command, env={**os.environ, **ONE_THREAD})
     if found.returncode:
-        raise RuntimeError(f"the step {name} failed; see above")
+        raise SystemExit(f"the step {name} failed; see above")
     took = time.perf_counter() - start
     done.write_text(f"{took:.1f}")
     print(f"{name}: {took:.0f} s", flush=True)
@@ -93,13 +93,15 @@ def child(args: argparse.Namespace, name: str) -> float:
 def report(models: Path, seconds: dict[str, float]) -> None:
     """Say how long it took, and whether the result is what ships."""
     print(f"\nall steps: {sum(seconds.values()):.0f} s of work; Python "
-          f"{platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} cores")
+          f"{platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} "
+          "cores")
     for file in sorted(models.rglob("*")):
         if file.is_file():
             shipped = FOLDER / file.relative_to(models)
             same = shipped.exists() and digest(shipped) == digest(file)
+            verdict = "the same as shipped" if same else "not as shipped"
             print(f"{file.relative_to(models)!s:45}{file.stat().st_size:>10,} bytes  "
-                  f"{'the same as shipped' if same else 'not as shipped'}")
+                  f"{verdict}")
 
 
 def digest(file: Path) -> str:

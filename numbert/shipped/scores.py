@@ -22,13 +22,13 @@ from ..pipelines import pipeline
 from ..pretraining import masking_collate, read_documents, vocabulary
 from ..pretraining_run import evaluation_batches
 from ..pretraining_run import scores as batch_scores
-from ..tasks import TASKS, Settings
+from ..tasks import TASKS
 from ..tokenization import BertTokenizer
 from ..world import HELD_OUT, TRAIN, cloze, opinion_texts
 from ..world.files import path
 from ..world.exercises import split_words
 from . import probes
-from .steps import TUNING, beginnings
+from .steps import SETTINGS, TUNING, beginnings
 
 Scores = dict[str, Any]              # name of a number -> the number
 
@@ -93,7 +93,7 @@ def tuned(task: str, model: Path, data: Path) -> Scores:
     """The metrics of a fine-tuned task on its held-out examples, and baselines."""
     kind, _ = TUNING[task]
     found, examples, _ = evaluate(model, path(data, kind, HELD_OUT), task=task,
-                                  settings=Settings(max_length=128), progress=False)
+                                  settings=SETTINGS, progress=False)
     training = TASKS[task].read(path(data, kind, TRAIN))
     return {**found, **BASELINES[task](training, examples), "examples": len(examples)}
 

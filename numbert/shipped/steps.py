@@ -40,6 +40,7 @@ TUNING: dict[str, tuple[str, dict[str, Any]]] = {
     "question-answering": ("questions", {"epochs": 3, "lr": 1e-3}),
     "multiple-choice": ("choices", {"epochs": 2, "lr": 5e-4}),
 }
+SETTINGS = Settings(max_length=128, doc_stride=32)
 GENERATION: dict[str, Any] = {
     "epochs": 1, "batch_size": 32, "lr": 1e-3, "warmup": 0.05, "dropout": False,
     "group_by_length": True}
@@ -88,7 +89,7 @@ def tuning(task: str) -> Callable[[Path, int, float], None]:
 
     def step(folder: Path, seed: int, scale: float) -> None:
         finetune(task, path(folder / "data", kind, TRAIN), None, folder / PRETRAINED,
-                 folder / task, settings=Settings(max_length=128), seed=seed,
+                 folder / task, settings=SETTINGS, seed=seed,
                  group_by_length=True, batch_size=32, **settings)
 
     return step
