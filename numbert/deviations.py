@@ -1,12 +1,13 @@
 """Where numbert differs from transformers 5.23, on purpose: the whole list.
 
 Everything else is meant to be equal.  Quirks that are matched are marked `HF:` in the
-source.  tests/test_deviations.py has a test for each name of MODELS; those of the
-tokenizers are in tests/test_tokenizer_deviations.py.
+source.  Each name has its test: those of MODELS in tests/test_deviations.py, the others
+in tests/test_tokenizer_deviations.py and tests/test_pipeline_deviations.py.
 
     python -m numbert.deviations                           # prints the list
 """
 
+from .pipelines.deviations import DEVIATIONS as PIPELINES
 from .tokenization.deviations import DEVIATIONS as TOKENIZERS, Deviation
 
 MODELS = (
@@ -56,7 +57,7 @@ MODELS = (
               "with num_hidden_layers=0, hidden_states is empty",
               "it holds the embeddings"),
 )
-DEVIATIONS = (*MODELS, *TOKENIZERS)
+DEVIATIONS = (*MODELS, *TOKENIZERS, *PIPELINES)
 
 if __name__ == "__main__":
     for name, theirs, ours in DEVIATIONS:
