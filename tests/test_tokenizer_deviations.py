@@ -189,6 +189,13 @@ def test_missing_special_token(hf):
         assert hf.make(cls_token=None)("a")["input_ids"][0] == 2
 
 
+def test_blank_in_special_token(hf):
+    named = {"cls_token": "start here"}
+    assert make(**named).tokenize("start here a") == ["start here", "a"]
+    if hf:
+        assert error(lambda: hf.make(**named)) == "ValueError"
+
+
 def test_other_tokenizer(hf, tmp_path):
     make().save_pretrained(tmp_path)
     path = tmp_path / "tokenizer.json"

@@ -192,6 +192,8 @@ def test_bad_tokens():
         tokenizer.add_special_tokens({"pad_token": 5})
     with pytest.raises(TypeError, match="must be a list"):
         tokenizer.add_special_tokens({"extra_special_tokens": "x"})
+    with pytest.raises(TypeError, match="must be a list of tokens"):
+        tokenizer.extra_special_tokens = "x"
     with pytest.raises(TypeError, match="content"):
         AddedToken(5)
     assert tokenizer.get_vocab() == cases.VOCAB

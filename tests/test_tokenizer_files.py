@@ -253,6 +253,28 @@ def test_save_vocabulary_keeps_every_id(tmp_path):
         BertTokenizer().save_vocabulary(tmp_path / "absent")
 
 
+# -------------------------------------------------------------------- names on the hub
+
+def test_a_name_on_the_hub(tmp_path, monkeypatch):
+    import numbert.hub
+    make().save_pretrained(tmp_path)
+    asked = []
+
+    def resolve(name, filenames, **hub):
+        asked.append((name, set(filenames), hub))
+        return tmp_path
+
+    monkeypatch.setattr(numbert.hub, "resolve", resolve)
+    loaded = BertTokenizer.from_pretrained(
+        "someone/model", revision="v1", use_fast=True)
+    same(loaded, make())
+    assert asked == [("someone/model", {
+        "vocab.txt", "tokenizer.json", "tokenizer_config.json", "added_tokens.json",
+        "special_tokens_map.json"}, {"revision": "v1"})]
+    assert loaded.name_or_path == "someone/model"
+    assert "use_fast" not in loaded.init_kwargs
+
+
 # -------------------------------------------------------------------- broken files
 
 @pytest.mark.parametrize("name, content, message", [
@@ -309,6 +331,15 @@ def test_a_crash_while_saving_keeps_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", crash)
     with pytest.raises(OSError, match="disk full"):
         make(do_lower_case=False).save_pretrained(tmp_path)
+    assert {name: (tmp_path / name).read_bytes()
+            for name in os.listdir(tmp_path)} == before
+
+
+def test_settings_that_json_cant_hold_change_no_file(tmp_path):
+    make().save_pretrained(tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        make(do_lower_case=False, note=object()).save_pretrained(tmp_path)
     assert {name: (tmp_path / name).read_bytes()
             for name in os.listdir(tmp_path)} == before
 

@@ -168,7 +168,10 @@ def _umask():
     return mask
 
 
-def write_json(path, content):
-    """Write a JSON object, keys sorted, atomically."""
-    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
-    write_text(path, text + "\n")
+def json_text(content):
+    """A JSON object as text, keys sorted.
+
+    Raises:
+        TypeError: it holds something that JSON can't.
+    """
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

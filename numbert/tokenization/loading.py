@@ -62,8 +62,8 @@ def load(path, kwargs, legacy=False):
         decoder = _added_tokens(found, saved, settings)
     decoder = {int(i): _token(token) for i, token in decoder.items()}
     by_content = {token.content: token for token in decoder.values()}
-    settings = {name: _token(value) if name != "added_tokens_decoder" else value
-                for name, value in settings.items()}
+    settings = {name: _token(value) if name.endswith(("_token", "special_tokens"))
+                else value for name, value in settings.items()}
     for name in SPECIAL_TOKENS:
         if settings.get(name) is not None:
             settings[name] = by_content.get(str(settings[name]), settings[name])
@@ -188,9 +188,10 @@ def save(tokenizer, directory, prefix=None):
     """
     config = files.prefixed(directory, files.CONFIG_FILE, prefix)
     whole = files.prefixed(directory, files.TOKENIZER_FILE, prefix)
+    settings = files.json_text(settings_of(tokenizer))
     files.write_text(whole, json.dumps(
         tokenizer_json(tokenizer), ensure_ascii=False, indent=2))
-    files.write_json(config, settings_of(tokenizer))
+    files.write_text(config, settings)
     return str(config), str(whole)
 
 
@@ -201,17 +202,18 @@ def save_legacy(tokenizer, directory, prefix=None):
     Args and Returns as `save`.
     """
     config = files.prefixed(directory, files.CONFIG_FILE, prefix)
+    settings = settings_of(tokenizer)
+    settings["added_tokens_decoder"] = {
+        str(i): _saved(token) for i, token in tokenizer.added_tokens_decoder.items()}
+    text = files.json_text(settings)
     written = [str(config), *tokenizer.save_vocabulary(directory, prefix)]
     added = {token: i for token, i in tokenizer.added_tokens_encoder.items()
              if i >= tokenizer.vocab_size}
     if added:
         path = files.prefixed(directory, files.ADDED_TOKENS_FILE, prefix)
-        files.write_json(path, added)
+        files.write_text(path, files.json_text(added))
         written.append(str(path))
-    settings = settings_of(tokenizer)
-    settings["added_tokens_decoder"] = {
-        str(i): _saved(token) for i, token in tokenizer.added_tokens_decoder.items()}
-    files.write_json(config, settings)
+    files.write_text(config, text)
     return tuple(written)
 
 

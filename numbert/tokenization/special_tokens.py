@@ -119,8 +119,12 @@ class SpecialTokens:
 
     @extra_special_tokens.setter
     def extra_special_tokens(self, tokens):
+        tokens = [] if tokens is None else tokens
+        if not isinstance(tokens, (list, tuple)):
+            raise TypeError("extra_special_tokens must be a list of tokens, got "
+                            f"{tokens!r}.")
         self._extra_special = [check_token("extra_special_tokens", token)
-                               for token in tokens or []]
+                               for token in tokens]
 
     @property
     def extra_special_tokens_ids(self):

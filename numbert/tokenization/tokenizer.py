@@ -103,9 +103,11 @@ class BertTokenizer(TokenizerBase):
 
     def _encode(self, samples, plan, request):
         few = len(samples.first) <= FEW and not (request.words or plan.overflow)
-        if few and sum(map(len, samples.first)) <= SHORT:
-            return encoding.encode_few(self, samples, plan, request)
-        return encoding.encode_batch(self, samples, plan, request)
+        if few:
+            texts = [*samples.first, *(text for text in samples.second or () if text)]
+            few = sum(map(len, texts)) <= SHORT
+        encode = encoding.encode_few if few else encoding.encode_batch
+        return encode(self, samples, plan, request)
 
     def token_texts(self, ids, offsets, sources):
         """The text of each token of a row.
