@@ -175,6 +175,7 @@ def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
         patch.setattr(pretraining_run, "masking_collate", failing)
         with pytest.raises(RuntimeError, match="stops"):
             pretraining_run.pretrain(corpus, config, tmp_path / "parts", **options)
+    assert (tmp_path / "parts" / "training.safetensors").exists()
     pretraining_run.pretrain(corpus, config, tmp_path / "parts", **options)
     assert (tmp_path / "parts" / "model.safetensors").read_bytes() == \
         (tmp_path / "whole" / "model.safetensors").read_bytes()
