@@ -263,8 +263,8 @@ def one_step(task: Task, recipe: Recipe, state: TrainingState, data: Iterator,
     parts = next(data)
     loss, grads = batch_gradients(task.model, parts, task.objective,
                                   state.rng if recipe.dropout else None)
-    lr = recipe.lr * SCHEDULES[recipe.schedule](state.step, recipe.warmup,
-                                                recipe.steps)
+    schedule = SCHEDULES[recipe.schedule]
+    lr = recipe.lr * schedule(state.step, recipe.warmup, recipe.steps)
     norm = 0.0
     if grads is None:
         warnings.warn(f"step {state.step + 1}: no label of this batch counts (all are "

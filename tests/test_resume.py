@@ -39,6 +39,12 @@ def stopping(step, error=Stop):
     return Data(examples(32))
 
 
+def saved(folder):
+    """The plain values of the checkpoint in this folder."""
+    with safe_open(folder / training_state.FILE, "numpy") as file:
+        return json.loads(file.metadata()["state"])
+
+
 @pytest.fixture(scope="module")
 def whole():
     """The model and result of a run that was never stopped, on 32 examples."""
@@ -81,6 +87,16 @@ def test_an_early_stop_is_remembered(tmp_path):
     assert digest(first.params) == digest(again.params)
 
 
+def test_patience_goes_on_from_where_it_was(tmp_path):
+    options = {"checkpoint_dir": tmp_path, "patience": 3, "checkpoint_every": 1,
+               "evaluate": lambda model: 0.0}
+    with pytest.raises(Stop):
+        run(dataset=stopping(4 + 10), **options)    # evaluated at 3 (best), 6 and 9
+    assert saved(tmp_path)["worse"] == 2
+    _, result = run(dataset=examples(32), **options)
+    assert (result.stopped, result.steps) == ("early", 12)
+
+
 def test_resume_false_starts_anew(whole, tmp_path):
     with pytest.raises(Stop):
         run(dataset=stopping(14), checkpoint_dir=tmp_path)
@@ -109,8 +125,7 @@ def test_kill_9_at_random_moments(tmp_path):
             process.kill()
             hits += process.wait() == -signal.SIGKILL
             if (killed / training_state.FILE).exists():
-                with safe_open(killed / training_state.FILE, "numpy") as file:
-                    done.append(json.loads(file.metadata()["state"])["step"])
+                done.append(saved(killed)["step"])
             continue
         assert process.returncode == 0                  # it got through: start again
         assert (killed / "digest").read_text() == (straight / "digest").read_text()
@@ -127,8 +142,8 @@ def test_kill_9_at_random_moments(tmp_path):
 
 def test_a_checkpoint_is_plain_data(tmp_path):
     model, result = run(checkpoint_dir=tmp_path)
+    state = saved(tmp_path)
     with safe_open(tmp_path / training_state.FILE, "numpy") as file:
-        state = json.loads(file.metadata()["state"])
         groups = {key.split("/")[0] for key in file.keys()}
     assert groups == {"params", "m", "v", "best"}
     assert state["step"] == state["updates"] == 20 and state["stopped"] == "finished"
@@ -214,6 +229,7 @@ def test_ctrl_c_saves_and_stops(at, whole, tmp_path):
     with pytest.raises(KeyboardInterrupt, match=f"after step {at} of 20; saved in"):
         run(dataset=examples(32), checkpoint_dir=tmp_path, collate=collate)
     assert signal.getsignal(signal.SIGINT) is before
+    assert saved(tmp_path)["step"] == at
     model, result = run(dataset=examples(32), checkpoint_dir=tmp_path)
     assert digest(model.params) == digest(whole[0].params)
 
@@ -269,8 +285,8 @@ def test_a_run_that_diverges_keeps_the_last_good_checkpoint(tmp_path):
     with pytest.raises(DivergedError, match="step 11: the loss is nan"):
         run(model, objective=LABELS._replace(counts=counts, gradients=gradients),
             checkpoint_dir=tmp_path, checkpoint_every=5)
+    assert saved(tmp_path)["step"] == 10
     with safe_open(tmp_path / training_state.FILE, "numpy") as file:
-        assert json.loads(file.metadata()["state"])["step"] == 10
         for name, x in good.items():
             assert np.array_equal(file.get_tensor(f"params/{name}"), x)
             assert np.array_equal(model.params[name], x)
@@ -289,5 +305,4 @@ def test_parameters_that_are_not_finite_are_never_saved(tmp_path):
     with pytest.raises(DivergedError, match="step 6: classifier.bias is no longer"):
         train(model, examples(), steps=9, lr=0.01, evaluate=evaluate, eval_every=3,
               checkpoint_dir=tmp_path, checkpoint_every=3, batch_size=8)
-    with safe_open(tmp_path / training_state.FILE, "numpy") as file:
-        assert json.loads(file.metadata()["state"])["step"] == 3
+    assert saved(tmp_path)["step"] == 3

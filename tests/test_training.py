@@ -174,12 +174,12 @@ def test_early_stop_and_the_best_parameters():
         kept.append({name: x.copy() for name, x in model.params.items()})
         return values(model)
 
-    values = scores(0.1, 0.5, 0.5, 0.4, float("nan"), 0.9)
+    values = scores(0.1, 0.0, 0.5, 0.5, 0.4, float("nan"), 0.9)
     model, result = run(evaluate=evaluate, patience=3, eval_every=2)
-    assert (result.stopped, result.steps) == ("early", 10)
-    assert (result.best_step, result.best) == (4, {"score": 0.5})
-    assert all(np.array_equal(x, kept[1][name]) for name, x in model.params.items())
-    assert digest(kept[1]) != digest(kept[-1])
+    assert (result.stopped, result.steps) == ("early", 12)
+    assert (result.best_step, result.best) == (6, {"score": 0.5})
+    assert all(np.array_equal(x, kept[2][name]) for name, x in model.params.items())
+    assert digest(kept[2]) != digest(kept[-1])
 
     values = scores(0.1, 0.5, 0.5, 0.4, 0.3)
     model, result = run(evaluate=evaluate, patience=3, eval_every=2, keep_best=False)
@@ -314,7 +314,8 @@ def test_what_is_not_finite_stops_the_run_before_the_update(value, where):
 
 def test_recipe_says_how_long_an_epoch_is():
     given = dict(dataset=examples(), batch_size=8, accumulate=1, log_every=1,
-                 epochs=2.5, steps=None, eval_every=None, checkpoint_every=None, patience=None,
+                 epochs=2.5, steps=None, eval_every=None, checkpoint_every=None,
+                 patience=None,
                  optimizer="adamw", schedule="linear", lr=1.0, weight_decay=0.0,
                  warmup=0.11, clip=None, evaluate=None, seed=0, dropout=True,
                  group_by_length=False, metric=None, lower_is_better=False,
