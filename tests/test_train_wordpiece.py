@@ -79,9 +79,11 @@ def test_each_joined_pair_is_the_one_that_makes_the_text_most_likely(seed):
 
 @given(st.lists(st.text("ab", min_size=1, max_size=5), min_size=1, max_size=12),
        st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_small_corpora(words, min_frequency):
     vocab = train_wordpiece([" ".join(words)], 100, min_frequency=min_frequency)
+    joined = [piece for piece in list(vocab)[5:] if len(piece.removeprefix("##")) > 1]
+    assert joined == slow_trainer(Counter(sorted(words)), 100, min_frequency)
     for word in words:
         assert wordpiece(word, vocab) is not None
     assert list(vocab.values()) == list(range(len(vocab)))

@@ -129,7 +129,7 @@ def _single_changes(flags, lowercase, accents):
             parts = unicodedata.normalize("NFD", chr(code))
             first = parts[0]
             stays = [part for part in parts[1:] if not flags[ord(part)] & MN]
-            if stays or flags[ord(first)] & (MN | MARK):
+            if stays:
                 yield code, None
                 continue
         else:
