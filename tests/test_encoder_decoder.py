@@ -121,6 +121,32 @@ def test_shift_tokens_right():
     assert shift_tokens_right(labels(), 0, 3).tolist() == want.tolist()
 
 
+def test_labels_alone_stand_for_shifted_inputs_with_a_mask():
+    model, y = encoder_decoder(), labels()
+    y[0, 1] = -100                      # becomes padding that others must not see
+    moved = shift_tokens_right(y, 0, 3)
+    want = model(**source(), labels=y, decoder_input_ids=moved,
+                 decoder_attention_mask=(moved != 0).astype(int))
+    got = model(**source(), labels=y)
+    assert (got.logits == want.logits).all() and got.loss == want.loss
+    unmasked = model(**source(), decoder_input_ids=moved).logits
+    assert (got.logits[0, 3:] != unmasked[0, 3:]).any()
+
+
+def test_padding_of_the_source_is_never_seen():
+    model, inputs = encoder_decoder(), CALLS["labels"]()
+    before = model(**inputs).logits
+    written = model.generate(**source(), max_new_tokens=8)
+    hidden = inputs["attention_mask"] == 0
+    inputs["input_ids"][hidden] = 36 - inputs["input_ids"][hidden]
+    assert_near(model(**inputs).logits, before, 1e-12)
+    again = model.generate(inputs["input_ids"], inputs["attention_mask"],
+                           max_new_tokens=8)
+    assert again.tolist() == written.tolist()
+    inputs["attention_mask"][:] = 1
+    assert (model(**inputs).logits[1:] != before[1:]).any()
+
+
 def test_encoder_outputs_in_place_of_the_source():
     model, inputs = encoder_decoder(), CALLS["labels"]()
     want, saved = model.forward(**inputs)
@@ -196,6 +222,8 @@ def test_generation_starts_with_what_is_given():
     assert begun.tolist() == want.tolist()              # the start token is put before
     other = model.generate(**source(), decoder_start_token_id=9, max_new_tokens=2)
     assert (other[:, 0] == 9).all()
+    model.config.decoder_start_token_id = 8             # read when it is called
+    assert (model.generate(**source(), max_new_tokens=1)[:, 0] == 8).all()
     # Even the pad token may be the start, as in T5.
     assert model.generate(**source(), decoder_start_token_id=0).shape == (B, 21)
 
