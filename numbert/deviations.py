@@ -1,13 +1,14 @@
 """Where numbert differs from transformers 5.23, on purpose: the whole list.
 
 Everything else is meant to be equal.  Quirks that are matched are marked `HF:` in the
-source.  Each name has its test: those of MODELS in tests/test_deviations.py, the others
-in tests/test_tokenizer_deviations.py and tests/test_pipeline_deviations.py.
+source.  Each name has its test: those of MODELS in tests/test_deviations.py; those of
+GENERATION name theirs; the others are in tests/test_tokenizer_deviations.py and
+tests/test_pipeline_deviations.py.
 
     python -m numbert.deviations                           # prints the list
 """
 
-from .pipelines.deviations import DEVIATIONS as PIPELINES
+from .pipelines.deviations import PIPELINES
 from .tokenization.deviations import DEVIATIONS as TOKENIZERS, Deviation
 
 MODELS = (
@@ -57,7 +58,46 @@ MODELS = (
               "with num_hidden_layers=0, hidden_states is empty",
               "it holds the embeddings"),
 )
-DEVIATIONS = (*MODELS, *TOKENIZERS, *PIPELINES)
+# Of generation and of encoder-decoders, each with the test that shows it.
+GENERATION = {
+    Deviation("scores_in_the_model_s_dtype",
+              "generate compares logits in float32",
+              "in the model's dtype, so a near tie in float64 is decided in float64"):
+    "test_generation.py::test_the_output_with_return_dict",
+    Deviation("decoder_with_encoder_states_and_cache",
+              "BertLMHeadModel.generate(encoder_hidden_states=...) needs use_cache=False",
+              "works with and without the cache"):
+    "test_generation.py::test_recorded_answers_of_hugging_face",
+    Deviation("past_the_last_position",
+              "generate warns and fails later, inside the embedding",
+              "ValueError before any work"):
+    "test_generation.py::test_bad_settings_are_one_clear_error",
+    Deviation("prompt_of_padding",
+              "a prompt of padding only is continued",
+              "ValueError"):
+    "test_generation.py::test_bad_prompts_are_one_clear_error",
+    Deviation("random_draws",
+              "torch's random numbers",
+              "NumPy's: other draws for one seed, the same distribution"):
+    "test_sampling.py::test_draws_have_the_frequencies_of_the_filtered_softmax",
+    Deviation("crop",
+              "DynamicCache.crop refuses a positive number",
+              "keeps that many positions; negative numbers as in transformers"):
+    "test_cache.py::test_operations_of_the_cache",
+    Deviation("special_tokens_of_an_encoder_decoder",
+              "fixed in generation_config when the model is built",
+              "read from model.config in every call"):
+    "test_encoder_decoder.py::test_generation_starts_with_what_is_given",
+    Deviation("decoder_start_token_id",
+              "from_encoder_decoder_pretrained gives it to the decoder as start_token_id",
+              "a field of the joint configuration"):
+    "test_encoder_decoder.py::test_a_warm_start_takes_both_halves_from_encoders",
+    Deviation("unused_parameters",
+              "the encoder's pooler in an encoder-decoder has the gradient None",
+              "zeros"):
+    "test_encoder_decoder.py::test_values_and_gradients_are_those_of_hugging_face",
+}
+DEVIATIONS = (*MODELS, *GENERATION, *TOKENIZERS, *PIPELINES)
 
 if __name__ == "__main__":
     for name, theirs, ours in DEVIATIONS:

@@ -1,5 +1,7 @@
 """One test for each deliberate difference from transformers; numbert/deviations.py."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,13 @@ def test_every_deviation_has_a_test_and_a_name_of_its_own():
     names = [d.name for d in deviations.MODELS]
     assert len(set(names)) == len(names)
     assert {f"test_{name}" for name in names} <= set(globals())
+
+
+def test_the_tests_that_are_named_exist():
+    for place in deviations.GENERATION.values():
+        file, test = place.split("::")
+        source = (Path(__file__).parent / file).read_text(encoding="utf-8")
+        assert f"def {test}(" in source, place
 
 
 def test_loss_in_float64(hugging_face):
