@@ -36,9 +36,9 @@ def adamw(settings):
 
 
 def clipped(max_norm):
-    """[norm, gradients] of torch's clip_grad_norm_ on the first gradients."""
+    """[norm, gradients] of torch's clip_grad_norm_ on the last gradients."""
     tensors = {}
-    for name, g in start()[1][0].items():
+    for name, g in start()[1][-1].items():
         tensors[name] = torch.nn.Parameter(torch.zeros(g.shape, dtype=torch.float64))
         tensors[name].grad = torch.tensor(g)
     norm = torch.nn.utils.clip_grad_norm_(tensors.values(), max_norm)
