@@ -20,7 +20,8 @@ def vocabulary():
     """{piece: id}: words, letters, digits and punctuation, first and inside words."""
     letters = string.ascii_lowercase + string.digits
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters,
-              *("##" + c for c in letters), *string.punctuation]
+              *("##" + c for c in letters), *string.punctuation,
+              "\u1112\u1161\u11ab"]     # a Korean syllable as it is taken apart
     return {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
 
 
@@ -112,7 +113,7 @@ CASES = {
                              (LONG, {"ignore_labels": ["B-PER", "LOC"]}))
     ] + [
         ("names", "", {}, {}),
-        ("names", "Bob cafe\u0301 Zu\u0308rich", {"ignore_labels": []},
+        ("names", "Bob e\u0301te\u0301 \ud55c Zu\u0308rich", {"ignore_labels": []},
          {"aggregation_strategy": "max"}),
         ("names", LONG + LONG, {"ignore_labels": []}, {}),
         ("names", TEXT.split(), {"ignore_labels": []},

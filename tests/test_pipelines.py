@@ -294,6 +294,23 @@ def test_a_single_answer_is_not_in_a_list():
     assert got == {"score": got["score"], "start": 0, "end": 3, "answer": "Bob"}
 
 
+def test_no_answer_in_any_window():
+    """The empty answer is as likely as in the window where it is the least likely."""
+    ask = pipe("question-answering", max_seq_len=20, doc_stride=4)
+    item = {"question": "Who?", "context": LONG}
+    scores = []
+    for row in ask.rows(item, ask.checked({})):
+        out = ask.model([row.ids], token_type_ids=[row.types])
+        inside = [0, *(i for i, text in enumerate(row.encoding.sequence_ids) if text)]
+        start, end = (np.exp(x[0, inside].astype(float))
+                      for x in (out.start_logits, out.end_logits))
+        scores.append(start[0] / start.sum() * end[0] / end.sum())
+    got = ask(item, handle_impossible_answer=True, top_k=9999)
+    empty = [answer for answer in got if answer["answer"] == ""]
+    assert len(empty) == 1 and len(scores) > 2
+    assert empty[0]["score"] == pytest.approx(min(scores), 1e-4)
+
+
 def test_windows_of_384_tokens_share_128():
     model = cases.model(TASKS["question-answering"].model_class,
                         max_position_embeddings=400)

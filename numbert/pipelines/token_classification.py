@@ -147,7 +147,7 @@ def tokens_of(row: Row, scores: np.ndarray, text: str, tokenizer,
             start, end = start + first, end + first
         word, source = tokenizer.convert_ids_to_tokens(token), text[start:end]
         # HF: a piece continues a word if its length differs from that of its text, as
-        # "##ing" from "ing".  (So does one whose accent is a character of its own.)
+        # "##ing" from "ing".  (So does a Korean syllable, which becomes letters.)
         continues = len(word) != len(source)
         if token == tokenizer.unk_token_id:
             word, continues = source, False
