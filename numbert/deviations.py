@@ -65,7 +65,7 @@ GENERATION = {
               "in the model's dtype, so a near tie in float64 is decided in float64"):
     "test_generation.py::test_the_output_with_return_dict",
     Deviation("decoder_with_encoder_states_and_cache",
-              "BertLMHeadModel.generate(encoder_hidden_states=...) needs use_cache=False",
+              "generate(encoder_hidden_states=...) of a decoder needs use_cache=False",
               "works with and without the cache"):
     "test_generation.py::test_recorded_answers_of_hugging_face",
     Deviation("past_the_last_position",
@@ -89,7 +89,7 @@ GENERATION = {
               "read from model.config in every call"):
     "test_encoder_decoder.py::test_generation_starts_with_what_is_given",
     Deviation("decoder_start_token_id",
-              "from_encoder_decoder_pretrained gives it to the decoder as start_token_id",
+              "from_encoder_decoder_pretrained makes it the decoder's start_token_id",
               "a field of the joint configuration"):
     "test_encoder_decoder.py::test_a_warm_start_takes_both_halves_from_encoders",
     Deviation("unused_parameters",
