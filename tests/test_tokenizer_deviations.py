@@ -246,6 +246,16 @@ def test_readded_token(hf):
         assert tokenizer.convert_ids_to_tokens(len(VOCAB)) == shown
 
 
+def test_same_normal_form(hf):
+    def found(tokenizer):
+        tokenizer.add_tokens(["Newa", "NEWA", "newa"])
+        return tokenizer("newa", add_special_tokens=False)["input_ids"][0] - len(VOCAB)
+
+    assert {found(make()) for _ in range(20)} == {0}
+    if hf:
+        assert len({found(hf.make()) for _ in range(40)}) > 1
+
+
 def test_rust_backend():
     assert error(lambda: make().backend_tokenizer) == "AttributeError"
 

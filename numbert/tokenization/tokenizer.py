@@ -54,7 +54,6 @@ class BertTokenizer(TokenizerBase):
             if self._special[name] is None:
                 raise ValueError(f"{name} is None, but BERT can't do without it.")
         self._written: dict[int, str] = {}      # what each id adds to a decoded text
-        self._ever_special: set[str] = set()    # HF: a text that was special stays so
         self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
         # HF: the tokens that rows are built with stay, even if the attributes change
         # later.
@@ -95,11 +94,8 @@ class BertTokenizer(TokenizerBase):
         return *self._template_ids, self.pad_token_id or 0
 
     def _add(self, tokens, special):
-        count = super()._add(tokens, special)
         self._written.clear()
-        self._ever_special |= {token.content for token in self._added.values()
-                               if token.special}
-        return count
+        return super()._add(tokens, special)
 
     def _encode(self, samples, plan, request):
         few = len(samples.first) <= FEW and not (request.words or plan.overflow)

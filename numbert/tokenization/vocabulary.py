@@ -37,6 +37,7 @@ class Vocabulary(SpecialTokens):
         self._core = None                         # the compiled pipeline, likewise
         self._added: dict[int, AddedToken] = {}   # by id, in the order of adding
         self._added_ids: dict[str, int] = {}      # the same, by content
+        self._ever_special: set[str] = set()      # HF: a text that was special stays so
         self._warned_too_long = False
         self._set_special(special, kwargs)
         self.name_or_path = str(kwargs.pop("name_or_path", ""))
@@ -137,6 +138,8 @@ class Vocabulary(SpecialTokens):
                 self._warn_if_taken(token, index)
             self._added[index] = token
             self._added_ids[token.content] = index
+            if token.special:
+                self._ever_special.add(token.content)
             count += 1
         return count
 
