@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from .sentences import embed, sentence_settings
     from .encoder_decoder import EncoderDecoderModel
     from .encoder_decoder_config import EncoderDecoderConfig
+    from .finetuning import evaluate, finetune
+    from .generation import generate
     from .pipelines import pipeline
+    from .pretraining_run import pretrain
     from .sampling import GenerationConfig
     from .tokenization import (
         AddedToken, BatchEncoding, BertTokenizer, BertTokenizerFast,
         BertTokenizerLegacy)
+    from .training import train
 
 __version__ = "0.1.0"
 
@@ -48,7 +52,9 @@ LATER = {
     "BertTokenizerFast": "tokenization", "BertTokenizerLegacy": "tokenization",
     "EncoderDecoderModel": "encoder_decoder",
     "EncoderDecoderConfig": "encoder_decoder_config", "GenerationConfig": "sampling",
-    "embed": "sentences", "pipeline": "pipelines", "sentence_settings": "sentences",
+    "embed": "sentences", "evaluate": "finetuning", "finetune": "finetuning",
+    "generate": "generation", "pipeline": "pipelines", "pretrain": "pretraining_run",
+    "sentence_settings": "sentences", "train": "training",
 }
 
 

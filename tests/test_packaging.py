@@ -229,3 +229,9 @@ def test_readme_example_runs(monkeypatch):
              space)
     assert space["hidden"].shape[-1] == 384
     assert space["grads"].keys() >= space["model"].params.keys()
+
+
+def test_every_public_name_is_there():
+    import numbert
+    for name in dir(numbert):
+        assert getattr(numbert, name) is not None or name.startswith("__"), name
