@@ -137,7 +137,8 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
         lower_is_better: for a metric such as a loss.
         patience: stop after this many evaluations without a better one.
         keep_best: end with the parameters of the best evaluation, not the last.
-        log: a file for the history, *.jsonl or *.csv; see TrainingResult.history.
+        log: a file for the history, *.jsonl or *.csv; see TrainingResult.history.  A
+            run that starts replaces it, a run that goes on completes it.
         log_every: updates per row of the log; its loss is their mean.
         progress: True and False show and hide the bar; None shows it on a terminal.
         checkpoint_dir: a folder for the state of the run, `training.safetensors`.
@@ -151,7 +152,8 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
         TrainingResult; `model.params` holds the result.
 
     Raises:
-        ValueError: a setting, example or checkpoint does not fit; before any work.
+        ValueError: a setting or the checkpoint does not fit, before any work; or an
+            example, when its batch comes.
         DivergedError: the loss or gradient of a step is nan or infinite.  No update is
             made from it, and the last checkpoint stays.
         OSError: a checkpoint or log cannot be written (a full disk); the previous
