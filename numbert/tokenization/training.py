@@ -120,7 +120,6 @@ class _Corpus:
         self.pair_numbers: dict[tuple[int, int], int] = {}
         self.pairs: list[tuple[int, int]] = []
         self.where: list[set[int]] = []         # the words in which a pair occurs
-        self.makers: dict[str, list[int]] = defaultdict(list)   # pairs that make a name
         self.counts = list(counts.values())
         self.words = [[self.number(PREFIX + c if i else c) for i, c in enumerate(word)]
                       for word in counts]
@@ -135,7 +134,6 @@ class _Corpus:
         self.n_piece = np.array([n_piece[i] for i in range(len(self.names))], float)
         self.n_pair = np.array([n_pair[i] for i in range(len(self.pairs))], float)
         self.sides = np.array(self.pairs, np.intp).reshape(-1, 2)
-        self.made = np.full(len(self.pairs), -1)    # the piece a pair makes, or -1
 
     def number(self, name):
         """The number of a piece, a new one if it has none."""
@@ -150,8 +148,6 @@ class _Corpus:
             self.pair_numbers[pair] = len(self.pairs)
             self.pairs.append(pair)
             self.where.append(set())
-            number = self.pair_numbers[pair]
-            self.makers[self.joined(number)].append(number)
         return self.pair_numbers[pair]
 
     def joined(self, pair):
@@ -182,10 +178,6 @@ class _Corpus:
         self.n_pair = _add(self.n_pair, more_pairs, len(self.pairs))
         new = self.pairs[len(self.sides):]
         self.sides = np.concatenate([self.sides, np.array(new, np.intp).reshape(-1, 2)])
-        made = [self.numbers.get(self.joined(p), -1)
-                for p in range(len(self.made), len(self.pairs))]
-        self.made = np.concatenate([self.made, np.array(made, np.intp)])
-        self.made[self.makers[self.names[ab]]] = ab
 
 
 def _neighbours(word):
@@ -236,8 +228,8 @@ def _join_pairs(corpus, vocab, vocab_size, min_frequency):
 def _best_pair(corpus, min_frequency):
     """The pair of the largest gain, of equals the first by name; None if none gains.
 
-    A pair seen m times gains at most 2 m (1 + log N - log m), which grows with m:
-    having looked at the frequent pairs, the rare ones need no look.
+    A pair seen m times gains at most m (1 + log N - log m), which grows with m: having
+    looked at the frequent pairs, the rare ones need no look.
     """
     n_pair, total = corpus.n_pair, corpus.n_piece.sum()
     if not len(n_pair) or n_pair.max() < min_frequency:
@@ -247,7 +239,7 @@ def _best_pair(corpus, min_frequency):
         rows = np.flatnonzero(n_pair >= max(least, min_frequency))
         gains = _gains(corpus, rows, total)
         best = gains.max()
-        if least <= min_frequency or best >= 2 * least * (1 + math.log(total / least)):
+        if least <= min_frequency or best >= least * (1 + math.log(total / least)):
             break
         least /= 4
     if best <= 0:
@@ -270,8 +262,5 @@ def _gains(corpus, rows, total):
     parts = np.where(
         same, x_log_x(np.maximum(n_a - 2 * m, 0)) - x_log_x(n_a),
         x_log_x(n_a - m) - x_log_x(n_a) + x_log_x(n_b - m) - x_log_x(n_b))
-    # n(ab) may be more than m if the piece has been made of another pair before.
-    made = corpus.made[rows]
-    n_ab = np.where(made < 0, 0, corpus.n_piece[made])
-    return (parts + x_log_x(n_ab + m) - x_log_x(n_ab)
-            - x_log_x(total - m) + x_log_x(total))
+    # n(ab) is 0 before: the same letters have been joined the same way everywhere.
+    return parts + x_log_x(m) - x_log_x(total - m) + x_log_x(total)
