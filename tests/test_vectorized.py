@@ -84,7 +84,7 @@ def test_every_code_point_is_as_in_hugging_face(name, lowercase, context):
 def test_numpy_agrees_with_the_definition(texts, which):
     core = CORES[which]
     want = [encode_plain(core, text) for text in texts]
-    padding = "some more words " * 300                  # makes it a large batch
+    padding = "some more words " * 500                  # makes it a large batch
     got = rows(encode(core, texts + [padding]))
     assert got[:-1] == want
 
@@ -108,7 +108,7 @@ def test_blocks_do_not_show(tiny_blocks):
 
 
 def test_ids_alone_are_the_same_ids():
-    texts = ["abc [MASK] cab, é中!", ""] * 300
+    texts = ["abc [MASK] cab, é中!", ""] * 2000
     whole, ids = encode(CORES[0], texts), encode(CORES[0], texts, offsets=False)
     assert ids.starts is ids.ends is ids.words is None
     np.testing.assert_array_equal(ids.ids, whole.ids)
@@ -136,19 +136,19 @@ def test_half_a_surrogate_pair_is_refused(count):
 @pytest.mark.parametrize("word", ["zzz", "a" * 101, "ü", "a\U0001f601"])
 def test_a_missing_unknown_token_is_named(word):
     core = compile_core({"a": 0, "##a": 1})
-    many = ["a"] * 5000 + [word]
+    many = ["a"] * 7000 + [word]
     for texts in ([word], many, many):      # what failed must not be remembered
         with pytest.raises(ValueError, match=r"\[UNK\]"):
             encode(core, texts)
-        assert set(encode(core, ["aa"] * 5000).ids.tolist()) == {0, 1}  # still whole
+        assert set(encode(core, ["aa"] * 4000).ids.tolist()) == {0, 1}  # still whole
 
 
-@pytest.mark.parametrize("text", ["", " ", "a b " * 3000, "é " * 3000])
+@pytest.mark.parametrize("text", ["", " ", "a b " * 3000, "é " * 4000])
 def test_an_empty_vocabulary(text):
     with_unknown = compile_core({"[UNK]": 7})
     assert set(encode(with_unknown, [text]).ids.tolist()) <= {7}
     if not text.strip():
-        assert len(encode(compile_core({}), [text] * 5000).ids) == 0
+        assert len(encode(compile_core({}), [text] * 7000).ids) == 0
 
 
 def test_threads_may_share_a_core():

@@ -18,7 +18,8 @@ from .tables import CJK, MARK, PUNCT, flags
 from .vectorized import Reader, encode_many
 from .words import WordCache, solver
 
-SMALL = 4096            # characters; from here on NumPy is quicker than a dict
+SMALL = 6000            # characters; from here on NumPy is quicker than a dict
+SMALL_IDS = 24_000      # the same where ids alone are wanted
 
 
 class Pieces(NamedTuple):
@@ -158,7 +159,7 @@ def encode(core, texts, *, split_special_tokens=False, offsets=True):
         TypeError: a text is not valid Unicode (a lone surrogate).
         ValueError: a word is unknown and the vocabulary has no unknown token.
     """
-    if not core.legacy and sum(map(len, texts)) > SMALL:
+    if not core.legacy and sum(map(len, texts)) > (SMALL if offsets else SMALL_IDS):
         return _encode_large(core, texts, split_special_tokens, offsets)
     rows = [encode_one(core, text, split_special_tokens=split_special_tokens,
                        offsets=offsets) for text in texts]
@@ -249,7 +250,7 @@ def encode_one(core, text, *, split_special_tokens=False, offsets=True):
     """
     if core.legacy:
         return encode_plain(core, text)
-    if len(text) > SMALL:
+    if len(text) > (SMALL if offsets else SMALL_IDS):
         columns = encode(core, [text], split_special_tokens=split_special_tokens,
                          offsets=offsets)[:4]
         return tuple(None if column is None else column.tolist() for column in columns)
