@@ -52,7 +52,7 @@ def pretraining(model: Path, data: Path) -> Scores:
     tokenizer = BertTokenizer.from_pretrained(str(model))
     vocab = vocabulary(tokenizer)
     documents = read_documents(path(data, "corpus", HELD_OUT), tokenizer)
-    batches = evaluation_batches(documents, vocab, 128, 0.1, masking_collate(vocab), 32)
+    batches = evaluation_batches(documents, vocab, 128, 0.0, masking_collate(vocab), 32)
     found = batch_scores(BertForPreTraining.from_pretrained(model), batches, False)
     pieces = np.concatenate([x["labels"][x["labels"] != IGNORE_INDEX] for x in batches])
     order = np.concatenate([x["next_sentence_label"] for x in batches])

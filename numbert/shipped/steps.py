@@ -27,12 +27,14 @@ from ..world.files import path, write_all
 from .objective import MASKED_ONLY
 
 SHAPE: dict[str, Any] = {
-         "vocab_size": 1600, "hidden_size": 128, "num_hidden_layers": 2,
-         "num_attention_heads": 4, "intermediate_size": 512,
-         "max_position_embeddings": 128, "initializer_range": 0.05}
+    "vocab_size": 1600, "hidden_size": 96, "num_hidden_layers": 3,
+    "num_attention_heads": 4, "intermediate_size": 384,
+    "max_position_embeddings": 128,
+    "initializer_range": 0.06}         # 0.02 is for wide models: these start slowly
 # of `pretrain`, `finetune` and `train`
 PRETRAINING: dict[str, Any] = {
     "epochs": 3, "batch_size": 32, "lr": 2e-3, "warmup": 0.05, "probability": 0.2,
+    "short_probability": 0.0,
     "dropout": False, "group_by_length": True, "objective": MASKED_ONLY}
 TUNING: dict[str, tuple[str, dict[str, Any]]] = {
     "text-classification": ("opinions", {"epochs": 2, "lr": 5e-4}),

@@ -15,8 +15,8 @@ from .templates import TRAIN, Dice, Filled, Line, belongs, fill
 
 TOPICS = topics()
 # How many of 100 documents are of each kind; see `document`.
-MIX = {"facts": 44, "quiz": 8, "person": 16, "two persons": 5, "company": 6, "I": 3,
-       "news": 4, "cause": 7, "review": 7}
+MIX = {"facts": 44, "quiz": 7, "person": 21, "company": 7, "I": 3, "news": 4,
+       "cause": 7, "review": 7}
 ANSWERS = ["It is", "The answer is"]
 
 
@@ -52,9 +52,6 @@ def document(dice: Dice, kind: str, split: str, new: float) -> list[str]:
     if kind == "review":
         return review(dice, dice.pick([opinions.POSITIVE, opinions.NEGATIVE]), split,
                       dice.between(2, 4))
-    if kind == "two persons":
-        return [filled.text for words in two_persons(dice, split, new)
-                for _, filled in story(dice, stories.PERSON, words, split, 3, "person")]
     words = stories.person_words(dice, split, new)
     if kind == "company":
         made = story(dice, stories.COMPANY, words, split, 4, "company")
@@ -99,17 +96,6 @@ def story(dice: Dice, subjects: Mapping[str, Sequence[Line]], words: Mapping[str
         if len(made) < count:
             made += some(dice, lines, words, split, 1, 1)
     return made[:1] + sorted(made[1:], key=lambda pair: "other" in pair[0].slots)
-
-
-def two_persons(dice: Dice, split: str, new: float = 0.3
-                ) -> tuple[dict[str, str], dict[str, str]]:
-    """The words of two persons who have nothing in common."""
-    one = stories.person_words(dice, split, new)
-    pronouns = {"he", "she", "his", "her", "him"}
-    while True:
-        other = stories.person_words(dice, split, new)
-        if not (set(one.values()) & set(other.values())) - pronouns:
-            return one, other
 
 
 def quiz(dice: Dice, split: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from . import opinions, stories
-from .corpus import TOPICS, Said, facts, review, some, story, two_persons, variant
+from .corpus import TOPICS, Said, facts, review, some, story, variant
 from .facts import Topic
 from .templates import TRAIN, Dice, Filled, Line, belongs, fill
 
@@ -193,6 +193,16 @@ def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
         told += [(line, filled, words) for line, filled
                  in story(dice, stories.COMPANY, words, split, 3, "company")]
     return told, []
+
+
+def two_persons(dice: Dice, split: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The words of two persons who have nothing in common."""
+    one = stories.person_words(dice, split)
+    pronouns = {"he", "she", "his", "her", "him"}
+    while True:
+        other = stories.person_words(dice, split)
+        if not (set(one.values()) & set(other.values())) - pronouns:
+            return one, other
 
 
 def about_facts(dice: Dice, split: str) -> tuple[Told, Asked]:
