@@ -91,6 +91,7 @@ def test_grouping_by_length_pads_less_and_keeps_whole_batches_in_random_order():
     assert abs(np.corrcoef(firsts[:-1], firsts[1:])[0, 1]) < 0.2
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 50))
 def test_parts_of_a_batch_are_nearly_equal_and_never_empty(count, parts):
     found = in_parts(np.arange(count), parts)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from common import CLASSES, assert_near, config
 from numbert import optim
@@ -268,6 +268,7 @@ def test_schedules_as_transformers_does_them_now(name):
             scheduler.step()
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(optim.SCHEDULES)), st.integers(0, 50),
        st.integers(0, 50), st.integers(0, 120))
 def test_schedules_climb_to_1_then_fall_and_stay_positive(name, warmup, rest, step):

@@ -301,6 +301,8 @@ def check_model(model, inputs: Mapping[str, Any], *, cotangents=None,
     Inputs that have a gradient (inputs_embeds, encoder_hidden_states) are checked too.
     HF: the look-up of [PAD] has no gradient though it has an effect; so that row of the
     word embeddings is not moved if [PAD] is among the input_ids.
+    HF: a query that may attend to nothing passes a gradient to its scores though they
+    have no effect; such inputs are reported as wrong, so leave them out.
     """
     rng = np.random.default_rng(rng)
     twin = copy.copy(model)
