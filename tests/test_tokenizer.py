@@ -229,6 +229,8 @@ def test_a_pair():
     assert batch["special_tokens_mask"] == [1, 0, 0, 1, 0, 1]
     assert batch.sequence_ids() == [None, 0, 0, None, 1, None]
     assert batch.n_sequences == 2 and batch[0].n_sequences == 2
+    many = make()(["a"] * 20 + [("a", "b")])
+    assert many[0].n_sequences == 1 and many[20].n_sequences == 2
 
 
 def test_empty_second_texts():
@@ -263,6 +265,14 @@ def test_windows_overlap_by_stride():
     assert batch["overflow_to_sample_mapping"] == [0, 0, 0]
     assert batch["offset_mapping"][1][1:4] == [(4, 5), (6, 7), (8, 9)]
     assert [len(row) for row in batch[0].overflowing] == [5, 5]
+    assert batch[1].overflowing == []
+
+
+def test_rows_without_room_overflow_whole():
+    """HF: and that overflow, longer than the rows, does not widen the padding."""
+    batch = make()("a b", max_length=2, truncation=True, padding=True,
+                   return_overflowing_tokens=True)
+    assert batch["input_ids"] == [[2, 3], [2, 5, 6, 3]]
 
 
 @pytest.mark.parametrize("strategy, left, right", [
@@ -371,6 +381,11 @@ def test_decoding():
     assert tokenizer.batch_decode([5, 6]) == ["a b"] and tokenizer.decode(5) == "a"
     assert tokenizer.decode({"input_ids": [5]}) == "a" and tokenizer.decode([]) == ""
     assert tokenizer.convert_tokens_to_string(["a", "##b", "!"]) == "ab!"
+    assert tokenizer.convert_tokens_to_string(["a", "do not"]) == "a don't"
+    capital = [5, cases.VOCAB["Hello"]]
+    assert tokenizer.decode(capital) == "a Hello"
+    tokenizer.add_tokens(["Hello"])          # HF: found, and shown, in lower case
+    assert tokenizer.decode(capital) == "a hello"
 
 
 def test_conversions():

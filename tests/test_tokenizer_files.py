@@ -209,7 +209,7 @@ def test_sides_of_tokenizer_json_are_the_defaults(tmp_path):
     ("[UNK]\na\nb\n", {"[UNK]": 0, "a": 1, "b": 2}),
     ("[UNK]\na\nb", {"[UNK]": 0, "a": 1, "b": 2}),
     ("[UNK]\r\na\r\nb\r\n", {"[UNK]": 0, "a": 1, "b": 2}),
-    ("[UNK]\na \t\nb\u2003\n", {"[UNK]": 0, "a": 1, "b": 2}),
+    ("[UNK]\na \t\nb\u2003\nc\x1c\n", {"[UNK]": 0, "a": 1, "b": 2, "c\x1c": 3}),
     ("[UNK]\n\na\n\n", {"[UNK]": 0, "": 3, "a": 2}),
     ("[UNK]\na\nb\na\n", {"[UNK]": 0, "a": 3, "b": 2}),
     ("\ufeff[UNK]\na\n", {"[UNK]": 0, "a": 1})],

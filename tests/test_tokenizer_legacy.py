@@ -148,6 +148,9 @@ def test_overflow_is_flat():
                  return_overflowing_tokens=True)
     assert row["input_ids"] == [2, 5, 6, 3]
     assert row["overflowing_tokens"] == [6, 7, 5] and row["num_truncated_tokens"] == 2
+    left = make(truncation_side="left")("a b c a", truncation=True, max_length=4,
+                                        return_overflowing_tokens=True)
+    assert left["input_ids"] == [2, 7, 5, 3] and left["overflowing_tokens"] == [5, 6]
 
 
 def test_building_rows_by_hand():

@@ -61,12 +61,8 @@ def load(path, kwargs, legacy=False):
         settings.update(_special_tokens_map(found, settings, kwargs))
         decoder = _added_tokens(found, saved, settings)
     decoder = {int(i): _token(token) for i, token in decoder.items()}
-    by_content = {token.content: token for token in decoder.values()}
     settings = {name: _token(value) if name.endswith(("_token", "special_tokens"))
                 else value for name, value in settings.items()}
-    for name in SPECIAL_TOKENS:
-        if settings.get(name) is not None:
-            settings[name] = by_content.get(str(settings[name]), settings[name])
     for name in ("truncation", "padding"):      # HF: their sides become the defaults
         if saved.get(name):
             side = saved[name].get("direction", "Right")
