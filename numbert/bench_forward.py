@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from .config import BertConfig
+
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -76,8 +78,12 @@ def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> 
     names = ["numbert"]
     if all(map(importlib.util.find_spec, ("torch", "transformers"))):
         names += ["Hugging Face eager", "Hugging Face sdpa"]
+    config = BertConfig.from_pretrained(folder)
+    if length > config.max_position_embeddings:
+        raise ValueError(f"--length {length}, but the model takes at most "
+                         f"{config.max_position_embeddings} tokens")
     settings: dict[str, Any] = {"folder": folder, "batch": batch, "length": length,
-                                "threads": threads}
+                                "threads": threads, "vocab": config.vocab_size}
     with tempfile.TemporaryDirectory() as place:
         workers = {name: start({**settings, "name": name, "place": place})
                    for name in names}
@@ -147,7 +153,7 @@ def work(settings: dict) -> None:
     """
     forward = (load_numbert if settings["name"] == "numbert" else load_torch)(settings)
     rng = np.random.default_rng(0)
-    ids = rng.integers(1000, 20000, (settings["batch"], settings["length"]))
+    ids = rng.integers(settings["vocab"], size=(settings["batch"], settings["length"]))
     output = Path(settings["place"]) / f"{settings['name']}.npy"
     gc.collect()
     for _ in sys.stdin:

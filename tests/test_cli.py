@@ -385,6 +385,21 @@ def test_tokenize_shows_the_pieces(numbert_main, folder, option):
     assert "meal" in out and "##s" in out
 
 
+def test_bench_forward(numbert_main, folder):
+    """Two processes or four answer in turn, and agree; the times are anybody's."""
+    code, out, err = numbert_main(
+        "bench", "forward", "--model", folder, "--batch", 3, "--length", 7,
+        "--rounds", 2, "--threads", 1, "--json")
+    figures = json.loads(out)
+    assert (code, err) == (0, "") and figures["cold_start_s"] > 0
+    for found in figures["contenders"].values():
+        assert found["median_s"] >= found["best_s"] > 0 and found["peak_bytes"] >= 0
+    if len(figures["contenders"]) > 1:
+        assert figures["difference"] < 1e-4
+    code, _, err = numbert_main("bench", "forward", "--model", folder, "--length", 10)
+    assert code == 2 and "--length 10, but the model takes at most 9 tokens" in err
+
+
 def commands():
     """Each command, and each command's commands, as lists of words."""
     found = []
