@@ -214,7 +214,8 @@ def test_progress_bar(capsys):
 
 
 def test_dtype_and_objects(folders):
-    wide = pipeline("fill-mask", folders["words"], dtype="float64")
+    wide = pipeline("fill-mask", folders["words"], dtype="float64",
+                    model_kwargs={"local_files_only": True, "rng": 3})
     assert wide.model.dtype == np.float64
     assert_same(pipe("fill-mask")("a [MASK]"), wide("a [MASK]"))
     assert "BertForMaskedLM" in repr(wide)

@@ -27,6 +27,8 @@ ALSO_FITS = {"BertForMaskedLM": ("BertForPreTraining",),
              "BertForNextSentencePrediction": ("BertForPreTraining",),
              "BertLMHeadModel": ("BertForPreTraining", "BertForMaskedLM")}
 
+HUB = ("revision", "cache_dir", "local_files_only", "token")   # where a name leads to
+
 
 def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
              batch_size: int = 1, dtype: str | None = None,
@@ -46,12 +48,11 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
         batch_size: rows per forward pass.  It changes no result but for rounding.
         dtype: "float32" (the default) or "float64", to load the model in.
         progress: a bar for lists: True, False, or None for "if stderr is a terminal".
-        model_kwargs: further arguments of from_pretrained, such as revision.
+        model_kwargs: a dict of further arguments of from_pretrained.
         **options: of the task; see the class of its pipeline.
 
     Returns:
-        a Pipeline.  An item gives a result, a list of items a list of results, and any
-        other iterable an iterator that computes as it is read.
+        a Pipeline: pipeline("fill-mask", place)("Paris is the [MASK] of France.")
 
     Raises:
         ValueError, TypeError: an unknown task, model, item or option.
@@ -59,33 +60,36 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
 
     Warns:
         UserWarning: the checkpoint has no head for the task, so it starts fresh.
-
-    >>> fill = pipeline("fill-mask", "path/to/checkpoint")      # doctest: +SKIP
-    >>> fill("Paris is the [MASK] of France.")[0]["token_str"]  # doctest: +SKIP
-    'capital'
     """
     kind = task_class(task)
     if model is None:
         from ..models_data import default_model
         model = default_model(kind.task)
     if not isinstance(model, (str, os.PathLike)):
-        if tokenizer is None:
-            raise ValueError("the model is an object, so its tokenizer must be given "
-                             "too: tokenizer=BertTokenizer.from_pretrained(...)")
-        if dtype is not None or model_kwargs:
-            raise ValueError("dtype and model_kwargs are for loading, but the model is "
-                             "an object already: leave them out")
+        check_given(tokenizer, dtype, model_kwargs)
     else:
-        place, settings = model, {"dtype": dtype or "float32", **(model_kwargs or {})}
         if tokenizer is None:
-            tokenizer = BertTokenizer.from_pretrained(place)
-        model = loaded(kind.model_class, place, settings)
-        if kind is SentenceEmbeddingPipeline and Path(place).is_dir():
+            tokenizer = BertTokenizer.from_pretrained(model, **{
+                name: value for name, value in (model_kwargs or {}).items()
+                if name in HUB})
+        if kind is SentenceEmbeddingPipeline and Path(model).is_dir():
             from ..sentences import sentence_settings
-            options = {**sentence_settings(place), **options}
+            options = {**sentence_settings(model), **options}
+        model = loaded(kind.model_class, model,
+                       {"dtype": dtype or "float32", **(model_kwargs or {})})
     if isinstance(tokenizer, (str, os.PathLike)):
         tokenizer = BertTokenizer.from_pretrained(tokenizer)
     return kind(model, tokenizer, batch_size=batch_size, progress=progress, **options)
+
+
+def check_given(tokenizer, dtype, model_kwargs) -> None:
+    """Refuse what does not go with a model that is an object already."""
+    if tokenizer is None:
+        raise ValueError("the model is an object, so its tokenizer must be given too: "
+                         "tokenizer=BertTokenizer.from_pretrained(...)")
+    if dtype is not None or model_kwargs:
+        raise ValueError("dtype and model_kwargs are for loading, but the model is an "
+                         "object already: leave them out")
 
 
 def task_class(task: str) -> type[Pipeline]:
