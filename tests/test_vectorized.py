@@ -18,10 +18,10 @@ from numbert.tokenization import vectorized
 from numbert.tokenization.added_tokens import AddedToken
 from numbert.tokenization.definition import encode_plain
 from numbert.tokenization.keytable import KeyTable, pack, width_of, widths
-from numbert.tokenization.lexicon import Lexicon, wordpiece_many
+from numbert.tokenization.lexicon import Lexicon
 from numbert.tokenization.letters import ascii_letters, unicode_letters
 from numbert.tokenization.pipeline import compile_core, encode, encode_one
-from numbert.tokenization.wordpiece import wordpiece
+from numbert.tokenization.wordpiece import wordpiece, wordpiece_many
 
 # Characters whose treatment depends on their neighbours, or that are odd in some way.
 MARKS = "\u0300\u0301\u0316\u0323\u0344\u302e\u302f\U0001d165\u1b44\u08d4\u0f73\u3099"

@@ -1,49 +1,15 @@
-"""All words seen so far, and WordPiece for many new ones at once."""
+"""All words seen so far, by number, and the pieces of each."""
 
 import numpy as np
 
 from .keytable import MAX_LETTERS, KeyTable, pack, width_of, widths
 from .letters import HARD, HARD_ALONE
-from .wordpiece import PREFIX
+from .wordpiece import PREFIX, wordpiece_many
 from .words import as_word
 
 MAX_WORDS = 1 << 17         # beyond so many words, all but the vocabulary is forgotten
 MAX_KEY = 256               # longer words are solved anew each time
 FEW = 64                    # so few words are solved sooner one by one
-
-
-def wordpiece_many(find, starts, ends):
-    """Greedy longest match, many words side by side.
-
-    It is the loop of `wordpiece` with an array where that has one number: word i is
-    letters[starts[i]:ends[i]], and at[i] is how far it has been cut.  In each round all
-    ends of the next piece are tried at once, for every word that is not done.
-
-    Args:
-        find: function (starts, ends, begins) -> id of each piece, -1 where there is
-            none; `begins` says that these pieces begin their words.
-        starts, ends: (n,)
-
-    Returns:
-        (word, id, start, end), each (m,): the pieces in order, and whose they are; and
-        failed (n,): words that have no pieces (what was found of them is there too).
-    """
-    at, going, begins, found = starts.copy(), np.arange(len(starts)), True, []
-    while going.size:
-        left = ends[going] - at[going]                      # letters still to cut
-        word = np.repeat(going, left)                       # a candidate for each end
-        stop = np.arange(1, len(word) + 1) - np.repeat(np.cumsum(left) - left, left)
-        stop += at[word]
-        ids = find(at[word], stop, begins)
-        hits = np.flatnonzero(ids >= 0)
-        longest = hits[np.diff(word[hits], append=-1) != 0]     # the last of each word
-        word, stop = word[longest], stop[longest]
-        found.append((word, ids[longest], at[word], stop))
-        at[word] = stop
-        going, begins = word[stop < ends[word]], False
-    pieces = [np.concatenate(column) for column in zip(*found)]
-    order = np.argsort(pieces[0], kind="stable")            # found from left to right
-    return tuple(column[order] for column in pieces), at < ends
 
 
 class Pile:
