@@ -26,6 +26,15 @@ class BertTokenizer(TokenizerBase):
         kwargs: model_max_length, padding_side, truncation_side, split_special_tokens,
             clean_up_tokenization_spaces, extra_special_tokens, model_input_names.
             Others are kept, and saved with the tokenizer.
+
+    Raises:
+        TypeError: a vocabulary or a token that is none.
+        ValueError: two tokens with one id, a vocab.txt that is not UTF-8, an unknown
+            side, or no unk_token, cls_token or sep_token.
+
+    Source: Devlin et al., "BERT", 2019, section 3 ([CLS] a [SEP] b [SEP], segments);
+    ids, offsets and defaults are those of transformers 5.23, but for what
+    `numbert.tokenization.deviations` lists.
     """
 
     vocab_files_names = {"vocab_file": "vocab.txt", "tokenizer_file": "tokenizer.json"}
@@ -55,8 +64,7 @@ class BertTokenizer(TokenizerBase):
                 raise ValueError(f"{name} is None, but BERT can't do without it.")
         self._written: dict[int, str] = {}      # what each id adds to a decoded text
         self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
-        # HF: the tokens that rows are built with stay, even if the attributes change
-        # later.
+        # HF: what rows are built with stays, even if the attributes change later.
         self.model_unk_token = self.unk_token
         self.template_tokens = self.cls_token, self.sep_token
         self._template_ids = self.cls_token_id, self.sep_token_id
