@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .losses import IGNORE_INDEX
+from .parallel import cores, in_threads
 from .targets import problem_type
 
 
@@ -88,14 +89,17 @@ LABELS = Objective(label_counts, label_gradients)
 
 
 def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
-                    rng=None) -> tuple[float, dict | None]:
+                    rng=None, threads: int | None = None) -> tuple[float, dict | None]:
     """The loss of a batch and its gradient, computed part by part.
+
+    The parts are added up in their order, so the result does not depend on `threads`.
 
     Args:
         model: the model; nothing of it is changed.
         parts: the batch's parts, each the arguments of forward.
         objective: the loss; by default the model's own.
-        rng: a generator for dropout, or None.
+        rng: a generator for dropout, or None; of several parts each has its own.
+        threads: how many parts are computed at once; None means one per processor.
 
     Returns:
         (loss, grads): equal, to rounding, to those of all parts as one batch, however
@@ -105,14 +109,25 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
     totals = tuple(sum(term) for term in zip(*counts))
     if not any(totals):
         return 0.0, None
+    threads = cores() if threads is None else threads
+    jobs = list(zip(parts, generators(rng, len(parts))))
     loss = 0.0
     grads: dict[str, np.ndarray] = {}
-    for part in parts:
-        share, more = objective.gradients(model, part, totals, rng)
-        loss += share
-        for name in model.params:
-            if name in grads:
-                grads[name] += more[name]
-            elif name in more:
-                grads[name] = more[name]
+    for start in range(0, len(jobs), threads):          # so many gradients in memory
+        for share, more in in_threads(
+                lambda job: objective.gradients(model, job[0], totals, job[1]),
+                jobs[start:start + threads], threads):
+            loss += share
+            for name in model.params:
+                if name in grads:
+                    grads[name] += more[name]
+                elif name in more:
+                    grads[name] = more[name]
     return loss, grads
+
+
+def generators(rng, count: int) -> list:
+    """One generator for each part of a batch; the only part has the batch's own."""
+    if rng is None or count == 1:
+        return [rng] * count
+    return [np.random.default_rng(seed) for seed in rng.integers(2**63, size=count)]

@@ -1,0 +1,82 @@
+"""Threads: the only code that knows of them.
+
+A batch cut into as many parts as there are cores, each computed by plain sequential
+code in a thread of its own, keeps all cores busy in every step, not only in the matrix
+products: NumPy lets go of Python's lock while it computes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads",
+         "openblas_{}_num_threads64_", "openblas_{}_num_threads")
+LOCK, HOLDERS = Lock(), [0, 1]          # runs under way; the number of threads before
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@cache
+def openblas() -> tuple[Callable, Callable] | None:
+    """The functions that get and set the number of threads of NumPy's OpenBLAS.
+
+    None where NumPy was built with another library, which is then left alone.
+    """
+    home = Path(np.__file__).parent
+    for path in [*home.parent.glob("numpy.libs/*openblas*"),
+                 *home.glob(".dylibs/*openblas*")]:
+        library = ctypes.CDLL(str(path))
+        for name in NAMES:
+            if hasattr(library, name.format("set")):
+                return (getattr(library, name.format("get")),
+                        getattr(library, name.format("set")))
+    return None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Inside, a matrix product uses one core.  For the whole process; may be nested."""
+    get, put = openblas() or (lambda: 1, lambda count: None)
+    with LOCK:
+        if HOLDERS[0] == 0:
+            HOLDERS[1] = get()
+            put(1)
+        HOLDERS[0] += 1
+    try:
+        yield
+    finally:
+        with LOCK:
+            HOLDERS[0] -= 1
+            if HOLDERS[0] == 0:
+                put(HOLDERS[1])
+
+
+def in_threads(function: Callable, items: Iterable, threads: int) -> list:
+    """[function(item) for item in items], up to `threads` of them at a time.
+
+    The results are in the order of the items.  An error in one is raised here.  Where
+    the threads of matrix products can't be limited, the items follow each other: two
+    kinds of threads at once would be slower than one.
+    """
+    items = list(items)
+    if min(threads, len(items)) < 2 or openblas() is None:
+        return [function(item) for item in items]
+    pool = ThreadPoolExecutor(threads)
+    try:
+        with one_blas_thread():
+            return list(pool.map(function, items))
+    finally:
+        pool.shutdown(cancel_futures=True)      # after an error or Ctrl-C, not the rest
