@@ -34,7 +34,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
              settings: Settings = Settings(), dtype: str = "float32", seed: int = 0,
              teacher=None, temperature: float = 2.0, soft_weight: float = 0.5,
              overwrite: bool = False, epochs: int = 3, lr: float = 5e-5,
-             warmup: float = 0.1, eval_batch_size: int = 32,
+             warmup: float = 0.1, accumulate: int = 2, eval_batch_size: int = 32,
              progress: bool | None = None, **training) -> TrainingResult:
     """Train a checkpoint on a task; write model, tokenizer, scores and log to `out`.
 
@@ -55,7 +55,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
         teacher: a checkpoint fine-tuned on the same labels, to learn from as well; see
             `distillation`, for temperature and soft_weight, too.
         overwrite: start anew if `out` holds a model or an unfinished run.
-        epochs, lr, warmup, **training: see `train`.
+        epochs, lr, warmup, accumulate, **training: see `train`.
         eval_batch_size: examples computed at once in evaluation.
         progress: show bars; None means on a terminal.
 
@@ -82,6 +82,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     out.mkdir(parents=True, exist_ok=True)
     result = train(
         student, data.inputs, epochs=epochs, lr=lr, warmup=warmup, seed=seed,
+        accumulate=min(accumulate, training.get("batch_size", accumulate)),
         collate=chosen.collate(tokenizer, settings), objective=objective,
         evaluate=None if dev is None else lambda m: scores(
             chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],

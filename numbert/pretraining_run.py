@@ -33,7 +33,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
              probability: float = 0.15, max_predictions: int = 20,
              whole_word: bool = False, dtype: str = "float32", seed: int = 0,
              overwrite: bool = False, lr: float = 1e-4, epochs: int | None = None,
-             steps: int | None = None, warmup: float = 0.01,
+             steps: int | None = None, warmup: float = 0.01, accumulate: int = 2,
              progress: bool | None = None, **training) -> TrainingResult:
     """Train a BertForPreTraining from scratch; write it and its tokenizer to `out`.
 
@@ -55,7 +55,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         probability, max_predictions, whole_word: of masking.  bernoulli has no
             max_predictions.
         dtype, seed, overwrite: as in `finetune`.
-        lr, epochs, steps, warmup, **training: see `train`.  The paper: batch_size 256,
+        lr, epochs, steps, warmup, accumulate, **training: see `train`.  The paper: batch_size 256,
             a million steps, lr 1e-4, 10,000 of warm-up.  Every epoch masks anew.
         progress: show bars; None means on a terminal.
 
@@ -91,6 +91,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     model = BertForPreTraining(config, dtype=dtype, rng=seed)
     result = train(
         model, examples, lr=lr, epochs=epochs, steps=steps, warmup=warmup, seed=seed,
+        accumulate=min(accumulate, training.get("batch_size", accumulate)),
         collate=collate, log=out / "log.jsonl", checkpoint_dir=out, progress=progress,
         evaluate=None if held_out is None else lambda m: scores(m, held_out, progress),
         metric=None if held_out is None else "loss", lower_is_better=True, **training)

@@ -114,9 +114,10 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
         lr: the peak learning rate.
         epochs, steps: how long: passes over the data, or updates; one of the two.
         batch_size: examples per update.  The last batch of an epoch may be smaller.
-        accumulate: cut each batch into this many parts, computed one after the other
-            to save memory.  The update is the same to rounding (except that dropout
-            draws other numbers): 4 x 8 is batch_size=32, accumulate=4.
+        accumulate: cut each batch into this many parts, as many computed at once as
+            there are processors.  It saves memory, and 2 or more use 2 or more of
+            them.  The update is the same to rounding (except that dropout draws other
+            numbers): 4 x 8 is batch_size=32, accumulate=4.
         optimizer: "adamw" (as torch's) or "bertadam" (as google-research/bert's).
         schedule: "linear", "cosine" or "constant", after the warm-up.
         warmup: how long lr climbs from 0: a fraction of all updates if below 1, else

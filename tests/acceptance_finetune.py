@@ -46,6 +46,8 @@ def arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-dropout", dest="dropout", action="store_false")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--parts", type=int, default=2, metavar="N",
+                        help="numbert's train(accumulate=N): parts of a batch")
     parser.add_argument("--attention", default="sdpa", help="of Hugging Face")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
@@ -103,13 +105,13 @@ def train_numbert(args, task, model, examples, dev) -> tuple[dict, list]:
     result = train(model, data.inputs, lr=args.lr, epochs=args.epochs,
                    batch_size=args.batch_size, warmup=args.warmup, clip=args.clip,
                    weight_decay=args.weight_decay, seed=args.seed, collate=collate,
-                   dropout=args.dropout)
+                   dropout=args.dropout, accumulate=args.parts)
     trained = time.perf_counter()
     found, _ = scores(task, model, held_out, tokenizer, settings)
     done = time.perf_counter()
     losses = [row["loss"] for row in result.history]
     return {"scores": found, "encode_s": encoded - start, "train_s": trained - encoded,
-            "evaluate_s": done - trained, "last_loss": losses[-1]}, seen
+            "evaluate_s": done - trained, "last_loss": losses[-1]}, iter(seen)
 
 
 # --------------------------------------------------------------------- Hugging Face
@@ -166,6 +168,8 @@ def loop(args, model, tokenizer, rows, batches) -> float:
     import torch
     import transformers
     from numbert.batches import epoch_order
+    per_epoch = -(-len(rows) // args.batch_size)
+    steps = per_epoch * args.epochs
     plain = [n for n, _ in model.named_parameters()
              if n.endswith("bias") or "LayerNorm" in n]
     groups = [{"params": [p for n, p in model.named_parameters() if n not in plain],
@@ -174,7 +178,7 @@ def loop(args, model, tokenizer, rows, batches) -> float:
                "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=args.lr)
     schedule = transformers.get_linear_schedule_with_warmup(
-        optimizer, int(np.ceil(args.warmup * len(batches))), len(batches))
+        optimizer, int(np.ceil(args.warmup * steps)), steps)
     collator = transformers.DataCollatorForTokenClassification(tokenizer) \
         if isinstance(rows[0]["labels"], list) \
         else transformers.DataCollatorWithPadding(tokenizer)
@@ -182,14 +186,12 @@ def loop(args, model, tokenizer, rows, batches) -> float:
     losses = []
     order = np.concatenate([epoch_order(len(rows), args.seed, epoch)
                             for epoch in range(args.epochs)])
-    per_epoch = -(-len(rows) // args.batch_size)
-    for step, theirs in enumerate(batches):
+    for step in range(steps):
         epoch, i = divmod(step, per_epoch)
         first = epoch * len(rows) + i * args.batch_size
         last = min(first + args.batch_size, (epoch + 1) * len(rows))
         batch = collator([rows[j] for j in order[first:last]])
-        for name in ("input_ids", "attention_mask", "labels"):
-            assert np.array_equal(batch[name].numpy(), theirs[name]), (step, name)
+        check_same({k: x.numpy() for k, x in batch.items()}, batches, step)
         loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), args.clip)
@@ -198,6 +200,21 @@ def loop(args, model, tokenizer, rows, batches) -> float:
         optimizer.zero_grad()
         losses.append(loss.item())
     return float(np.mean(losses[-(len(losses) % 10 or 10):]))
+
+
+def check_same(batch, parts, step) -> None:
+    """Hugging Face's batch is what numbert's next parts are, but for their padding."""
+    import numpy as np
+    row = 0
+    while row < len(batch["input_ids"]):
+        part = next(parts)
+        count, width = part["input_ids"].shape
+        for name in ("input_ids", "attention_mask", "labels"):
+            mine = batch[name][row:row + count]
+            assert np.array_equal(mine[:, :width] if mine.ndim == 2 else mine,
+                                  part[name]), (step, name)
+        assert not batch["attention_mask"][row:row + count, width:].any(), step
+        row += count
 
 
 def evaluate_hugging_face(task, model, tokenizer, dev, rows, firsts) -> dict:

@@ -54,8 +54,9 @@ PRETRAIN_EXAMPLES = """\
 # The arguments of numbert.training.train that both commands have: type, default, help.
 TRAINING = {
     "batch-size": (common.positive, 32, "examples per update"),
-    "accumulate": (common.positive, 1, "cut each batch into this many parts, to save "
-                                       "memory; the result is the same to rounding"),
+    "accumulate": (common.positive, 2, "cut each batch into this many parts, computed "
+                                       "at once by as many processors; the update is "
+                                       "the same to rounding"),
     "optimizer": (("adamw", "bertadam"), "adamw",
                   "bertadam is that of google-research/bert"),
     "schedule": (("linear", "cosine", "constant"), "linear",

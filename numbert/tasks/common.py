@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..batches import collate
+from ..parallel import cores, in_threads
 from ..progress import bar
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -137,7 +138,7 @@ def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,
     found: list[tuple] = [()] * len(inputs)
     order = np.argsort([-x["input_ids"].shape[-1] for x in inputs], kind="stable")
     with bar(len(inputs), "evaluate", progress, " inputs") as shown:
-        for start in range(0, len(order), batch_size):
+        def fill(start):
             chosen = order[start:start + batch_size]
             batch = collate([{name: inputs[i][name] for name in INPUTS
                               if name in inputs[i]} for i in chosen],
@@ -146,4 +147,6 @@ def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,
             for row, i in enumerate(chosen):
                 found[i] = tuple(result[name][row] for name in names)
             shown.update(len(chosen))
+
+        in_threads(fill, range(0, len(order), batch_size), cores())
     return found
