@@ -55,8 +55,9 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         probability, max_predictions, whole_word: of masking.  bernoulli has no
             max_predictions.
         dtype, seed, overwrite: as in `finetune`.
-        lr, epochs, steps, warmup, accumulate, **training: see `train`.  The paper: batch_size 256,
-            a million steps, lr 1e-4, 10,000 of warm-up.  Every epoch masks anew.
+        lr, epochs, steps, warmup, accumulate, **training: see `train`.  The paper:
+            batch_size 256, a million steps, lr 1e-4, 10,000 of warm-up.  Every epoch
+            masks anew.
         progress: show bars; None means on a terminal.
 
     Returns:
