@@ -455,7 +455,8 @@ def test_embed_from_a_cold_start():
 # ------------------------------------------------------------------------- mistakes
 
 @pytest.mark.parametrize("words, says", [
-    (["embed"], "--model"),
+    (["evaluate", "--data", "x.tsv"], "--model"),
+    (["embed"], "give texts, or --file FILE, or - to"),
     (["embed", "--model", "{folder}"], "give texts, or --file FILE, or - to"),
     (["embed", "a", "--file", "b", "--model", "{folder}"], "not both"),
     (["embed", "a", "--model", "/nowhere"], "/nowhere"),

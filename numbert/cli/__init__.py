@@ -40,8 +40,8 @@ def main(argv: list[str] | None = None) -> int:
             warnings.showwarning = show_warning  # type: ignore[assignment]
             args.run(args)
             sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("numbert: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:               # `train` says how to go on
+        print(f"numbert: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # What Python still has to write at exit would fail again.

@@ -27,9 +27,17 @@ def add_command(commands, name: str, run: Callable | None, help: str,
     return command
 
 
-def add_model(command: argparse.ArgumentParser) -> None:
-    """The --model argument."""
-    command.add_argument("--model", required=True, metavar="DIR", help=MODEL_HELP)
+def add_model(command, required: bool = False) -> None:
+    """The --model argument, of a parser or a group; see `model_folder`."""
+    shipped = "" if required else "; default: the small one that comes with numbert"
+    command.add_argument("--model", required=required, metavar="DIR",
+                         help=MODEL_HELP + shipped)
+
+
+def model_folder(given: str | None, task: str = "feature-extraction") -> str:
+    """The checkpoint asked for, or the one that ships for a task."""
+    from ..models_data import default_model
+    return given or str(default_model(task))
 
 
 def positive(text: str) -> int:

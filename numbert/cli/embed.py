@@ -68,8 +68,8 @@ def run(args) -> None:
         check_target(args.out)
     from ..sentences import embed_stream
     options = settings(args)
-    tokenizer = common.load_tokenizer(args.model)
-    model = common.load_backbone(args.model, args.dtype)
+    tokenizer = common.load_tokenizer(common.model_folder(args.model))
+    model = common.load_backbone(common.model_folder(args.model), args.dtype)
     with bar(total, "embed", unit=" texts") as shown:
         window: list[str] = []           # the texts that the next vectors belong to
         vectors = embed_stream(model, tokenizer, remember(texts, window),
@@ -104,7 +104,7 @@ def settings(args) -> dict:
     names = ("pooling", "max_length", "normalize")
     given = {name: getattr(args, name) for name in names
              if getattr(args, name) is not None}
-    own = sentence_settings(resolve(args.model, FILES))
+    own = sentence_settings(resolve(common.model_folder(args.model), FILES))
     return {"pooling": "mean", "normalize": False, **own, **given}
 
 

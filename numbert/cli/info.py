@@ -68,10 +68,11 @@ def run(args) -> None:
     from ..checkpoint import inventory
     from ..config import BertConfig
     from ..hub import resolve
-    folder = resolve(args.model, ("config.json", "model.safetensors"))
+    folder = resolve(common.model_folder(args.model),
+                     ("config.json", "model.safetensors"))
     config = BertConfig.from_pretrained(folder)
     stored = inventory(Path(folder))
-    tokenizer, reason = try_tokenizer(args.model)
+    tokenizer, reason = try_tokenizer(common.model_folder(args.model))
     if args.json:
         common.print_json(as_json(folder, config, stored, tokenizer), indent=2)
     else:

@@ -31,7 +31,7 @@ def register(commands) -> None:
 def run(args) -> None:
     """Print the tokens of each text."""
     from ..tokenization import view
-    tokenizer = common.load_tokenizer(args.model)
+    tokenizer = common.load_tokenizer(common.model_folder(args.model))
     texts = common.read_lines("-") if args.text == ["-"] else args.text
     for number, text in enumerate(texts):
         if args.json:

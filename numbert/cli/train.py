@@ -90,7 +90,7 @@ def register_finetune(commands) -> None:
     files.add_argument("--dev", metavar="FILE",
                        help="data to evaluate on after each epoch; the parameters that "
                             "score best are kept")
-    files.add_argument("--model", required=True, metavar="DIR", help=common.MODEL_HELP)
+    common.add_model(files)
     add_out(files)
     add_inputs(command)
     group = add_training(command, lr=5e-5, warmup=0.1)
@@ -111,7 +111,7 @@ def register_evaluate(commands) -> None:
         commands, "evaluate", run_evaluate, "score a fine-tuned model on a file",
         EVALUATE_EXAMPLES, "Print the metrics of the model's task on a file.  A model "
         f"made by `numbert finetune`\nknows its task and settings.\n\n{FORMATS}")
-    common.add_model(command)
+    common.add_model(command, required=True)
     command.add_argument("--data", required=True, metavar="FILE", help="labelled data")
     command.add_argument("--task", choices=TASKS, metavar="TASK",
                          help="for a model from elsewhere: one of those above")
@@ -230,7 +230,8 @@ def run_finetune(args) -> None:
     if args.teacher is not None:
         options |= {"teacher": args.teacher, "temperature": args.temperature,
                     "soft_weight": args.soft_weight}
-    result = finetune(args.task, args.train, args.dev, args.model, args.out,
+    result = finetune(args.task, args.train, args.dev,
+                      common.model_folder(args.model), args.out,
                       settings=settings, **options)
     report(result, args.out)
 
