@@ -290,4 +290,4 @@ def test_files_are_read_by_the_tasks(tmp_path):
 def test_text_of_seed_0_is_the_text_that_shipped_models_learnt_from():
     """A change of the world means that the shipped models must be trained again."""
     text = repr([maker(50) for maker in MAKERS])
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "dfb7031cbc59eab5"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "e30582d1c2940af5"

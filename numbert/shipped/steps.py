@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from ..config import BertConfig
-from ..finetuning import finetune
+from ..finetuning import RECORD, finetune
 from ..models import BertLMHeadModel
 from ..models_data import PRETRAINED
 from ..pretraining import read_documents
@@ -33,14 +34,14 @@ SHAPE: dict[str, Any] = {
     "initializer_range": 0.06}         # 0.02 is for wide models: these start slowly
 # of `pretrain`, `finetune` and `train`
 PRETRAINING: dict[str, Any] = {
-    "epochs": 3, "batch_size": 32, "lr": 2e-3, "warmup": 0.05, "probability": 0.2,
+    "epochs": 4, "batch_size": 32, "lr": 2e-3, "warmup": 0.05, "probability": 0.2,
     "short_probability": 0.0,
     "dropout": False, "group_by_length": True, "objective": MASKED_ONLY}
 TUNING: dict[str, tuple[str, dict[str, Any]]] = {
-    "text-classification": ("opinions", {"epochs": 2, "lr": 5e-4}),
-    "token-classification": ("names", {"epochs": 2, "lr": 5e-4}),
-    "question-answering": ("questions", {"epochs": 3, "lr": 1e-3}),
-    "multiple-choice": ("choices", {"epochs": 2, "lr": 5e-4}),
+    "text-classification": ("opinions", {"epochs": 3, "lr": 1e-3}),
+    "token-classification": ("names", {"epochs": 3, "lr": 1e-3}),
+    "question-answering": ("questions", {"epochs": 2, "lr": 1.5e-3}),
+    "multiple-choice": ("choices", {"epochs": 2, "lr": 1e-3}),
 }
 SETTINGS = Settings(max_length=128, doc_stride=32)
 GENERATION: dict[str, Any] = {
@@ -80,6 +81,8 @@ def vocabulary(seed: int, scale: float) -> dict[str, int]:
 
 def pretrained(folder: Path, seed: int, scale: float) -> None:
     """Masked LM and next sentence prediction."""
+    if (folder / PRETRAINED / RECORD).exists():
+        return
     pretrain(path(folder / "data", "corpus", TRAIN), folder / "config.json",
              folder / PRETRAINED, tokenizer=folder / "tokenizer", seed=seed,
              **PRETRAINING)
@@ -90,9 +93,11 @@ def tuning(task: str) -> Callable[[Path, int, float], None]:
     kind, settings = TUNING[task]
 
     def step(folder: Path, seed: int, scale: float) -> None:
+        if (folder / task / RECORD).exists():
+            return
         finetune(task, path(folder / "data", kind, TRAIN), None, folder / PRETRAINED,
-                 folder / task, settings=SETTINGS, seed=seed,
-                 group_by_length=True, batch_size=32, **settings)
+                 folder / task, settings=SETTINGS, seed=seed, batch_size=32,
+                 dropout=False, group_by_length=True, **settings)
 
     return step
 
@@ -100,9 +105,11 @@ def tuning(task: str) -> Callable[[Path, int, float], None]:
 def text_generation(folder: Path, seed: int, scale: float) -> None:
     """A decoder that begins as the pre-trained model and learns to go on."""
     tokenizer = BertTokenizer.from_pretrained(str(folder / PRETRAINED))
-    model = BertLMHeadModel.from_pretrained(
-        folder / PRETRAINED, rng=seed, is_decoder=True,
-        eos_token_id=tokenizer.sep_token_id)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* does not use")
+        model = BertLMHeadModel.from_pretrained(
+            folder / PRETRAINED, rng=seed, is_decoder=True,
+            eos_token_id=tokenizer.sep_token_id)
     examples = beginnings(path(folder / "data", "corpus", TRAIN), tokenizer, seed)
     out = folder / "text-generation"
     out.mkdir(exist_ok=True)

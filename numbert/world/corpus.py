@@ -15,8 +15,8 @@ from .templates import TRAIN, Dice, Filled, Line, belongs, fill
 
 TOPICS = topics()
 # How many of 100 documents are of each kind; see `document`.
-MIX = {"facts": 44, "quiz": 7, "person": 21, "company": 7, "I": 3, "news": 4,
-       "cause": 7, "review": 7}
+MIX = {"subject": 17, "topic": 28, "quiz": 7, "person": 20, "company": 7, "I": 3,
+       "news": 4, "cause": 7, "review": 7}
 ANSWERS = ["It is", "The answer is"]
 
 
@@ -42,9 +42,11 @@ def documents(count: int, split: str = TRAIN, seed: int = 0, new: float = 0.3
 
 def document(dice: Dice, kind: str, split: str, new: float) -> list[str]:
     """One document of a kind in MIX; of fewer sentences if the split has no more."""
-    if kind == "facts":
-        topic = TOPICS[dice.pick(list(TOPICS))]
+    topic = TOPICS[dice.pick(list(TOPICS))]
+    if kind == "subject":
         return [filled.text for _, filled in facts(dice, topic, split, 5)]
+    if kind == "topic":
+        return survey(dice, topic, split, dice.between(2, 5))
     if kind == "quiz":
         return quiz(dice, split)
     if kind == "cause":
@@ -83,16 +85,24 @@ def facts(dice: Dice, topic: Topic, split: str, most: int) -> Said:
     return some(dice, topic.lines, dice.pick(topic.subjects), split, most)
 
 
+def survey(dice: Dice, topic: Topic, split: str, count: int) -> list[str]:
+    """One fact about each of some subjects: what is masked stands nowhere else."""
+    made = [some(dice, topic.lines, words, split, 1, 1)
+            for words in dice.some(topic.subjects, count)]
+    return [filled.text for said in made for _, filled in said]
+
+
 def story(dice: Dice, subjects: Mapping[str, Sequence[Line]], words: Mapping[str, str],
           split: str, most: int, name: str) -> Said:
     """From 2 to `most` sentences, each of another subject.
 
-    The first has the slot `name`.  What speaks of somebody else comes last, so that it
-    is clear who "he" is.
+    The first has the slot `name`, as most have.  What speaks of somebody else comes
+    last, so that it is clear who "he" is.
     """
     count, made = dice.between(2, most), Said()
     for subject in dice.some(list(subjects), len(subjects)):
-        lines = [line for line in subjects[subject] if made or name in line.slots]
+        free = bool(made) and dice.chance(0.5)             # to say "he"
+        lines = [line for line in subjects[subject] if free or name in line.slots]
         if len(made) < count:
             made += some(dice, lines, words, split, 1, 1)
     return made[:1] + sorted(made[1:], key=lambda pair: "other" in pair[0].slots)
