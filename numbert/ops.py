@@ -148,11 +148,13 @@ def softmax(scores, mask=None):
     scores (..., T, S) -> out (..., T, S)
     mask: boolean, broadcastable to the scores; True = may attend.
     """
-    if mask is not None:
+    if mask is None:
+        exps = scores - scores.max(-1, keepdims=True)      # (..., T, S)  at most 0
+    else:
         # HF: the mask is the dtype's lowest number, not -inf, so that a row with no key
         # to attend to is uniform over all keys instead of nan, as in eager attention.
-        scores = np.where(mask, scores, np.finfo(scores.dtype).min)
-    exps = scores - scores.max(-1, keepdims=True)          # (..., T, S)  at most 0
+        exps = np.where(mask, scores, np.finfo(scores.dtype).min)
+        exps -= exps.max(-1, keepdims=True)
     np.exp(exps, out=exps)
     exps /= exps.sum(-1, keepdims=True)
     return exps, exps
