@@ -152,7 +152,7 @@ def test_the_card_shows_the_measured_scores(metrics):
 
 def test_scores_can_be_measured_again(metrics, tmp_path):
     """On fewer and other held-out examples: within 5 standard deviations."""
-    files.write_all(tmp_path, seed=1, scale=0.2)
+    files.write_all(tmp_path, seed=1, scale=0.1)
     found = scores.pretraining(FOLDER / PRETRAINED, tmp_path)
     for name, count in (("masked_accuracy", "masked_pieces"),
                         ("next_sentence_accuracy", "pairs")):
@@ -191,24 +191,17 @@ def test_masked_only_is_the_loss_of_the_model():
     assert all(np.abs(grads[name] - wanted[name]).max() < 1e-12 for name in wanted)
 
 
-def test_beginnings_end_and_hide_the_cut():
-    folder = FOLDER / PRETRAINED
-    tokenizer = BertTokenizer.from_pretrained(str(folder))
-    examples = steps.beginnings(written(folder, "A cow eats grass.\nCows say moo.\n\n"),
-                                tokenizer, seed=0)
-    ids, labels = examples[0]["input_ids"], examples[0]["labels"]
-    seps = np.flatnonzero(ids == tokenizer.sep_token_id)
-    assert ids[0] == tokenizer.cls_token_id and len(seps) == 2
-    assert seps[1] == len(ids) - 1
-    assert np.flatnonzero(labels == -100).tolist() == [seps[0]]
-
-
-def written(_, text):
-    """A file with this text."""
-    import tempfile
-    path = Path(tempfile.mkdtemp()) / "text.txt"
-    path.write_text(text)
-    return path
+def test_beginnings_end_and_hide_the_cut(tmp_path):
+    tokenizer = BertTokenizer.from_pretrained(str(FOLDER / PRETRAINED))
+    file = tmp_path / "text.txt"
+    file.write_text("A cow eats grass.\nCows say moo.\n\nA cat says meow.\n")
+    for example in steps.beginnings(file, tokenizer, seed=0):
+        ids, labels = example["input_ids"], example["labels"]
+        seps = np.flatnonzero(ids == tokenizer.sep_token_id)
+        assert ids[0] == tokenizer.cls_token_id and len(seps) == 2
+        assert seps[1] == len(ids) - 1
+        assert np.flatnonzero(labels == -100).tolist() == [seps[0]]
+        assert (labels == ids).sum() == len(ids) - 1
 
 
 def command(folder, *more):
@@ -239,7 +232,7 @@ def test_the_command_makes_everything_that_ships(trained):
 def test_a_step_gives_the_same_bits_again_and_steps_done_are_kept(trained):
     folder, _ = trained
     weights = folder / "models" / PRETRAINED / "model.safetensors"
-    task = folder / "models" / "text-classification" / "model.safetensors"
+    task = folder / "text-classification" / "model.safetensors"
     before, kept = weights.read_bytes(), task.stat().st_mtime_ns
     for name in (PRETRAINED, "scores"):
         (folder / f"{name}.done").unlink()
@@ -248,4 +241,4 @@ def test_a_step_gives_the_same_bits_again_and_steps_done_are_kept(trained):
     found = command(folder)
     assert weights.read_bytes() == before
     assert "text-classification ..." not in found.stdout
-    assert task.stat().st_mtime_ns >= kept
+    assert task.stat().st_mtime_ns == kept

@@ -3,8 +3,9 @@
     python -m numbert.shipped --out DIR [--seed 0]
 
 DIR/models then holds what is in numbert/models_data: the models and their card.  A run
-that was interrupted goes on.  Every process computes with one thread of BLAS, two of
-them side by side: so the machine's load does not change a bit of the result.
+that was interrupted goes on.  Each batch is computed in two parts, in threads of their
+own, with one thread of BLAS each: so neither the load of the machine nor the number of
+its processors changes a bit of the result.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import platform
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +27,6 @@ from ..saving import atomic_write_text
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
                                      "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")}
-# The longest first: two at a time.
-TOGETHER = ("question-answering", "text-generation", "multiple-choice",
-            "token-classification", "text-classification")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -46,11 +43,8 @@ def main(argv: list[str] | None = None) -> None:
         run_step(args.out, args.step, args.seed, args.scale)
         return
     args.out.mkdir(parents=True, exist_ok=True)
-    seconds = {name: child(args, name) for name in ("data", PRETRAINED)}
-    with ThreadPoolExecutor(2) as pool:
-        seconds |= zip(TOGETHER, pool.map(lambda name: child(args, name), TOGETHER))
-    seconds["scores"] = child(args, "scores")
-    report(args.out / "models", seconds)
+    names = ("data", PRETRAINED, *FINE_TUNED, "scores")
+    report(args.out / "models", {name: child(args, name) for name in names})
 
 
 def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
@@ -92,7 +86,7 @@ def child(args: argparse.Namespace, name: str) -> float:
 
 def report(models: Path, seconds: dict[str, float]) -> None:
     """Say how long it took, and whether the result is what ships."""
-    print(f"\nall steps: {sum(seconds.values()):.0f} s of work; Python "
+    print(f"\nall steps: {sum(seconds.values()):.0f} s; Python "
           f"{platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} "
           "cores")
     for file in sorted(models.rglob("*")):

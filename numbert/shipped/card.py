@@ -23,10 +23,11 @@ the models; no score was typed in.
 
 makes everything here again from a seed, on two cores in less than 20 minutes.  All of
 it was computed by numbert: the text (`numbert.world`), the vocabulary
-(`numbert.tokenization.training`), and every gradient.  On one machine, with the same
-Python, NumPy and BLAS, the files come out bit for bit the same: every process computes
-with one thread.  Another processor or BLAS rounds otherwise, and the scores may then
-differ in the third digit.
+(`numbert.tokenization.training`), and every gradient.  On one kind
+of processor, with the same NumPy and BLAS, the files come out bit for bit the same,
+whatever the number of cores and the load: every matrix product uses one thread.
+Another processor or BLAS rounds otherwise, and after so many steps that shows: the
+scores are then alike, but not the same.
 
 ## What there is
 

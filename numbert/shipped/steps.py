@@ -46,7 +46,7 @@ TUNING: dict[str, tuple[str, dict[str, Any]]] = {
 SETTINGS = Settings(max_length=128, doc_stride=32)
 GENERATION: dict[str, Any] = {
     "epochs": 1, "batch_size": 32, "lr": 1e-3, "warmup": 0.05, "dropout": False,
-    "group_by_length": True}
+    "accumulate": 2, "group_by_length": True}
 
 
 def data(folder: Path, seed: int, scale: float) -> None:
