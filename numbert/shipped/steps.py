@@ -14,16 +14,17 @@ from safetensors.numpy import load_file
 
 from ..config import BertConfig
 from ..finetuning import RECORD, finetune
-from ..models import BertLMHeadModel
+from ..losses import IGNORE_INDEX
+from ..models import BertForPreTraining, BertLMHeadModel
 from ..models_data import PRETRAINED
-from ..pretraining import read_documents
-from ..pretraining_run import pretrain
-from ..saving import atomic_write_text, save
+from ..pretraining import (masking_collate, next_sentence_pairs, pair_inputs,
+                           read_documents, vocabulary)
+from ..saving import save
 from ..tasks import Settings
 from ..tokenization import BertTokenizer
 from ..tokenization.training import train_wordpiece
 from ..training import train
-from ..world import TRAIN, documents, opinion_texts
+from ..world import TRAIN, documents, opinion_texts, statements
 from ..world.files import path, write_all
 from .objective import MASKED_ONLY
 
@@ -32,11 +33,12 @@ SHAPE: dict[str, Any] = {
     "num_attention_heads": 4, "intermediate_size": 384,
     "max_position_embeddings": 128,
     "initializer_range": 0.06}         # 0.02 is for wide models: these start slowly
-# of `pretrain`, `finetune` and `train`
-PRETRAINING: dict[str, Any] = {
-    "epochs": 4, "batch_size": 32, "lr": 2e-3, "warmup": 0.05, "probability": 0.2,
-    "short_probability": 0.0,
-    "dropout": False, "group_by_length": True, "objective": MASKED_ONLY}
+STATED = 20                            # times each fact is stated alone in an epoch
+# of `train`
+TRAINING: dict[str, Any] = {"batch_size": 32, "accumulate": 2, "dropout": False,
+                            "group_by_length": True, "warmup": 0.05}
+PRETRAINING: dict[str, Any] = {"epochs": 3, "lr": 2e-3}
+GENERATION: dict[str, Any] = {"epochs": 1, "lr": 1e-3}
 TUNING: dict[str, tuple[str, dict[str, Any]]] = {
     "text-classification": ("opinions", {"epochs": 3, "lr": 1e-3}),
     "token-classification": ("names", {"epochs": 3, "lr": 1e-3}),
@@ -44,22 +46,17 @@ TUNING: dict[str, tuple[str, dict[str, Any]]] = {
     "multiple-choice": ("choices", {"epochs": 2, "lr": 1e-3}),
 }
 SETTINGS = Settings(max_length=128, doc_stride=32)
-GENERATION: dict[str, Any] = {
-    "epochs": 1, "batch_size": 32, "lr": 1e-3, "warmup": 0.05, "dropout": False,
-    "accumulate": 2, "group_by_length": True}
 
 
 def data(folder: Path, seed: int, scale: float) -> None:
     """The text, the examples and the vocabulary."""
     write_all(folder / "data", seed, scale)
-    tokenizer = BertTokenizer(vocabulary(seed, scale), do_lower_case=True,
+    tokenizer = BertTokenizer(word_pieces(seed, scale), do_lower_case=True,
                               model_max_length=SHAPE["max_position_embeddings"])
     tokenizer.save_pretrained(str(folder / "tokenizer"))
-    config = BertConfig(**{**SHAPE, "vocab_size": len(tokenizer)})
-    atomic_write_text(folder / "config.json", config.to_json_string())
 
 
-def vocabulary(seed: int, scale: float) -> dict[str, int]:
+def word_pieces(seed: int, scale: float) -> dict[str, int]:
     """Learn the word pieces: every word of the world is one, made-up names are several.
 
     The trainer joins until each word is whole.  Most pieces are then only parts of
@@ -81,11 +78,33 @@ def vocabulary(seed: int, scale: float) -> dict[str, int]:
 
 def pretrained(folder: Path, seed: int, scale: float) -> None:
     """Masked LM and next sentence prediction."""
-    if (folder / PRETRAINED / RECORD).exists():
-        return
-    pretrain(path(folder / "data", "corpus", TRAIN), folder / "config.json",
-             folder / PRETRAINED, tokenizer=folder / "tokenizer", seed=seed,
-             **PRETRAINING)
+    out = folder / PRETRAINED
+    tokenizer = BertTokenizer.from_pretrained(str(folder / "tokenizer"))
+    vocab = vocabulary(tokenizer)
+    rng = np.random.default_rng([seed, 1])
+    corpus = read_documents(path(folder / "data", "corpus", TRAIN), tokenizer)
+    examples = [pair_inputs(pair, vocab) for pair in
+                next_sentence_pairs(corpus, rng, 128, short_probability=0.0)]
+    examples += alone(statements(), tokenizer) * max(1, round(STATED * scale))
+    model = BertForPreTraining(
+        BertConfig(**{**SHAPE, "vocab_size": len(tokenizer)}), rng=seed)
+    out.mkdir(exist_ok=True)
+    train(model, examples, seed=seed, log=out / "log.jsonl", checkpoint_dir=out,
+          collate=masking_collate(vocab, probability=0.2), objective=MASKED_ONLY,
+          **TRAINING, **PRETRAINING)
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(str(out))
+
+
+def alone(sentences: list[str], tokenizer) -> list[dict]:
+    """[CLS] sentence [SEP], with nothing said of a next sentence.
+
+    What is masked can't be found in a sentence nearby, so it must be known.
+    """
+    encoded = tokenizer(sentences)
+    return [{"input_ids": np.array(ids), "token_type_ids": np.array(types),
+             "next_sentence_label": IGNORE_INDEX}
+            for ids, types in zip(encoded["input_ids"], encoded["token_type_ids"])]
 
 
 def tuning(task: str) -> Callable[[Path, int, float], None]:
@@ -96,8 +115,7 @@ def tuning(task: str) -> Callable[[Path, int, float], None]:
         if (folder / task / RECORD).exists():
             return
         finetune(task, path(folder / "data", kind, TRAIN), None, folder / PRETRAINED,
-                 folder / task, settings=SETTINGS, seed=seed, batch_size=32,
-                 dropout=False, group_by_length=True, **settings)
+                 folder / task, settings=SETTINGS, seed=seed, **TRAINING, **settings)
 
     return step
 
@@ -114,7 +132,7 @@ def text_generation(folder: Path, seed: int, scale: float) -> None:
     out = folder / "text-generation"
     out.mkdir(exist_ok=True)
     train(model, examples, seed=seed, log=out / "log.jsonl", checkpoint_dir=out,
-          **GENERATION)
+          **TRAINING, **GENERATION)
     model.save_pretrained(out)
     tokenizer.save_pretrained(str(out))
 
@@ -134,7 +152,7 @@ def beginnings(file, tokenizer, seed: int) -> list[dict]:
         row = np.array([tokenizer.cls_token_id, *ids[:cut], tokenizer.sep_token_id,
                         *ids[cut:], tokenizer.sep_token_id])
         labels = row.copy()
-        labels[cut + 1] = -100
+        labels[cut + 1] = IGNORE_INDEX
         found.append({"input_ids": row, "labels": labels})
     return found
 

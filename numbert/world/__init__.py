@@ -9,6 +9,6 @@ training data, or with split=HELD_OUT test data that has no sentence in common w
 The checkpoint that ships with numbert learnt from nothing else; see `numbert.shipped`.
 """
 
-from .corpus import documents
+from .corpus import documents, statements
 from .exercises import choices, cloze, opinion_texts, questions, tagged_texts
 from .templates import HELD_OUT, TRAIN

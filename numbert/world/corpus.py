@@ -15,7 +15,7 @@ from .templates import TRAIN, Dice, Filled, Line, belongs, fill
 
 TOPICS = topics()
 # How many of 100 documents are of each kind; see `document`.
-MIX = {"subject": 17, "topic": 28, "quiz": 7, "person": 20, "company": 7, "I": 3,
+MIX = {"subject": 32, "topic": 12, "quiz": 8, "person": 20, "company": 7, "I": 3,
        "news": 4, "cause": 7, "review": 7}
 ANSWERS = ["It is", "The answer is"]
 
@@ -38,6 +38,13 @@ def documents(count: int, split: str = TRAIN, seed: int = 0, new: float = 0.3
         if len(made) >= 2:                    # few held-out sentences fit together
             found.append(made)
     return found
+
+
+def statements(split: str = TRAIN) -> list[str]:
+    """All sentences that state a fact, each once."""
+    texts = {fill(line.text, words).text for topic in TOPICS.values()
+             for line in topic.lines for words in topic.subjects}
+    return sorted(text for text in texts if belongs(text, split))
 
 
 def document(dice: Dice, kind: str, split: str, new: float) -> list[str]:
@@ -86,7 +93,7 @@ def facts(dice: Dice, topic: Topic, split: str, most: int) -> Said:
 
 
 def survey(dice: Dice, topic: Topic, split: str, count: int) -> list[str]:
-    """One fact about each of some subjects: what is masked stands nowhere else."""
+    """One fact about each of some subjects."""
     made = [some(dice, topic.lines, words, split, 1, 1)
             for words in dice.some(topic.subjects, count)]
     return [filled.text for said in made for _, filled in said]
