@@ -27,7 +27,7 @@ test: $(VENV)/.test           ## run the tests
 lint: $(VENV)/.dev            ## check style and types: flake8 and mypy
 	@$(BIN)/python -m flake8; style=$$?; $(BIN)/python -m mypy && exit $$style
 
-golden: $(VENV)/.oracle       ## record Hugging Face's numbers for the tests again
+golden: $(VENV)/.test $(VENV)/.oracle $(VENV)/.demo  ## record Hugging Face's numbers for the tests again
 	@for script in tests/golden/make_*.py; do \
 	  echo "$$script"; HF_HUB_OFFLINE=1 $(BIN)/python "$$script" || exit 1; done
 

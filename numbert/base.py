@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import checkpoint, params as parameters
-from .cache import DynamicCache, EncoderDecoderCache
+from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
+from .cache import seen_positions
 from .config import BertConfig
 from .embeddings import embeddings, embeddings_backward
 from .encoder import pooler, pooler_backward, stack, stack_backward
 from .inputs import attention_mask as usable_mask, encoder_inputs, token_inputs
-from .params import Run, Scope, param_shapes
+from .params import Run, Scope, checked_dtype, checked_params, param_shapes
 from .trace import Trace
 
-DTYPES = ("float32", "float64")
+HUB = ("revision", "cache_dir", "local_files_only", "token")
 OPTIONS = {"output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
            "keep"}
 
@@ -31,6 +32,20 @@ class Saved(NamedTuple):
     head: Any = None
     loss: Any = None            # per logits: (backward, its saved, weight); or None
     shapes: tuple = ()          # of the logits
+
+
+class Call(NamedTuple):
+    """One call's inputs, checked: what is wrong with them is said before any work."""
+
+    tokens: dict                # the arguments of `embeddings`
+    mask: Any                   # may attend: broadcasts to (B, N, T, S); None = all may
+    source: Any                 # (B, S, C) what cross-attention reads, or None
+    source_mask: Any
+    past: Any                   # the cache to fill, or None
+    gives_past: bool            # whether the call gives it back
+    shape: tuple[int, int]      # (B, T)
+    run: Run
+    watch: Trace                # collects hidden_states and attentions
 
 
 class States(NamedTuple):
@@ -57,12 +72,13 @@ class BertPreTrainedModel:
     besides its own arguments:
         output_attentions, output_hidden_states, return_dict: default from the config.
         trace: a Trace that listens to this run.
-        rng: a numpy Generator; turns dropout on for this call.
+        rng: a numpy Generator or a seed; turns dropout on for this call.
     """
 
     prefix = "bert."                    # of the backbone's parameters
     pooler = False                      # whether the backbone has a pooler
     heads: tuple[str, ...] = ()         # names in params.HEAD_SHAPES
+    files: tuple[str, ...] = ("config.json", "model.safetensors")   # of a checkpoint
 
     def __init__(self, config: BertConfig, *, dtype="float32", rng=0, params=None):
         if not isinstance(config, BertConfig):
@@ -95,18 +111,13 @@ class BertPreTrainedModel:
         """Give (output, saved); see each class."""
         raise NotImplementedError
 
-    def run_bert(self, options: dict, input_ids=None, attention_mask=None,
-                 token_type_ids=None, position_ids=None, inputs_embeds=None,
-                 encoder_hidden_states=None, encoder_attention_mask=None,
-                 past_key_values=None, use_cache=None) -> tuple[States, Saved]:
-        """The backbone: check the inputs, embed, run the stack, pool.
-
-        Returns:
-            the states for a head, and Saved with `bert` filled in.
-        """
-        config = self.config
-        past = usable_cache(config, past_key_values, use_cache, encoder_hidden_states)
-        seen = 0 if past is None else past.get_seq_length()
+    def prepare(self, options: dict, input_ids=None, attention_mask=None,
+                token_type_ids=None, position_ids=None, inputs_embeds=None,
+                encoder_hidden_states=None, encoder_attention_mask=None,
+                past_key_values=None, use_cache=None) -> Call:
+        """Check and complete the inputs of the backbone; nothing is computed yet."""
+        config, past = self.config, past_key_values
+        seen = 0 if past is None else seen_positions(config, past)
         tokens = token_inputs(config, self.dtype, input_ids, token_type_ids,
                               position_ids, inputs_embeds, seen)
         batch, length = shape = tokens["token_type_ids"].shape
@@ -115,18 +126,32 @@ class BertPreTrainedModel:
                            causal=config.is_decoder)
         source, source_mask = encoder_inputs(
             config, self.dtype, encoder_hidden_states, encoder_attention_mask, shape)
+        gives_past = config.is_decoder and (
+            config.use_cache if use_cache is None else use_cache)
+        if past is not None:
+            check_cache(config, past, batch, source)
+        elif gives_past:
+            past = DynamicCache() if source is None else EncoderDecoderCache()
+        return Call(tokens, mask, source, source_mask, past, gives_past, shape,
+                    *self.start(options))
 
-        run, watch = self.start(options)
+    def run_bert(self, call: Call) -> tuple[States, Saved]:
+        """The backbone: embed, run the stack, pool.
+
+        Returns:
+            the states for a head, and Saved with `bert` filled in.
+        """
+        run = call.run
         p = Scope(self.params, run, self.prefix)
-        x, embeddings_saved = embeddings(p.at("embeddings"), **tokens)
-        x, stack_saved = stack(p.at("encoder"), x, mask, source, source_mask,
-                               *caches(past))
+        x, embeddings_saved = embeddings(p.at("embeddings"), **call.tokens)
+        x, stack_saved = stack(p.at("encoder"), x, call.mask, call.source,
+                               call.source_mask, *caches(call.past))
         pooled, pooler_saved = None, None
         if self.pooler:
             pooled, pooler_saved = pooler(p.at("pooler"), x)
-        states = States(x, pooled, past if gives_cache(config, use_cache) else None,
-                        Scope(self.params, run), watched(watch))
-        given = (inputs_embeds is not None, source is not None)
+        states = States(x, pooled, call.past if call.gives_past else None,
+                        Scope(self.params, run), watched(call.watch))
+        given = (call.tokens["inputs_embeds"] is not None, call.source is not None)
         saved = (embeddings_saved, stack_saved, pooler_saved, x.shape, given)
         return states, Saved(run, saved if run.keep else None)
 
@@ -145,7 +170,9 @@ class BertPreTrainedModel:
             patterns += [f"{self.prefix}encoder.layer.*attention.self.probs"]
         watch, user = Trace(*patterns), options.get("trace")
         traces = [watch] if patterns else []
-        run = Run(self.config, rng=options.get("rng"), keep=options.get("keep", True),
+        rng = options.get("rng")
+        run = Run(self.config, rng=None if rng is None else np.random.default_rng(rng),
+                  keep=options.get("keep", True),
                   traces=tuple(traces if user is None else [*traces, user]))
         return run, watch
 
@@ -197,7 +224,8 @@ class BertPreTrainedModel:
     def from_pretrained(cls, name_or_path, *, config=None, dtype="float32", rng=0,
                         ignore_mismatched_sizes=False, output_loading_info=False,
                         revision=None, cache_dir=None, local_files_only=False,
-                        token=None, add_pooling_layer=None, **changes):
+                        token=None, add_pooling_layer=None, torch_dtype=None,
+                        **changes):
         """Load a checkpoint: config.json and safetensors weights.
 
         Args:
@@ -210,6 +238,7 @@ class BertPreTrainedModel:
             output_loading_info: also return a dict of the names that did not match.
             revision, cache_dir, local_files_only, token: passed to huggingface_hub.
             add_pooling_layer: BertModel only; whether it has a pooler.
+            torch_dtype: the old name of dtype.
             **changes: fields to change in the configuration (num_labels=3, ...).
 
         Raises:
@@ -221,10 +250,9 @@ class BertPreTrainedModel:
                 are left unused.
         """
         from .hub import resolve
-        dtype = checked_dtype(dtype)
-        directory = resolve(name_or_path, ("config.json", "model.safetensors"),
-                            revision=revision, cache_dir=cache_dir, token=token,
-                            local_files_only=local_files_only)
+        dtype = checked_dtype(torch_dtype or dtype)
+        directory = resolve(name_or_path, cls.files, revision=revision, token=token,
+                            cache_dir=cache_dir, local_files_only=local_files_only)
         if config is None:
             config = BertConfig.from_pretrained(directory, **changes)
         elif changes:
@@ -244,6 +272,7 @@ class BertPreTrainedModel:
             {"add_pooling_layer": add_pooling_layer}
         model = cls(config, dtype=dtype,
                     params={name: loaded[name] for name in shapes}, **options)
+        model.read_others(directory)
         return (model, report._asdict()) if output_loading_info else model
 
     def save_pretrained(self, directory, *, max_shard_size="50GB") -> None:
@@ -257,6 +286,14 @@ class BertPreTrainedModel:
         checkpoint.save(Path(directory), self.params,
                         config_text=config.to_json_string(),
                         max_shard_size=max_shard_size)
+
+        self.write_others(directory)
+
+    def read_others(self, directory) -> None:
+        """Read what a class keeps beside the configuration and the weights."""
+
+    def write_others(self, directory) -> None:
+        """Write what a class keeps beside the configuration and the weights."""
 
     # ------------------------------------------------------------------ embeddings
 
@@ -306,7 +343,8 @@ class BertPreTrainedModel:
         """Change the vocabulary size: drop rows at the end, or add rows there.
 
         A new row is the mean of the old ones, so that a new token starts as likely as
-        the average one (Hewitt 2021); biases too.  HF adds noise of scale 1e-9 to it.
+        the average one (Hewitt 2021); biases too.  HF adds noise whose covariance is
+        1e-9 of the table's, some 3e-5 of its spread.
 
         Args:
             new_num_tokens: the new vocab_size; None keeps it (but see the next).
@@ -316,11 +354,12 @@ class BertPreTrainedModel:
             the new table (V, C).
         """
         old = self.config.vocab_size
-        size = old if new_num_tokens is None else int(new_num_tokens)
-        if pad_to_multiple_of:
-            size = -(-size // pad_to_multiple_of) * pad_to_multiple_of
-        if size < 1:
-            raise ValueError(f"new_num_tokens is {size}, expected a positive number")
+        size = old if new_num_tokens is None else new_num_tokens
+        multiple = 1 if pad_to_multiple_of is None else pad_to_multiple_of
+        for name, value in (("new_num_tokens", size), ("pad_to_multiple_of", multiple)):
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} is {value!r}, expected a positive integer")
+        size = -(-int(size) // int(multiple)) * int(multiple)
         if size != old:
             self.config = BertConfig.from_dict(self.config.to_dict(), vocab_size=size)
             self.shapes = param_shapes(self.config, type(self), self.pooler)
@@ -330,33 +369,6 @@ class BertPreTrainedModel:
                     new = np.repeat(x.mean(0, keepdims=True), max(size - old, 0), 0)
                     self.params[name] = np.concatenate([x[:size], new])
         return self.get_input_embeddings()
-
-
-def checked_dtype(dtype) -> np.dtype:
-    """float32 or float64 as a NumPy dtype; anything else is refused."""
-    try:
-        name = np.dtype(dtype).name
-    except TypeError:
-        name = str(dtype)
-    if name not in DTYPES:
-        raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: "
-                         "NumPy computes in these; half-precision files are converted")
-    return np.dtype(name)
-
-
-def checked_params(params: dict, shapes: dict) -> dict:
-    """The parameters, if they have the names, shapes and one dtype of a model."""
-    found = {name: np.shape(x) for name, x in params.items()}
-    wrong = [f"{name} {found.get(name, 'is missing')}, expected "
-             f"{shapes.get(name, 'none')}" for name in {**shapes, **found}
-             if found.get(name) != shapes.get(name)]
-    if wrong:
-        raise ValueError("params do not fit the configuration: " + "; ".join(wrong))
-    dtypes = {np.asarray(x).dtype.name for x in params.values()}
-    if len(dtypes) != 1 or not dtypes <= {*DTYPES}:
-        raise ValueError(f"params have the dtypes {sorted(dtypes)}, expected one of "
-                         f"{', '.join(DTYPES)} for all")
-    return {name: params[name] for name in shapes}
 
 
 def wanted(options: dict, config, name: str):
@@ -376,33 +388,6 @@ def watched(watch: Trace) -> dict:
                  "cross_attentions" if ".crossattention." in name else "attentions")
         fields[field] = (*fields.get(field, ()), value)
     return fields
-
-
-def gives_cache(config, use_cache) -> bool:
-    """Whether a call gives its keys and values back."""
-    return config.is_decoder and (config.use_cache if use_cache is None else use_cache)
-
-
-def usable_cache(config, past, use_cache, source):
-    """The cache that a call fills: the one given, else a new one if it is wanted."""
-    if past is None:
-        if not gives_cache(config, use_cache):
-            return None
-        return DynamicCache() if source is None else EncoderDecoderCache()
-    if not isinstance(past, (DynamicCache, EncoderDecoderCache)):
-        raise TypeError(f"past_key_values is a {type(past).__name__}, expected a "
-                        "DynamicCache or an EncoderDecoderCache, as a call returns it")
-    if not config.is_decoder:
-        raise ValueError("past_key_values given, but this model is not a decoder: "
-                         "build it with is_decoder=True")
-    return past
-
-
-def caches(past):
-    """The self- and cross-attention caches of `past`; each may be None."""
-    if isinstance(past, EncoderDecoderCache):
-        return past.self_attention_cache, past.cross_attention_cache
-    return past, None
 
 
 def judge(cls, directory, report, fresh: list[str]) -> None:

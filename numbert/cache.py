@@ -21,10 +21,6 @@ class CacheLayer:
     def update(self, k, v):
         """Append k and v along the positions; give back all there are."""
         if self.keys is not None:
-            if self.keys.shape[0] != k.shape[0]:
-                raise ValueError(
-                    f"past_key_values holds a batch of {self.keys.shape[0]}, the input "
-                    f"is a batch of {k.shape[0]}: repeat or select the cache's rows")
             k = np.concatenate([self.keys, k], axis=-2)
             v = np.concatenate([self.values, v], axis=-2)
         self.keys, self.values = k, v
@@ -67,7 +63,7 @@ class DynamicCache:
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Number of positions held."""
-        return self[layer_idx].length()
+        return self[layer_idx].length() if layer_idx < len(self.layers) else 0
 
     def reset(self) -> None:
         """Forget everything."""
@@ -146,3 +142,37 @@ class EncoderDecoderCache:
     def crop(self, max_length: int) -> None:
         """Keep the first max_length of the decoder's own positions."""
         self.self_attention_cache.crop(max_length)
+
+
+def caches(past):
+    """The self- and cross-attention caches of `past`; each may be None."""
+    if isinstance(past, EncoderDecoderCache):
+        return past.self_attention_cache, past.cross_attention_cache
+    return past, None
+
+
+def seen_positions(config, past) -> int:
+    """How many positions the past_key_values of a call hold."""
+    if not isinstance(past, (DynamicCache, EncoderDecoderCache)):
+        raise TypeError(f"past_key_values is a {type(past).__name__}, expected a "
+                        "DynamicCache or an EncoderDecoderCache, as a call returns it")
+    if not config.is_decoder:
+        raise ValueError("past_key_values given, but this model is not a decoder: "
+                         "build it with is_decoder=True")
+    return past.get_seq_length()
+
+
+def check_cache(config, past, batch: int, source) -> None:
+    """Refuse a cache of another model, batch or encoder output, before it is used."""
+    heads, own = config.num_attention_heads, past.get_seq_length()
+    width = config.hidden_size // heads
+    kinds = zip(caches(past), (own, None if source is None else source.shape[1]))
+    for cache, positions in kinds:
+        for i, layer in enumerate(() if cache is None else cache.layers):
+            expected = (batch, heads, positions, width)
+            if layer.keys is not None and layer.keys.shape != expected:
+                raise ValueError(
+                    f"past_key_values holds keys of shape {layer.keys.shape} in layer "
+                    f"{i}, expected {expected}: (batch, heads, positions, head size) "
+                    "of this model, input and encoder output; start with a new cache, "
+                    "or repeat or select its rows")

@@ -139,27 +139,32 @@ class BertConfig:
     def from_dict(cls, values: dict[str, Any], **changes) -> "BertConfig":
         """Build from a dictionary, with `changes` on top.
 
-        `num_labels` in `changes` replaces the labels of `values`.
+        Another number of labels, `num_labels`, replaces the labels of `values`.
         """
-        values = {**values, **changes}
-        if "num_labels" in changes:
-            for name in ("id2label", "label2id"):
-                if name not in changes:
-                    values.pop(name, None)
-        return cls(**values)
+        count = changes.get("num_labels")
+        if count is not None and count != len(values.get("id2label") or ()):
+            values = {name: value for name, value in values.items()
+                      if name not in ("id2label", "label2id")}
+        return cls(**{**values, **changes})
 
     @classmethod
-    def from_pretrained(cls, name_or_path, **changes) -> "BertConfig":
+    def from_pretrained(cls, name_or_path, *, revision=None, cache_dir=None,
+                        local_files_only=False, token=None, **changes) -> "BertConfig":
         """Read config.json from a directory, a file or the hub, with `changes` on top.
 
+        revision, cache_dir, local_files_only and token are for the hub.
+
         Raises:
+            TypeError: a change to a field that neither BERT nor the file has.
             FileNotFoundError: there is no such file.
             ValueError: the file is not JSON, or holds an impossible value.
         """
         path = Path(name_or_path)
         if not path.is_file():
             from .hub import resolve
-            path = resolve(name_or_path, ("config.json",)) / "config.json"
+            path = resolve(name_or_path, ("config.json",), revision=revision,
+                           cache_dir=cache_dir, token=token,
+                           local_files_only=local_files_only) / "config.json"
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -172,6 +177,11 @@ class BertConfig:
         if not isinstance(values, dict):
             raise ValueError(f"{path} holds a {type(values).__name__}, "
                              "expected a JSON object of fields")
+        unknown = sorted(set(changes) - set(values) - set(vars(BertConfig()))
+                         - {"num_labels"})
+        if unknown:
+            raise TypeError(f"from_pretrained takes no argument {', '.join(unknown)}, "
+                            "and it is no field of the configuration")
         try:
             return cls.from_dict(values, **changes)
         except ValueError as error:

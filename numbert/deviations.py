@@ -49,7 +49,7 @@ MODELS = (
               "pytorch_model.bin is read",
               "refused: pickle can run code; convert it to safetensors"),
     Deviation("resized_embeddings",
-              "new rows are the mean of the old ones plus noise of scale 1e-9",
+              "new rows are the mean of the old ones plus noise, 3e-5 of their spread",
               "exactly the mean"),
     Deviation("position_ids_of_one_axis",
               "position_ids need two axes",

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import checkpoint, params as parameters
-from .base import BertPreTrainedModel, checked_dtype
+from .base import HUB, BertPreTrainedModel
 from .config import BertConfig
 from .encoder_decoder_config import EncoderDecoderConfig
 from .generation import generate
@@ -25,8 +25,8 @@ from .losses import IGNORE_INDEX
 from .models import BertLMHeadModel, BertModel
 from .ops import linear, linear_backward
 from .outputs import ModelOutput
-from .params import TIES, linear_shapes
-from .sampling import resolved
+from .params import TIES, checked_dtype, linear_shapes
+from .sampling import read_generation_config, resolved, write_generation_config
 from .targets import logits_gradients, mean_cross_entropy
 
 PROJECTION = "enc_to_dec_proj"
@@ -80,6 +80,7 @@ class EncoderDecoderModel:
                 raise ValueError("give a config, or both an encoder and a decoder")
             config = EncoderDecoderConfig.from_encoder_decoder_configs(
                 encoder.config, decoder.config)
+        self.generation_config = None           # what generate starts from
         dtype = checked_dtype(dtype) if encoder is None else encoder.dtype
         rng = np.random.default_rng(rng)
         kwargs = {"dtype": dtype, "rng": rng}
@@ -122,6 +123,28 @@ class EncoderDecoderModel:
     def num_parameters(self) -> int:
         """How many numbers the model has; tied tensors count once."""
         return sum(x.size for x in self.params.values())
+
+    def __repr__(self) -> str:
+        return (f"EncoderDecoderModel({self.num_parameters():,} parameters, "
+                f"{self.dtype}, {self.encoder!r}, {self.decoder!r})")
+
+    def get_input_embeddings(self) -> np.ndarray:
+        """The encoder's word embedding table (V, C)."""
+        return self.encoder.get_input_embeddings()
+
+    def get_output_embeddings(self) -> np.ndarray | None:
+        """The table (V, C) with which the decoder scores word pieces."""
+        return self.decoder.get_output_embeddings()
+
+    def resize_token_embeddings(self, *args, **kwargs):
+        """HF: refused; resize the encoder or the decoder, each has its vocabulary."""
+        raise NotImplementedError("an encoder-decoder has two vocabularies: use "
+                                  "model.encoder.resize_token_embeddings or "
+                                  "model.decoder.resize_token_embeddings")
+
+    def tie_weights(self) -> None:
+        """Tie the decoder's table to its own embeddings; encoder and decoder differ."""
+        self.decoder.tie_weights()
 
     # ------------------------------------------------------------------ computing
 
@@ -235,6 +258,8 @@ class EncoderDecoderModel:
         decoder_input_ids (B, P): how the targets begin; by default with
         decoder_start_token_id, or else bos_token_id.
         """
+        if generation_config is None:
+            generation_config = self.generation_config
         settings = resolved(generation_config, changes,
                             self.config, self.config.decoder)
         start = settings.decoder_start_token_id
@@ -294,7 +319,8 @@ class EncoderDecoderModel:
             FileNotFoundError, ValueError: the checkpoint is absent, damaged or foreign.
         """
         from .hub import resolve
-        directory = resolve(name_or_path, ("config.json", "model.safetensors"))
+        hub = {name: changes.pop(name) for name in HUB if name in changes}
+        directory = resolve(name_or_path, BertLMHeadModel.files, **hub)
         model = cls(EncoderDecoderConfig.from_pretrained(directory, **changes),
                     dtype=dtype)
         aliases = {f"decoder.{alias}": f"decoder.{name}"
@@ -309,6 +335,7 @@ class EncoderDecoderModel:
             warnings.warn(f"{directory} holds tensors that are not used: "
                           f"{', '.join(report.unexpected)}", stacklevel=2)
         model.params = {**model.params, **loaded}
+        model.generation_config = read_generation_config(directory)
         return model
 
     def save_pretrained(self, directory, *, max_shard_size="50GB") -> None:
@@ -319,6 +346,7 @@ class EncoderDecoderModel:
         checkpoint.save(Path(directory), dict(self.params),
                         config_text=config.to_json_string(),
                         max_shard_size=max_shard_size)
+        write_generation_config(directory, self.generation_config)
 
 
 def half(kind, path, is_decoder: bool, options: dict, dtype, rng):

@@ -80,6 +80,8 @@ def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
             than the model has positions. Nothing has been computed by then.
     """
     check_decoder(model)
+    if generation_config is None:
+        generation_config = getattr(model, "generation_config", None)
     settings = resolved(generation_config, changes, model.config)
     if streamer is not None and settings.num_beams > 1:
         raise ValueError(f"streamer given with num_beams {settings.num_beams}: what "

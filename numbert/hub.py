@@ -49,6 +49,8 @@ def resolve(name_or_path: str | os.PathLike,
     Raises:
         OSError: no such directory or repository, or it cannot be reached.
     """
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        raise TypeError(f"{name_or_path!r} is no model; pass a directory or a hub name")
     path = Path(name_or_path)
     if name_or_path == "":                           # which Path takes for "."
         raise FileNotFoundError("'' is no model; pass a directory or a hub name")

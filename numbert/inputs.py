@@ -10,10 +10,16 @@ from .losses import IGNORE_INDEX
 
 def integers(name, values, limit=None, limit_name="", ignore=None):
     """`values` as an int64 array, each in [0, limit) or equal to `ignore`."""
-    values = np.asarray(values)
+    try:
+        values = np.asarray(values)
+    except ValueError:                                     # rows of several lengths
+        values = np.empty(0, object)
     if values.dtype == bool or not np.issubdtype(values.dtype, np.integer):
-        raise TypeError(f"{name} has dtype {values.dtype}, expected integers: "
-                        "encode text with a tokenizer first")
+        remedy = {"O": ": its rows have different lengths, so pad them (padding=True "
+                       "in the tokenizer)",
+                  "U": ": encode text with a tokenizer first"}
+        raise TypeError(f"{name} has dtype {values.dtype}, expected integers"
+                        f"{remedy.get(values.dtype.kind, '')}")
     if limit is not None and values.size:
         bad = (values < 0) | (values >= limit)
         if ignore is not None:
@@ -83,8 +89,9 @@ def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_
             raise ValueError(f"inputs_embeds has shape {inputs_embeds.shape}, expected "
                              f"(batch, tokens, {config.hidden_size})")
     batch, length = shape
-    if length == 0:
-        raise ValueError("the input has no tokens: expected at least one per sequence")
+    if batch == 0 or length == 0:
+        raise ValueError(f"the input has shape {shape}: expected at least one sequence "
+                         "of at least one token")
     longest = config.max_position_embeddings
     if position_ids is None:
         if past + length > longest:

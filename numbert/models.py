@@ -22,9 +22,9 @@ from .base import BertPreTrainedModel
 from .heads import classifier, classifier_backward, classifier_dropout
 from .heads import word_head, word_head_backward
 from .inputs import class_labels
-from .targets import answer_positions, classification_loss, logits_gradients
-from .targets import mean_cross_entropy, positions_to_keep, sentence_labels
-from .targets import word_labels
+from .targets import answer_positions, class_targets, classification_loss
+from .targets import logits_gradients, mean_cross_entropy, positions_to_keep
+from .targets import sentence_labels, word_labels
 
 
 class BertModel(BertPreTrainedModel):
@@ -51,10 +51,11 @@ class BertModel(BertPreTrainedModel):
         with cross-attention reads.  past_key_values: a cache from an earlier call;
         attention_mask then covers past and new positions.  use_cache: give it back.
         """
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds, encoder_hidden_states, encoder_attention_mask,
             past_key_values, use_cache)
+        states, saved = self.run_bert(call)
         output = outputs.BaseModelOutputWithPoolingAndCrossAttentions(
             last_hidden_state=states.sequence, pooler_output=states.pooled,
             past_key_values=states.past)
@@ -87,15 +88,17 @@ class BertForPreTraining(BertPreTrainedModel):
         next_sentence_label (B,): 0 = B follows A, 1 = B is random.
         HF: there is a loss only if both are given.
         """
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds)
+        words = word_labels(self.config, labels, call.shape)
+        order = sentence_labels("next_sentence_label", next_sentence_label,
+                                call.shape[0])
+        states, saved = self.run_bert(call)
         lm, lm_saved = word_head(states.p, states.sequence)            # (B, T, V)
         nsp, nsp_saved = classifier(states.p.at("cls.seq_relationship"), states.pooled)
         loss, parts = None, None
-        if labels is not None and next_sentence_label is not None:
-            words = word_labels(self.config, labels, lm)
-            order = sentence_labels("next_sentence_label", next_sentence_label, nsp)
+        if words is not None and order is not None:
             lm_loss, lm_part = mean_cross_entropy(lm, words)
             nsp_loss, nsp_part = mean_cross_entropy(nsp, order)
             loss, parts = lm_loss + nsp_loss, (lm_part, nsp_part)
@@ -120,6 +123,18 @@ class BertLMHeadModel(BertPreTrainedModel):
     """A decoder that predicts each next word piece, left to right."""
 
     heads = ("lm",)
+    files = ("config.json", "model.safetensors", "generation_config.json")
+    generation_config = None            # a GenerationConfig: what generate starts from
+
+    def read_others(self, directory) -> None:
+        """Read generation_config.json, where there is one."""
+        from .sampling import read_generation_config
+        self.generation_config = read_generation_config(directory)
+
+    def write_others(self, directory) -> None:
+        """Write generation_config.json, if the model has one."""
+        from .sampling import write_generation_config
+        write_generation_config(directory, self.generation_config)
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, encoder_hidden_states=None,
@@ -134,20 +149,21 @@ class BertLMHeadModel(BertPreTrainedModel):
         """
         if labels is not None:
             use_cache = False
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds, encoder_hidden_states, encoder_attention_mask,
             past_key_values, use_cache)
-        places = positions_to_keep(logits_to_keep, states.sequence)
+        words = word_labels(self.config, labels, call.shape)
+        places = positions_to_keep(logits_to_keep, call.shape)
+        if words is not None and np.any(logits_to_keep != 0):
+            raise ValueError("labels need the logits of every position: leave "
+                             "logits_to_keep at 0")
+        states, saved = self.run_bert(call)
         lm, lm_saved = word_head(states.p, states.sequence[places])    # (B, P, V)
         loss, parts = None, None
-        if labels is not None:
-            if lm.shape[:-1] != states.sequence.shape[:-1]:
-                raise ValueError("labels need the logits of every position: leave "
-                                 "logits_to_keep at 0")
-            words = word_labels(self.config, labels, lm)
-            following = np.full(lm.shape[:-1], losses.IGNORE_INDEX)    # (B, T)
-            following[:, :-1] = words.reshape(following.shape)[:, 1:]
+        if words is not None:
+            following = np.full(call.shape, losses.IGNORE_INDEX)       # (B, T)
+            following[:, :-1] = words.reshape(call.shape)[:, 1:]
             loss, part = mean_cross_entropy(lm, following.reshape(-1))
             parts = (part,)
         output = outputs.CausalLMOutputWithCrossAttentions(
@@ -179,14 +195,15 @@ class BertForMaskedLM(BertPreTrainedModel):
                 position_ids=None, inputs_embeds=None, encoder_hidden_states=None,
                 encoder_attention_mask=None, labels=None, **options):
         """Give (MaskedLMOutput, saved).  labels (B, T): ids, or -100 to ignore."""
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds, encoder_hidden_states, encoder_attention_mask,
             use_cache=False)
+        words = word_labels(self.config, labels, call.shape)
+        states, saved = self.run_bert(call)
         lm, lm_saved = word_head(states.p, states.sequence)            # (B, T, V)
         loss, parts = None, None
-        if labels is not None:
-            words = word_labels(self.config, labels, lm)
+        if words is not None:
             loss, part = mean_cross_entropy(lm, words)
             parts = (part,)
         output = outputs.MaskedLMOutput(loss=loss, logits=lm)
@@ -208,15 +225,16 @@ class BertForNextSentencePrediction(BertPreTrainedModel):
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, labels=None, **options):
         """Give (NextSentencePredictorOutput, saved).  labels (B,): 0 = B follows A."""
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds)
+        order = sentence_labels("labels", labels, call.shape[0])
+        states, saved = self.run_bert(call)
         logits, head_saved = classifier(states.p.at("cls.seq_relationship"),
                                         states.pooled)                 # (B, 2)
         loss, parts = None, None
-        if labels is not None:
-            loss, part = mean_cross_entropy(
-                logits, sentence_labels("labels", labels, logits))
+        if order is not None:
+            loss, part = mean_cross_entropy(logits, order)
             parts = (part,)
         output = outputs.NextSentencePredictorOutput(loss=loss, logits=logits)
         return self.finish(options, output, states), saved._replace(
@@ -240,17 +258,19 @@ class BertForSequenceClassification(BertPreTrainedModel):
         """Give (SequenceClassifierOutput, saved).
 
         labels: (B,) integers for one class each; (B, K) zeros and ones for several;
-        (B,) or (B, K) numbers for regression.  See `classification_loss`.
+        (B,) or (B, K) numbers for regression.  See `class_targets`.
         """
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds)
+        targets = class_targets(self.config, labels, call.shape[0])
+        states, saved = self.run_bert(call)
         logits, head_saved = classifier(
             states.p.at("classifier"), states.pooled,
             classifier_dropout(self.config))                           # (B, K)
         loss, parts = None, None
-        if labels is not None:
-            loss, part = classification_loss(self.config, logits, labels)
+        if targets is not None:
+            loss, part = classification_loss(logits, targets)
             parts = (part,)
         output = outputs.SequenceClassifierOutput(loss=loss, logits=logits)
         return self.finish(options, output, states), saved._replace(
@@ -286,17 +306,18 @@ class BertForMultipleChoice(BertPreTrainedModel):
             position_ids = np.reshape(position_ids, (-1, np.shape(position_ids)[-1]))
         if inputs_embeds is not None:
             inputs_embeds = np.reshape(inputs_embeds, (-1, *shape[2:]))
-        states, saved = self.run_bert(options, input_ids, attention_mask,
-                                      token_type_ids, position_ids, inputs_embeds)
+        call = self.prepare(options, input_ids, attention_mask, token_type_ids,
+                            position_ids, inputs_embeds)
+        right = None if labels is None else class_labels(
+            "labels", labels, shape[1], shape[:1], limit_name="the number of choices")
+        states, saved = self.run_bert(call)
         scores, head_saved = classifier(
             states.p.at("classifier"), states.pooled,
             classifier_dropout(self.config))                           # (B M, 1)
         logits = scores.reshape(shape[:2])                             # (B, M)
         loss, parts = None, None
-        if labels is not None:
-            loss, part = mean_cross_entropy(logits, class_labels(
-                "labels", labels, shape[1], shape[:1],
-                limit_name="the number of choices"))
+        if right is not None:
+            loss, part = mean_cross_entropy(logits, right)
             parts = (part,)
         output = outputs.MultipleChoiceModelOutput(loss=loss, logits=logits)
         return self.finish(options, output, states), saved._replace(
@@ -322,16 +343,18 @@ class BertForTokenClassification(BertPreTrainedModel):
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, labels=None, **options):
         """Give (TokenClassifierOutput, saved).  labels (B, T), -100 to ignore."""
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds)
+        kinds = None if labels is None else class_labels(
+            "labels", labels, self.config.num_labels, call.shape)
+        states, saved = self.run_bert(call)
         logits, head_saved = classifier(
             states.p.at("classifier"), states.sequence,
             classifier_dropout(self.config))                           # (B, T, K)
         loss, parts = None, None
-        if labels is not None:
-            loss, part = mean_cross_entropy(logits, class_labels(
-                "labels", labels, self.config.num_labels, logits.shape[:-1]))
+        if kinds is not None:
+            loss, part = mean_cross_entropy(logits, kinds)
             parts = (part,)
         output = outputs.TokenClassifierOutput(loss=loss, logits=logits)
         return self.finish(options, output, states), saved._replace(
@@ -364,20 +387,22 @@ class BertForQuestionAnswering(BertPreTrainedModel):
         start_positions, end_positions (B,): the tokens; both, or there is no loss.
         HF: a position beyond the text is ignored, a negative one counts as 0.
         """
-        states, saved = self.run_bert(
+        call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds)
+        answers = None
+        if start_positions is not None and end_positions is not None:
+            answers = (answer_positions("start_positions", start_positions, call.shape),
+                       answer_positions("end_positions", end_positions, call.shape))
+        states, saved = self.run_bert(call)
         logits, head_saved = classifier(states.p.at("qa_outputs"), states.sequence)
         start, end = logits[..., 0], logits[..., 1]                    # (B, T)
         loss, parts = None, None
-        if start_positions is not None and end_positions is not None:
-            length = start.shape[1]
+        if answers is not None:
             (start_loss, start_part), (end_loss, end_part) = (
-                mean_cross_entropy(scores, answer_positions(name, positions, scores),
-                                   ignore_index=length, weight=0.5)
-                for name, positions, scores in (
-                    ("start_positions", start_positions, start),
-                    ("end_positions", end_positions, end)))
+                mean_cross_entropy(scores, positions, ignore_index=call.shape[1],
+                                   weight=0.5)
+                for scores, positions in zip((start, end), answers))
             loss, parts = (start_loss + end_loss) / 2, (start_part, end_part)
         output = outputs.QuestionAnsweringModelOutput(
             loss=loss, start_logits=start, end_logits=end)

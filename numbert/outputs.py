@@ -63,8 +63,8 @@ class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
 
     last_hidden_state: Any = None
     pooler_output: Any = None
+    past_key_values: Any = None         # HF: here in a tuple, though declared later
     hidden_states: Any = None
-    past_key_values: Any = None
     attentions: Any = None
     cross_attentions: Any = None
 

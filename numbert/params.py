@@ -13,6 +13,8 @@ import numpy as np
 
 from . import ops
 
+DTYPES = ("float32", "float64")
+
 # The MLM head's decoder is the word embedding table and its bias is the head's bias:
 # alias -> the one name under which the tensor is stored.
 TIES = {
@@ -173,3 +175,30 @@ def init(config, shapes: dict, rng, dtype) -> dict:
         if name.endswith("word_embeddings.weight") and config.pad_token_id is not None:
             params[name][config.pad_token_id] = 0
     return params
+
+
+def checked_dtype(dtype) -> np.dtype:
+    """float32 or float64 as a NumPy dtype; anything else is refused."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: "
+                         "NumPy computes in these; half-precision files are converted")
+    return np.dtype(name)
+
+
+def checked_params(params: dict, shapes: dict) -> dict:
+    """The parameters, if they have the names, shapes and one dtype of a model."""
+    found = {name: np.shape(x) for name, x in params.items()}
+    wrong = [f"{name} {found.get(name, 'is missing')}, expected "
+             f"{shapes.get(name, 'none')}" for name in {**shapes, **found}
+             if found.get(name) != shapes.get(name)]
+    if wrong:
+        raise ValueError("params do not fit the configuration: " + "; ".join(wrong))
+    dtypes = {np.asarray(x).dtype.name for x in params.values()}
+    if len(dtypes) != 1 or not dtypes <= {*DTYPES}:
+        raise ValueError(f"params have the dtypes {sorted(dtypes)}, expected one of "
+                         f"{', '.join(DTYPES)} for all")
+    return {name: params[name] for name in shapes}

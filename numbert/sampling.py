@@ -6,12 +6,15 @@ come out, with -inf for a token that must not follow.
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import numpy as np
 
 from .ops import softmax
+from .saving import atomic_write_text
 
 GREATER_THAN_0 = "a number greater than 0"
 
@@ -76,6 +79,41 @@ class GenerationConfig:
         return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
 
 
+def read_generation_config(directory) -> GenerationConfig | None:
+    """The settings in a checkpoint's generation_config.json; None without the file.
+
+    Null means the default.  Settings that numbert has no part for are warned of.
+
+    Raises:
+        ValueError: the file is not a JSON object.
+    """
+    path = Path(directory) / "generation_config.json"
+    if not path.is_file():
+        return None
+    try:
+        values = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is not a JSON object of settings ({error}): write it "
+                         "again, or remove it") from None
+    names = {field.name for field in fields(GenerationConfig)}
+    given = {name: value for name, value in values.items() if value is not None}
+    others = sorted(name for name in set(given) - names - {"transformers_version"}
+                    if not name.startswith(("_", "output_", "return_")))
+    if others:
+        warnings.warn(f"{path} sets {', '.join(others)}, which numbert's generate does "
+                      "not have: they are ignored", stacklevel=4)
+    return GenerationConfig(**{name: given[name] for name in names & set(given)})
+
+
+def write_generation_config(directory, settings) -> None:
+    """Write generation_config.json, or nothing where there are no settings."""
+    if settings is not None:
+        values = {name: value for name, value in vars(settings).items()
+                  if value is not None}
+        atomic_write_text(Path(directory) / "generation_config.json",
+                          json.dumps(values, indent=2, sort_keys=True) + "\n")
+
+
 def resolved(given, changes: dict, *configs) -> GenerationConfig:
     """The settings of one call, checked, with the tokens that a model's config names.
 
@@ -119,6 +157,9 @@ def check(settings, vocab: int) -> None:
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         require(name, (whole and value >= least) or
                 (value is None and name.startswith("max")), f"an integer >= {least}")
+    for name in ("temperature", "top_p", "repetition_penalty", "length_penalty"):
+        value = getattr(s, name)
+        require(name, isinstance(value, (int, float, np.number)), "a number")
     remedy = "; for the likeliest token each time use do_sample=False"
     require("temperature", 0 < s.temperature < float("inf"), GREATER_THAN_0 + remedy)
     require("top_p", 0 <= s.top_p <= 1, "a probability from 0 to 1")
@@ -133,7 +174,8 @@ def check(settings, vocab: int) -> None:
                 "sequences with do_sample=True and num_beams=1")
     for name in ("eos_token_id", "pad_token_id", "bos_token_id"):
         ids = s.eos if name == "eos_token_id" else [getattr(s, name) or 0]
-        require(name, all(0 <= i < vocab for i in ids), f"ids from 0 to {vocab - 1}")
+        require(name, all(isinstance(i, (int, np.integer)) and 0 <= i < vocab
+                          for i in ids), f"ids from 0 to {vocab - 1}")
     defaults = (("temperature", 1), ("top_k", 50), ("top_p", 1))
     useless = [name for name, default in defaults
                if getattr(s, name) != default and not s.do_sample]

@@ -19,6 +19,8 @@ from .parallel import cores, in_threads
 from .progress import bar
 
 POOLINGS = ("mean", "cls")
+FILES = ("config.json", "sentence_bert_config.json", "modules.json",
+         "1_Pooling/config.json")
 WINDOW = 32                             # batches that are sorted by length together
 POOLING_KEY = re.compile(r"pooling_mode_(\w+?)(?:_tokens?)?")
 
@@ -132,11 +134,12 @@ def check(model, tokenizer, pooling, batch_size, max_length) -> int:
     return max_length
 
 
-def sentence_settings(directory) -> dict[str, Any]:
+def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
     """The arguments of `embed` that a sentence-transformers checkpoint asks for.
 
     Args:
-        directory: a folder with a checkpoint.
+        name_or_path: a folder with a checkpoint, or a name on the Hugging Face hub.
+        **hub: revision, cache_dir, local_files_only and token, for the hub.
 
     Returns:
         a dict with those of pooling, max_length and normalize that its files
@@ -147,7 +150,8 @@ def sentence_settings(directory) -> dict[str, Any]:
     Raises:
         ValueError: broken JSON.
     """
-    directory = Path(directory)
+    from .hub import resolve
+    directory = resolve(name_or_path, FILES, **hub)
     settings: dict[str, Any] = {}
     pooling = read_json(directory / "1_Pooling" / "config.json")
     chosen = [POOLING_KEY.fullmatch(key) for key, value in pooling.items()

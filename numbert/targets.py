@@ -20,25 +20,24 @@ def mean_cross_entropy(logits, labels, ignore_index=losses.IGNORE_INDEX, weight=
     return loss, (losses.cross_entropy_backward, saved, weight)
 
 
-def word_labels(config, labels, logits):
-    """Word piece ids (B, T), -100 where there is nothing to predict."""
-    return class_labels("labels", labels, config.vocab_size, logits.shape[:-1],
-                        limit_name="vocab_size")
+def word_labels(config, labels, shape):
+    """Word piece ids (B, T), -100 where there is nothing to predict; or None."""
+    return None if labels is None else class_labels(
+        "labels", labels, config.vocab_size, shape, limit_name="vocab_size")
 
 
-def sentence_labels(name, labels, logits):
-    """Next sentence labels (B,): 0 = is next, 1 = is random."""
-    batch = len(logits)
-    return class_labels(name, labels, 2, (batch,), (batch, 1),
-                        limit_name="the number of classes")
+def sentence_labels(name, labels, batch):
+    """Next sentence labels (B,): 0 = is next, 1 = is random; or None."""
+    return None if labels is None else class_labels(
+        name, labels, 2, (batch,), (batch, 1), limit_name="the number of classes")
 
 
-def answer_positions(name, positions, scores):
+def answer_positions(name, positions, shape):
     """Token positions (B,), clamped to [0, T]; T itself is ignored by the loss.
 
     HF: a negative position becomes 0, one past the end is ignored.
     """
-    batch, length = scores.shape
+    batch, length = shape
     positions = shaped(name, integers(name, positions), (batch,), (batch, 1))
     return np.clip(positions.reshape(-1), 0, length)
 
@@ -57,25 +56,36 @@ def problem_type(config, labels) -> str:
     return "single_label_classification" if is_integer else "multi_label_classification"
 
 
-def classification_loss(config, logits, labels):
-    """The loss that fits the problem type.
+def class_targets(config, labels, batch):
+    """The problem type and the checked labels that go with it; or None.
+
+    single_label_classification: (B,) or (B, 1) integers below K;
+    multi_label_classification: (B, K) numbers in [0, 1];
+    regression: (B, K) numbers, or (B,) when K = 1.
+    """
+    if labels is None:
+        return None
+    kind, classes = problem_type(config, labels), config.num_labels
+    if kind == PROBLEM_TYPES[1]:
+        return kind, class_labels("labels", labels, classes, (batch,), (batch, 1))
+    shapes = [(batch, classes)] + [(batch,)] * (kind == "regression" and classes == 1)
+    targets = shaped("labels", np.asarray(labels, float), *shapes)
+    return kind, targets.reshape(batch, classes)
+
+
+def classification_loss(logits, targets):
+    """The loss of a problem type: cross-entropy, binary cross-entropy or squares.
 
     logits (B, K) -> loss (), and its part for logits_gradients
-    Labels: single_label_classification (B,) or (B, 1) integers below K, cross-entropy;
-    multi_label_classification (B, K) numbers in [0, 1], binary cross-entropy;
-    regression (B, K), or (B,) when K = 1, mean squared error.
     """
-    (batch, classes), kind = logits.shape, problem_type(config, labels)
+    kind, labels = targets
     if kind == PROBLEM_TYPES[1]:
-        return mean_cross_entropy(logits, class_labels(
-            "labels", labels, classes, (batch,), (batch, 1)))
-    shapes = [(batch, classes)] + [(batch,)] * (kind == "regression" and classes == 1)
-    targets = shaped("labels", np.asarray(labels), *shapes)
-    targets = targets.reshape(logits.shape).astype(logits.dtype)
+        return mean_cross_entropy(logits, labels)
+    labels = labels.astype(logits.dtype)
     if kind == "regression":
-        loss, saved = losses.mse(logits, targets)
+        loss, saved = losses.mse(logits, labels)
         return loss, (losses.mse_backward, saved, 1.0)
-    loss, saved = losses.bce_with_logits(logits, targets)
+    loss, saved = losses.bce_with_logits(logits, labels)
     return loss, (losses.bce_with_logits_backward, saved, 1.0)
 
 
@@ -107,12 +117,12 @@ def logits_gradients(saved, dloss, dtype, given: dict) -> list:
     return totals
 
 
-def positions_to_keep(keep, x):
-    """An index into the hidden states (B, T, C) for logits_to_keep.
+def positions_to_keep(keep, shape):
+    """An index into the hidden states (B, T, C), of shape (B, T), for logits_to_keep.
 
     keep: 0 for all, n for the last n, positions (P,) or (B, P), or booleans (B, T).
     """
-    batch, length, _ = x.shape
+    batch, length = shape
     keep = np.asarray(keep)
     if keep.dtype == bool:
         return np.nonzero(shaped("logits_to_keep", keep, (batch, length)))

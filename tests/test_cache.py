@@ -453,7 +453,7 @@ def test_other_mistakes_with_a_cache():
         ValueError, x, past_key_values=past, model=stressed(numbert.BertModel))
     assert "tuple" in error(TypeError, x, past_key_values=((1, 2),), model=model)
     message = error(ValueError, x[:1, :1], past_key_values=past, model=model)
-    assert "batch of 2" in message and "batch of 1" in message
+    assert "(2, 3, 6, 4)" in message and "expected (1, 3, 6, 4)" in message
 
 
 @pytest.mark.parametrize("keep, what", [

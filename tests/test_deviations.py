@@ -156,7 +156,7 @@ def test_resized_embeddings(hugging_face):
     theirs = hf.get_input_embeddings().weight.detach().numpy()[37:]
     ours = model.resize_token_embeddings(40)[37:]
     assert np.array_equal(ours, np.tile(mean, (3, 1)))
-    assert 0 < np.abs(theirs - ours).max() < 1e-3
+    assert 0 < np.abs(theirs - ours).max() < 2e-4      # the spread is 0.5
 
 
 def test_position_ids_of_one_axis(hugging_face):

@@ -20,8 +20,10 @@ X = ids()
     (ValueError, "input_ids holds -1", {"input_ids": X - X - 1}),
     (TypeError, "dtype float64, expected integers", {"input_ids": X / 2}),
     (TypeError, "encode text with a tokenizer", {"input_ids": [["hello"]]}),
+    (TypeError, "different lengths.*padding=True", {"input_ids": [[1], [2, 3]]}),
+    (ValueError, r"shape \(0, 5\): expected at least one", {"input_ids": X[:0]}),
     (ValueError, r"shape \(5,\), expected \(batch, tokens\)", {"input_ids": X[0]}),
-    (ValueError, "no tokens", {"input_ids": X[:, :0]}),
+    (ValueError, "at least one token", {"input_ids": X[:, :0]}),
     (ValueError, "has 12 tokens, more than max_position_embeddings 11: truncate",
      {"input_ids": ids((1, 12))}),
     (ValueError, "position_ids holds 11", {"input_ids": X,
@@ -56,15 +58,31 @@ def test_bert_model(error, message, inputs):
     (r"attention_mask has shape \(2, 9\), expected \(2, 8\)",
      {"attention_mask": np.ones((B, 9), int)}),
     ("has 12 tokens", {"input_ids": ids((B, 9))}),
-    ("batch of 2, the input is a batch of 3", {"input_ids": ids((3, T))}),
+    (r"keys of shape \(2, 3, 3, 4\) in layer 0, expected \(3, 3, 3, 4\)",
+     {"input_ids": ids((3, T))}),
     ("logits_to_keep is -1", {"logits_to_keep": -1}),
     ("logits_to_keep holds 5", {"logits_to_keep": [5]}),
     ("every position", {"labels": X, "logits_to_keep": 1}),
+    ("labels holds 99", {"labels": np.full((B, T), 99)}),
 ])
 def test_decoder_with_a_past(message, inputs):
     past = DECODER(ids((B, 3), rng=1)).past_key_values
     with pytest.raises(ValueError, match=message):
         DECODER(**{"input_ids": X, "past_key_values": past, **inputs})
+    assert past.get_seq_length() == 3                      # nothing was done yet
+
+
+def test_cache_of_another_encoder_output():
+    crossed = config(is_decoder=True, add_cross_attention=True)
+    model = stressed(numbert.BertModel, crossed)
+    past = model(X, encoder_hidden_states=np.ones((B, 7, 12))).past_key_values
+    with pytest.raises(ValueError, match=r"expected \(2, 3, 6, 4\): .*encoder output"):
+        model(X, encoder_hidden_states=np.ones((B, 6, 12)), past_key_values=past)
+    other = stressed(numbert.BertModel, config(is_decoder=True, num_attention_heads=4))
+    with pytest.raises(ValueError, match=r"expected \(2, 4, 5, 3\)"):
+        other(X, past_key_values=numbert.DynamicCache(
+            [past.self_attention_cache.layers[0]]))
+    assert past.get_seq_length() == T
 
 
 def test_past_of_another_kind():

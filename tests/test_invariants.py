@@ -113,6 +113,7 @@ def test_dropout_only_with_a_generator():                                    # N
     noisy = [MODEL(x, rng=np.random.default_rng(seed)).last_hidden_state
              for seed in (0, 0, 1)]
     assert np.array_equal(noisy[0], noisy[1])
+    assert np.array_equal(noisy[0], MODEL(x, rng=0).last_hidden_state)      # a seed
     assert not np.allclose(noisy[0], noisy[2]) and not np.allclose(noisy[0], plain)
     quiet = stressed(numbert.BertModel, config(hidden_dropout_prob=0.0,
                                                attention_probs_dropout_prob=0.0))

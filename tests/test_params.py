@@ -151,7 +151,7 @@ def test_resizing_the_vocabulary(tie):
     assert_near(table[37:], np.tile(old[name].mean(0), (3, 1)), 1e-15)
     model.resize_token_embeddings(37)
     assert all(np.array_equal(x, old[name]) for name, x in model.params.items())
-    with pytest.raises(ValueError, match="expected a positive number"):
+    with pytest.raises(ValueError, match="expected a positive integer"):
         model.resize_token_embeddings(0)
 
 
@@ -180,3 +180,58 @@ def test_a_decoder_starts_from_an_encoder(tmp_path):
             tmp_path, is_decoder=True, add_cross_attention=True)
     states = np.ones((2, 3, 12))
     assert model(ids(), encoder_hidden_states=states).logits.shape == (2, 5, 37)
+
+
+def test_unknown_arguments_of_from_pretrained(tmp_path):
+    stressed(numbert.BertModel, dtype="float32").save_pretrained(tmp_path)
+    for name in ("dtyp", "device_map", "attn_implementation"):
+        with pytest.raises(TypeError, match=f"takes no argument {name}"):
+            numbert.BertModel.from_pretrained(tmp_path, **{name: "auto"})
+    with pytest.raises(TypeError, match="None is no model"):
+        numbert.BertModel.from_pretrained(None)
+    assert numbert.BertModel.from_pretrained(tmp_path, torch_dtype="float64"
+                                             ).dtype == np.float64
+
+
+def test_as_many_labels_as_before_keep_their_names(tmp_path):
+    cls = numbert.BertForSequenceClassification
+    names = {0: "bad", 1: "good"}
+    stressed(cls, config(id2label=names), dtype="float32").save_pretrained(tmp_path)
+    assert cls.from_pretrained(tmp_path, num_labels=2).config.id2label == names
+
+
+def test_generation_config(tmp_path):
+    model = stressed(numbert.BertLMHeadModel, config(is_decoder=True), "float32")
+    model.generation_config = numbert.GenerationConfig(max_new_tokens=2, num_beams=3)
+    model.save_pretrained(tmp_path)
+    again = numbert.BertLMHeadModel.from_pretrained(tmp_path)
+    assert again.generation_config == model.generation_config
+    assert again.generate(ids()).shape == (2, 7)
+    assert again.generate(ids(), max_new_tokens=1).shape == (2, 6)
+    path = tmp_path / "generation_config.json"
+    path.write_text('{"min_p": 0.5, "max_new_tokens": 3, "top_k": null, "_x": 1}')
+    with pytest.warns(UserWarning, match="sets min_p, which numbert's generate"):
+        again = numbert.BertLMHeadModel.from_pretrained(tmp_path)
+    assert again.generation_config == numbert.GenerationConfig(max_new_tokens=3)
+    path.write_text("[1]")
+    with pytest.raises(ValueError, match="is not a JSON object of settings"):
+        numbert.BertLMHeadModel.from_pretrained(tmp_path)
+
+
+def test_generation_config_of_hugging_face(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    model = stressed(numbert.BertLMHeadModel, config(is_decoder=True), "float32")
+    hf = twin(model)
+    hf.generation_config = transformers.GenerationConfig(
+        num_beams=3, max_new_tokens=4, eos_token_id=7, pad_token_id=0)
+    hf.save_pretrained(tmp_path)
+    import torch
+    want = hf.generate(torch.tensor(ids())).numpy()
+    got = numbert.BertLMHeadModel.from_pretrained(tmp_path).generate(ids())
+    assert np.array_equal(got, want)
+
+
+@pytest.mark.parametrize("size, multiple", [(2.7, None), ("x", None), (5, -3), (5, 0)])
+def test_resizing_to_no_size(size, multiple):
+    with pytest.raises(ValueError, match="expected a positive integer"):
+        stressed(numbert.BertModel).resize_token_embeddings(size, multiple)

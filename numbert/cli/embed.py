@@ -28,8 +28,6 @@ EXAMPLES = """\
   numbert embed "A man is eating." "Someone has a meal." --model DIR
   numbert embed --file sentences.txt --model DIR --out vectors.npy
   cat sentences.txt | numbert embed - --model DIR --json > vectors.jsonl"""
-FILES = ("config.json", "sentence_bert_config.json", "modules.json",
-         "1_Pooling/config.json")
 SHOWN = 9                                # texts that a summary lists and compares
 
 
@@ -100,11 +98,10 @@ def source(args) -> tuple[Iterable[str], int | None]:
 def settings(args) -> dict:
     """The options of `embed`: those given, or those of the checkpoint's own files."""
     from ..sentences import sentence_settings
-    from ..hub import resolve
     names = ("pooling", "max_length", "normalize")
     given = {name: getattr(args, name) for name in names
              if getattr(args, name) is not None}
-    own = sentence_settings(resolve(common.model_folder(args.model), FILES))
+    own = sentence_settings(common.model_folder(args.model))
     return {"pooling": "mean", "normalize": False, **own, **given}
 
 

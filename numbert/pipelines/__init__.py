@@ -72,9 +72,11 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
             tokenizer = BertTokenizer.from_pretrained(model, **{
                 name: value for name, value in (model_kwargs or {}).items()
                 if name in HUB})
-        if kind is SentenceEmbeddingPipeline and Path(model).is_dir():
+        if kind is SentenceEmbeddingPipeline:
             from ..sentences import sentence_settings
-            options = {**sentence_settings(model), **options}
+            hub = {name: value for name, value in (model_kwargs or {}).items()
+                   if name in HUB}
+            options = {**sentence_settings(model, **hub), **options}
         model = loaded(kind.model_class, model,
                        {"dtype": dtype or "float32", **(model_kwargs or {})})
     if isinstance(tokenizer, (str, os.PathLike)):

@@ -58,7 +58,8 @@ class FillMaskPipeline(Pipeline):
     def run(self, rows, options):
         inputs = self.inputs(rows)
         masked = inputs["input_ids"] == self.tokenizer.mask_token_id   # (B, T)
-        states, _ = self.model.run_bert({"keep": False}, **inputs)
+        states, _ = self.model.run_bert(
+            self.model.prepare({"keep": False}, **inputs))
         # The head is a third of a small model's work: only the masks go through it.
         logits, _ = word_head(states.p, states.sequence[masked])       # (P, V)
         return np.split(softmax(logits), np.cumsum(masked.sum(1))[:-1])

@@ -18,8 +18,9 @@ from ..objectives import Objective, label_counts
 def gradients(model, part: dict, totals, rng) -> tuple[float, dict]:
     """This part's share of the loss, and its gradient; see `objectives.Objective`."""
     masked = part["labels"] != IGNORE_INDEX                            # (B, T)
-    states, saved = model.run_bert(
-        {"rng": rng}, part["input_ids"], part["attention_mask"], part["token_type_ids"])
+    states, saved = model.run_bert(model.prepare(
+        {"rng": rng}, part["input_ids"], part["attention_mask"],
+        part["token_type_ids"]))
     words, words_saved = word_head(states.p, states.sequence[masked])  # (P, V)
     order, order_saved = classifier(states.p.at("cls.seq_relationship"), states.pooled)
     words_loss, words_part = cross_entropy(words, part["labels"][masked],
