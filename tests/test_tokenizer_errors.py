@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 import tokenizer_cases as cases
 
@@ -167,6 +168,45 @@ def test_bad_ids(ids, kind, message):
 def test_bad_settings(named, kind, message):
     with pytest.raises(kind, match=message):
         make(**named)
+
+
+@pytest.mark.parametrize("name, values, wanted", [
+    ("do_lower_case", ("yes", 1, None), "True or False, got"),
+    ("tokenize_chinese_chars", ("no", 0, None), "True or False, got"),
+    ("do_basic_tokenize", ("no", 0, None), "True or False, got"),
+    ("strip_accents", ("no", 0), "True, False or None, got"),
+    ("clean_up_tokenization_spaces", ("no", 0), "True or False|True, False or None"),
+    ("split_special_tokens", ("no", 0), "True, False or None, got"),
+    ("model_max_length", ("x", 2.5, True, float("inf"), [5]), "an integer .* None")])
+def test_settings_of_another_type(name, values, wanted):
+    for tokenizer in (BertTokenizer, BertTokenizerLegacy):
+        if name == "do_basic_tokenize" and tokenizer is BertTokenizer:
+            continue                            # kept there, but it means nothing
+        for value in values:
+            with pytest.raises(TypeError, match=f"{name} must be ({wanted})") as error:
+                tokenizer(dict(cases.VOCAB), **{name: value})
+            assert repr(value) in str(error.value)
+
+
+def test_settings_of_the_right_type():
+    for tokenizer in (BertTokenizer, BertTokenizerLegacy):
+        made = tokenizer(dict(cases.VOCAB), model_max_length=np.int64(7),
+                         strip_accents=None, split_special_tokens=None)
+        assert made.model_max_length == 7 and made.split_special_tokens is False
+        assert tokenizer(dict(cases.VOCAB), model_max_length=None
+                         ).model_max_length == int(1e30)
+
+
+@pytest.mark.parametrize("more", [0, 30_000], ids=["few", "many"])
+def test_half_a_surrogate_pair_is_placed(more):
+    fine, bad = "fine " + "x " * more, "xy\ud800"
+    for texts, name in (((bad,), "text"), ((fine, bad), "text_pair"),
+                        (([fine, bad],), "text[1]"),
+                        (([fine, fine], [fine, bad]), "text_pair[1]")):
+        with pytest.raises(TypeError, match=re.escape(f"character 2 of {name} is")):
+            make()(*texts)
+    with pytest.raises(TypeError, match=re.escape("character 2 of text[1][2] is")):
+        make()([[fine], ["a", "b", bad]], is_split_into_words=True)
 
 
 @pytest.mark.parametrize("vocab, kind, message", [

@@ -285,6 +285,9 @@ def test_a_name_on_the_hub(tmp_path, monkeypatch):
     ("tokenizer_json", {"model": {"type": "WordPiece", "vocab": {"a": "b"}}}, "broken"),
     ("tokenizer_json", {"model": {"type": "WordPiece", "vocab": {"a": 1, "b": 1}}},
      "same id"),
+    ("tokenizer_json", {}, "holds no vocabulary"),
+    ("tokenizer_json", {"model": {"type": "WordPiece"}}, "holds no vocabulary"),
+    ("tokenizer_json", {"model": 3}, "holds a 3 tokenizer"),
     ("tokenizer_config_json", "{,}", "broken JSON"),
     ("special_tokens_map_json", "3", "must hold a JSON object"),
     ("added_tokens_json", "not json", "broken JSON")])
@@ -294,6 +297,23 @@ def test_broken_files(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=message) as error:
         BertTokenizer.from_pretrained(tmp_path)
     assert name.rpartition("_")[0] in str(error.value)
+
+
+@pytest.mark.parametrize("setting, value, message", [
+    ("do_lower_case", "yes", "do_lower_case must be True or False, got 'yes'"),
+    ("model_max_length", "x", "model_max_length must be an integer .* got 'x'")])
+def test_settings_of_another_type(tmp_path, setting, value, message):
+    write(tmp_path, vocab_txt="[UNK]\na\n", tokenizer_config_json={setting: value})
+    for tokenizer in (BertTokenizer, BertTokenizerLegacy):
+        with pytest.raises(TypeError, match=message):
+            tokenizer.from_pretrained(tmp_path)
+
+
+def test_a_limit_written_as_a_float(tmp_path):
+    write(tmp_path, vocab_txt="[UNK]\na\n",
+          tokenizer_config_json='{"model_max_length": 1e30}')
+    limit = BertTokenizer.from_pretrained(tmp_path).model_max_length
+    assert limit == int(1e30) and isinstance(limit, int)
 
 
 def test_invalid_utf8_says_where(tmp_path):

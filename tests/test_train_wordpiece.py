@@ -131,14 +131,20 @@ def test_rare_characters_are_left_out():
 @pytest.mark.parametrize("texts, error, match", [
     ("one text", TypeError, "one str"), ([b"x"], TypeError, "b'x'"),
     ([None], TypeError, "None"), (["a\ud800"], TypeError, "surrogate"),
+    (["fine", "a\ud800"], TypeError, "character 1 of text 1 is"),
+    (None, TypeError, "an iterable of str, .* got None"), (5, TypeError, "got 5"),
+    ([], ValueError, "no words to learn from"),
+    (iter(["", " \n"]), ValueError, "no words to learn from"),
     (["abcdefgh"], ValueError, "vocab_size is 12")])
 def test_bad_input(texts, error, match):
     with pytest.raises(error, match=match):
         train_wordpiece(texts, 12)
 
 
-def test_no_text_gives_the_special_tokens():
-    assert list(train_wordpiece([], 100)) == list(SPECIAL_TOKENS)
+@pytest.mark.parametrize("size", [80.5, "80", None])
+def test_a_size_that_is_no_integer(size):
+    with pytest.raises(TypeError, match=f"vocab_size must be .* got {size!r}"):
+        train_wordpiece(["some words"], size)
 
 
 def test_hugging_face_reads_the_vocabulary(tmp_path):

@@ -36,14 +36,14 @@ def encode_plain(core, text, split_special_tokens=False):
     return ids, starts, ends, words
 
 
-def check_unicode(text):
+def check_unicode(text, name="the text"):
     """Raise TypeError if `text` can't be written in any Unicode encoding."""
     try:
         text.isascii() or text.encode("utf-8")
     except UnicodeEncodeError as error:
         where = error.start
         raise TypeError(
-            f"character {where} of the text is {text[where]!r}, half a surrogate pair: "
+            f"character {where} of {name} is {text[where]!r}, half a surrogate pair: "
             "not valid Unicode; decode the bytes with errors='replace'") from None
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
+from . import definition
+
 
 class Samples(NamedTuple):
     """The texts of a call; with words, a text is a list of words, not a string."""
@@ -92,6 +94,18 @@ def check(value, words, name):
     shown = repr(value) if len(repr(value)) < 60 else type(value).__name__
     raise TypeError(f"{name} must be {wanted}{pair}, got {shown} "
                     f"({type(value).__name__}).")
+
+
+def check_unicode(samples, words):
+    """Raise a TypeError that names the first text that is not valid Unicode, if any."""
+    for name, texts in (("text", samples.first), ("text_pair", samples.second or ())):
+        for i, text in enumerate(texts):
+            here = f"{name}[{i}]" if samples.batched else name
+            if not words:
+                definition.check_unicode(text or "", here)
+                continue
+            for j, word in enumerate(text or ()):
+                definition.check_unicode(word, f"{here}[{j}]")
 
 
 def is_words(value):

@@ -13,6 +13,7 @@ from .added_tokens import AddedToken
 from .base import TokenizerBase
 from .definition import cut, legacy_parts, legacy_words
 from .inputs import Samples
+from .options import flag
 from .pipeline import compile_core, encode_one
 from .vocabulary import as_vocabulary
 
@@ -43,12 +44,14 @@ class BertTokenizerLegacy(TokenizerBase):
                    "pad_token": pad_token, "cls_token": cls_token,
                    "mask_token": mask_token}
         super().__init__(as_vocabulary(vocab_file, legacy=True), special, kwargs)
-        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
-        self.do_lower_case = do_lower_case
-        self.do_basic_tokenize = do_basic_tokenize
+        self.clean_up_tokenization_spaces = flag(
+            "clean_up_tokenization_spaces", clean_up_tokenization_spaces, or_none=True)
+        self.do_lower_case = flag("do_lower_case", do_lower_case)
+        self.do_basic_tokenize = flag("do_basic_tokenize", do_basic_tokenize)
         self.never_split = list(never_split or ())
-        self.tokenize_chinese_chars = tokenize_chinese_chars
-        self.strip_accents = strip_accents
+        self.tokenize_chinese_chars = flag(
+            "tokenize_chinese_chars", tokenize_chinese_chars)
+        self.strip_accents = flag("strip_accents", strip_accents, or_none=True)
         self.init_kwargs.update(
             do_lower_case=do_lower_case, do_basic_tokenize=do_basic_tokenize,
             never_split=never_split, tokenize_chinese_chars=tokenize_chinese_chars,

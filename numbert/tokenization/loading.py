@@ -94,13 +94,17 @@ def _read(found, name):
 
 def _vocabulary(found, saved, legacy):
     """The vocabulary, checked."""
-    if not saved:
+    if files.TOKENIZER_FILE not in found:
         return files.read_vocabulary(found[files.VOCAB_FILE], legacy)
     path = found[files.TOKENIZER_FILE]
     model = saved.get("model") or {}
-    if model.get("type", "WordPiece") != "WordPiece" or "vocab" not in model:
-        raise ValueError(f"{path} holds a {model.get('type')} tokenizer; BERT needs "
-                         "WordPiece.")
+    if not isinstance(model, dict) or model.get("type", "WordPiece") != "WordPiece":
+        kind = model.get("type") if isinstance(model, dict) else repr(model)
+        raise ValueError(f"{path} holds a {kind} tokenizer; BERT needs WordPiece.")
+    if "vocab" not in model:
+        raise ValueError(f"{path} holds no vocabulary (model.vocab): save the "
+                         f"tokenizer again, or delete this file if there is a "
+                         f"{files.VOCAB_FILE}.")
     vocab = model["vocab"]
     if isinstance(vocab, list):
         vocab = {token: i for i, token in enumerate(vocab)}

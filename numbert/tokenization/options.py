@@ -84,6 +84,29 @@ def stride(value):
     return checked
 
 
+def flag(name, value, or_none=False):
+    """Check that the setting `value` is a bool (or None) and return it."""
+    if isinstance(value, bool) or or_none and value is None:
+        return value
+    wanted = "True, False or None" if or_none else "True or False"
+    raise TypeError(f"{name} must be {wanted}, got {value!r}.")
+
+
+def limit(value):
+    """model_max_length as an int; None means no limit."""
+    if value is None:
+        return VERY_LARGE_INTEGER
+    if isinstance(value, float) and value.is_integer():
+        return int(value)               # some files have 1e30
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise TypeError("model_max_length must be an integer (tokens), or None for no "
+                    f"limit, got {value!r}.")
+
+
 def _strategy(name, value, default, allowed):
     """`value` as a strategy name, or None for "don't"."""
     if value is None or value is False:

@@ -4,6 +4,7 @@ import dataclasses
 
 from . import decoding, encoding, files, inputs
 from .base import TokenizerBase
+from .options import flag
 from .pipeline import compile_core, normalize
 from .vocabulary import as_special, as_vocabulary
 
@@ -28,7 +29,7 @@ class BertTokenizer(TokenizerBase):
             Others are kept, and saved with the tokenizer.
 
     Raises:
-        TypeError: a vocabulary or a token that is none.
+        TypeError: a vocabulary or a token that is none, or a setting of another type.
         ValueError: two tokens with one id, a vocab.txt that is not UTF-8, an unknown
             side, or no unk_token, cls_token or sep_token.
 
@@ -53,9 +54,10 @@ class BertTokenizer(TokenizerBase):
             names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
             vocab = {str(special[name]): i for i, name in enumerate(names)}
         super().__init__(as_vocabulary(vocab), special, kwargs)
-        self.do_lower_case = do_lower_case
-        self.tokenize_chinese_chars = tokenize_chinese_chars
-        self.strip_accents = strip_accents
+        self.do_lower_case = flag("do_lower_case", do_lower_case)
+        self.tokenize_chinese_chars = flag(
+            "tokenize_chinese_chars", tokenize_chinese_chars)
+        self.strip_accents = flag("strip_accents", strip_accents, or_none=True)
         self.init_kwargs.update(
             do_lower_case=do_lower_case, strip_accents=strip_accents,
             tokenize_chinese_chars=tokenize_chinese_chars)
@@ -111,7 +113,11 @@ class BertTokenizer(TokenizerBase):
             texts = [*samples.first, *(text for text in samples.second or () if text)]
             few = sum(map(len, texts)) <= SHORT
         encode = encoding.encode_few if few else encoding.encode_batch
-        return encode(self, samples, plan, request)
+        try:
+            return encode(self, samples, plan, request)
+        except TypeError:
+            inputs.check_unicode(samples, request.words)    # says which text it is
+            raise
 
     def token_texts(self, ids, offsets, sources):
         """The text of each token of a row.

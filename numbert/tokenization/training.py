@@ -20,7 +20,9 @@ for one place where they are joined, not for all, and so prefers the rarest pair
 """
 
 import math
+import operator
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -54,11 +56,21 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
         order in which they were learned.
 
     Raises:
-        TypeError: `texts` is one str, or holds something else than str.
-        ValueError: vocab_size has no room for the special tokens and the characters.
+        TypeError: `texts` is one str, or holds something else than str; vocab_size is
+            no integer.
+        ValueError: there are no words in the texts; vocab_size has no room for the
+            special tokens and the characters.
     """
+    try:
+        vocab_size = operator.index(vocab_size)
+    except TypeError:
+        raise TypeError("vocab_size must be an integer, the number of pieces, got "
+                        f"{vocab_size!r}") from None
     counts = count_words(
         texts, norm.normalizer_steps(lowercase, strip_accents, chinese_chars))
+    if not counts:
+        raise ValueError("texts holds no words to learn from; pass at least one text "
+                         "that is not blank (an iterator can be read only once)")
     letters: Counter = Counter()
     for word, n in counts.items():
         for c in word:
@@ -87,11 +99,14 @@ def count_words(texts, steps):
     """
     if isinstance(texts, str):
         raise TypeError("texts is one str; pass a list of texts, or an open file")
+    if not isinstance(texts, Iterable):
+        raise TypeError(
+            f"texts must be an iterable of str, such as a list, got {texts!r}")
     raw: Counter = Counter()
-    for text in texts:
+    for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"every text must be a str, got {text!r}")
-        check_unicode(text)
+            raise TypeError(f"every text must be a str, got {text!r} (text {i})")
+        check_unicode(text, f"text {i}")
         raw.update(text.translate(TO_SPACE).split(" "))
     words: Counter = Counter()
     for stretch, n in raw.items():

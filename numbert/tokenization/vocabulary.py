@@ -41,8 +41,8 @@ class Vocabulary(SpecialTokens):
         self._warned_too_long = False
         self._set_special(special, kwargs)
         self.name_or_path = str(kwargs.pop("name_or_path", ""))
-        limit = kwargs.pop("model_max_length", kwargs.pop("max_len", None))
-        self.model_max_length = options.VERY_LARGE_INTEGER if limit is None else limit
+        self.model_max_length = options.limit(
+            kwargs.pop("model_max_length", kwargs.pop("max_len", None)))
         for name in ("padding_side", "truncation_side"):
             value = kwargs.pop(name, None)
             setattr(self, name, options.side(name, value or getattr(self, name)))
@@ -50,8 +50,10 @@ class Vocabulary(SpecialTokens):
             kwargs.pop("model_input_names", None) or self.model_input_names)
         clean = kwargs.pop("clean_up_tokenization_spaces", None)
         if clean is not None:
-            self.clean_up_tokenization_spaces = clean
-        self.split_special_tokens = bool(kwargs.pop("split_special_tokens", False))
+            self.clean_up_tokenization_spaces = options.flag(
+                "clean_up_tokenization_spaces", clean)
+        self.split_special_tokens = bool(options.flag(
+            "split_special_tokens", kwargs.pop("split_special_tokens", None), True))
 
     def add_special_tokens(self, special_tokens_dict,
                            replace_extra_special_tokens=True):
