@@ -21,8 +21,10 @@ from ..models_data import PRETRAINED
 from ..pipelines import pipeline
 from ..pretraining import masking_collate, read_documents, vocabulary
 from ..pretraining_run import evaluation_batches
+from ..pretraining_run import pairs as pairs_of
 from ..pretraining_run import scores as batch_scores
 from ..tasks import TASKS
+from ..tasks.common import outputs
 from ..tokenization import BertTokenizer
 from ..world import HELD_OUT, TRAIN, cloze, opinion_texts
 from ..world.files import path
@@ -47,22 +49,29 @@ def all_scores(models: Path, data: Path, seed: int) -> dict[str, Scores]:
 
 # ------------------------------------------------------------------- pre-training
 
-def pretraining(model: Path, data: Path) -> Scores:
-    """Masked word pieces and next sentences of the held-out corpus."""
-    tokenizer = BertTokenizer.from_pretrained(str(model))
-    vocab = vocabulary(tokenizer)
-    documents = read_documents(path(data, "corpus", HELD_OUT), tokenizer)
-    batches = evaluation_batches(documents, vocab, 128, 0.0, masking_collate(vocab), 32)
-    found = batch_scores(BertForPreTraining.from_pretrained(model), batches, False)
+def pretraining(folder: Path, data: Path) -> Scores:
+    """Masked word pieces and next sentences of the held-out corpus.
+
+    The text is masked for the first, as in training; for the second it is whole, as a
+    pipeline reads it.
+    """
+    tokenizer = BertTokenizer.from_pretrained(str(folder))
+    vocab, model = vocabulary(tokenizer), BertForPreTraining.from_pretrained(folder)
+    corpus = read_documents(path(data, "corpus", HELD_OUT), tokenizer)
+    batches = evaluation_batches(corpus, vocab, 128, 0.0, masking_collate(vocab), 32)
     pieces = np.concatenate([x["labels"][x["labels"] != IGNORE_INDEX] for x in batches])
-    order = np.concatenate([x["next_sentence_label"] for x in batches])
-    common = piece_counts(data, tokenizer).argmax()
-    return {"masked_accuracy": found["masked_accuracy"],
-            "masked_unigram": float(np.mean(pieces == common)),
+    examples = pairs_of(corpus, np.random.default_rng(0), vocab, 128, 1, 0.0)
+    order = np.array([example["next_sentence_label"] for example in examples])
+    logits = outputs(model, examples, ["seq_relationship_logits"], tokenizer,
+                     progress=False)
+    random = float(order.mean())
+    return {"masked_accuracy": batch_scores(model, batches, False)["masked_accuracy"],
+            "masked_unigram": float(np.mean(
+                pieces == piece_counts(data, tokenizer).argmax())),
             "masked_pieces": len(pieces),
-            "next_sentence_accuracy": found["next_sentence_accuracy"],
-            "next_sentence_majority": max(order.mean(), 1 - order.mean()),
-            "pairs": len(order)}
+            "next_sentence_accuracy": metrics.accuracy(
+                [row.argmax() for row, in logits], order),
+            "next_sentence_majority": max(random, 1 - random), "pairs": len(order)}
 
 
 def piece_counts(data: Path, tokenizer) -> np.ndarray:

@@ -121,14 +121,17 @@ def tuning(task: str) -> Callable[[Path, int, float], None]:
 
 
 def text_generation(folder: Path, seed: int, scale: float) -> None:
-    """A decoder that begins as the pre-trained model and learns to go on."""
+    """A decoder that begins as the pre-trained model and learns to go on.
+
+    Every other document is enough, and takes half the time.
+    """
     tokenizer = BertTokenizer.from_pretrained(str(folder / PRETRAINED))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* does not use")
         model = BertLMHeadModel.from_pretrained(
             folder / PRETRAINED, rng=seed, is_decoder=True,
             eos_token_id=tokenizer.sep_token_id)
-    examples = beginnings(path(folder / "data", "corpus", TRAIN), tokenizer, seed)
+    examples = beginnings(path(folder / "data", "corpus", TRAIN), tokenizer, seed)[::2]
     out = folder / "text-generation"
     out.mkdir(exist_ok=True)
     train(model, examples, seed=seed, log=out / "log.jsonl", checkpoint_dir=out,
