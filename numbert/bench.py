@@ -1,9 +1,12 @@
-"""Time of the tokenizer: a document, many sentences, one sentence.
+"""Time of the tokenizer: loading, a document, many sentences, one sentence.
 
 numbert and Hugging Face (if installed) take turns in one process, on one core, on the
 same text, so that a slow minute of the machine hits both; medians are printed.
-"cold" is the first text that a new tokenizer sees, its tables not yet made; the rest
-is the same text again.  Ids, masks and offsets of the two are compared as well.
+"cold" is the first text of a new tokenizer in a process that has made the character
+tables; "load" is making that tokenizer, from --model's files or from a dict, and its
+first call.  The rest is the same text again.  Ids, masks and offsets of the two are
+compared as well.  --memory adds the highest memory while a long text is encoded, each
+in a process of its own, above what it held before.
 
 Without --file the text is made up: words of syllables, the frequent ones short, as in
 English.  Without --model the vocabulary is learned from that text, which takes seconds.
@@ -11,8 +14,10 @@ English.  Without --model the vocabulary is learned from that text, which takes 
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
 import importlib.util
+import multiprocessing
 import os
 import random
 import statistics
@@ -24,6 +29,8 @@ import numpy as np
 
 SIZE = 1_000_000                # characters of the document
 SENTENCES = 10_000
+LONG = 20_000_000               # characters of the text of --memory
+LOAD = "load and first sentence"
 PADDED = {"padding": True, "return_tensors": "np"}
 OFFSETS = {**PADDED, "return_offsets_mapping": True}
 
@@ -37,6 +44,8 @@ def add_arguments(parser) -> None:
                         "default: one million characters, made up")
     parser.add_argument("--rounds", type=positive, default=5,
                         help="measurements of each (default: 5)")
+    parser.add_argument("--memory", action="store_true", help="also the memory that a "
+                        "text of 20 million characters takes, in new processes")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
@@ -45,10 +54,13 @@ def run(args) -> None:
     from .cli.common import print_json
     text = read_text(args.file) if args.file else english_like(SIZE)
     rows = bench_tokenizer(text, args.model, args.rounds)
+    memory = bench_memory(text, args.model) if args.memory else None
     if args.json:
-        print_json(rows, indent=2)
-    else:
-        print(table(rows, args.rounds))
+        print_json(rows + ([memory] if memory else []), indent=2)
+        return
+    print(table(rows, args.rounds))
+    if memory:
+        print("\n" + memory_text(memory))
 
 
 def read_text(path: str) -> str:
@@ -130,7 +142,7 @@ def bench_tokenizer(text: str, model: str | None = None, rounds: int = 5) -> lis
         (f"{SENTENCES:,} sentences, padded", many, PADDED, 1),
         (f"{SENTENCES:,} sentences, padded + offsets", many, OFFSETS, 1)]
     warm = {name: make() for name, make in makers.items()}
-    rows = []
+    rows = [_measure_load(makers, one, rounds)]
     for name, what, options, times in tasks:
         rows.append(_measure(name, what, options, times, rounds, warm.get))
         if times == 1:
@@ -174,6 +186,24 @@ def _measure(task: str, what: Any, options: dict, times: int, rounds: int,
                 out = tokenizer(what, **options)
             spent.setdefault(name, []).append((time.perf_counter() - start) / times)
             last[name] = out
+    return _row(task, what, spent, last)
+
+
+def _measure_load(makers: dict[str, Callable[[], Any]], text: str, rounds: int) -> dict:
+    """The medians of making a tokenizer and calling it once, in milliseconds."""
+    spent: dict[str, list[float]] = {}
+    last: dict[str, Any] = {}
+    for _ in range(rounds):
+        for name, make in makers.items():
+            start = time.perf_counter()
+            last[name] = make()(text)
+            spent.setdefault(name, []).append(time.perf_counter() - start)
+    return _row(LOAD, text, spent, last)
+
+
+def _row(task: str, what: Any, spent: dict[str, list[float]],
+         last: dict[str, Any]) -> dict:
+    """The result of one task: seconds spent and the last output, by contender."""
     size = len(what) if isinstance(what, str) else sum(map(len, what))
     row: dict[str, Any] = {"task": task, "characters": size}
     for name, values in spent.items():
@@ -182,6 +212,46 @@ def _measure(task: str, what: Any, options: dict, times: int, rounds: int,
         row["ratio"] = row["hugging_face_ms"] / row["numbert_ms"]
         row["same"] = _same(last["numbert"], last["hugging_face"])
     return row
+
+
+def bench_memory(text: str, model: str | None = None) -> dict:
+    """Measure the memory that encoding a long text takes, each in a process of its own.
+
+    Args:
+        text: repeated to `LONG` characters.
+        model: as in `bench_tokenizer`.
+
+    Returns:
+        dict of task, characters, numbert_bytes, and, if transformers is installed,
+        hugging_face_bytes: the highest above what the process held before.
+    """
+    long = (text * (LONG // len(text) + 1))[:LONG]
+    row: dict[str, Any] = {"task": "memory of one long text", "characters": len(long)}
+    for name, make in _makers(text, model).items():
+        with concurrent.futures.ProcessPoolExecutor(
+                1, multiprocessing.get_context("spawn")) as pool:
+            row[name + "_bytes"] = pool.submit(_extra_memory, make, long).result()
+    return row
+
+
+def _extra_memory(make: Callable[[], Any], text: str) -> int:
+    """The bytes that encoding takes at most, the ids returned included."""
+    from .bench_forward import peak_bytes, reset_peak
+    tokenizer = make()
+    tokenizer.model_max_length = int(1e30)
+    tokenizer(text[:100_000], return_tensors="np")      # makes what is made once
+    before = reset_peak()
+    tokenizer([text], return_tensors="np")
+    return peak_bytes() - before
+
+
+def memory_text(row: dict) -> str:
+    """The result of `bench_memory` as a sentence."""
+    from .cli.common import size
+    ours = size(row["numbert_bytes"])
+    theirs = row.get("hugging_face_bytes")
+    return (f"memory for a text of {row['characters']:,} characters: numbert {ours}"
+            + (f", Hugging Face {size(theirs)}" if theirs is not None else ""))
 
 
 def _same(ours, theirs) -> bool:
@@ -199,7 +269,9 @@ def table(rows: list[dict], rounds: int) -> str:
     lines = [f"tokenizer, one core, medians of {rounds} rounds taking turns", "", head]
     for row in rows:
         ours = row["numbert_ms"]
-        line = f"{row['task']:42}{_ms(ours):>10}{row['characters'] / ours / 1e3:10.1f}"
+        speed = row["characters"] / ours / 1e3
+        line = f"{row['task']:42}{_ms(ours):>10}"
+        line += f"{'':10}" if row["task"] == LOAD else f"{speed:10.1f}"
         if both:
             line += (f"{_ms(row['hugging_face_ms']):>15}{row['ratio']:7.1f}x"
                      f"{'yes' if row['same'] else 'NO':>14}")

@@ -24,7 +24,7 @@ def arguments(*words):
 def test_it_measures_each_task_and_compares(small, capsys):
     bench.run(arguments("--rounds", "1", "--json"))
     rows = json.loads(capsys.readouterr().out)
-    assert len(rows) == 10 and len({row["task"] for row in rows}) == 10
+    assert len(rows) == 11 and len({row["task"] for row in rows}) == 11
     for row in rows:
         assert row["numbert_ms"] > 0 and row["characters"] > 0
         assert row.get("same", True), row["task"]
@@ -39,6 +39,31 @@ def test_without_hugging_face_it_prints_ours(small, monkeypatch, capsys, tmp_pat
     bench.run(arguments("--rounds", "1", "--file", str(tmp_path / "text.txt")))
     out = capsys.readouterr().out
     assert "Mchar/s" in out and "not installed" in out and "ratio" not in out
+
+
+def test_loading_is_measured_with_a_new_tokenizer_each_time():
+    made = []
+
+    def make():
+        made.append(lambda text: {"input_ids": [len(text)]})
+        return made[-1]
+
+    row = bench._measure_load({"numbert": make, "hugging_face": make}, "abc", 3)
+    assert len(made) == 6 and row["task"] == bench.LOAD and row["same"]
+    assert row["characters"] == 3 and "ratio" in row
+    assert bench.LOAD in bench.table([row], 3)
+
+
+def test_the_memory_of_a_long_text(small, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "LONG", 300_000)
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
+    bench.run(arguments("--rounds", "1", "--memory", "--json"))
+    memory = json.loads(capsys.readouterr().out)[-1]
+    # At least the ids, and far below what a Python object per piece would take.
+    assert memory["characters"] == 300_000
+    assert 100_000 < memory["numbert_bytes"] < 100_000_000
+    assert "300,000 characters: numbert" in bench.memory_text(memory)
+    assert "Hugging Face 2" in bench.memory_text({**memory, "hugging_face_bytes": 2e9})
 
 
 def test_a_result_that_differs_is_shown():
