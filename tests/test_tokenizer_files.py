@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 
 import pytest
 import tokenizer_cases as cases
@@ -273,6 +274,22 @@ def test_a_name_on_the_hub(tmp_path, monkeypatch):
         "special_tokens_map.json"}, {"revision": "v1"})]
     assert loaded.name_or_path == "someone/model"
     assert "use_fast" not in loaded.init_kwargs
+
+
+# --------------------------------------------------------------------- time to load
+
+def test_a_vocabulary_of_the_usual_size_loads_quickly(tmp_path):
+    # At most 40 ms for loading and the first call; twice that for slow machines.
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
+              *(f"w{i}" if i % 4 else f"##w{i}" for i in range(30_517))]
+    write(tmp_path, vocab_txt="\n".join(tokens) + "\n")
+    spent = []
+    for _ in range(7):
+        start = time.process_time()
+        ids = BertTokenizer.from_pretrained(tmp_path)("w1 w30515 x")["input_ids"]
+        spent.append(time.process_time() - start)
+        assert ids == [2, 6, 30_520, 1, 3]
+    assert min(spent) < 2 * 0.040, spent
 
 
 # -------------------------------------------------------------------- broken files

@@ -7,10 +7,12 @@ keep to characters on which the versions agree.
 import json
 import os
 import random
+import unicodedata
 from pathlib import Path
 
 import pytest
 import tokenizer_cases as cases
+from golden import make_codepoints
 
 from numbert.tokenization import AddedToken, BertTokenizer, BertTokenizerLegacy, view
 
@@ -107,6 +109,30 @@ def test_random_calls_equal_transformers(tmp_path):
         assert mine.tokenize(text) == other.tokenize(text), (seed, text)
         good += 1
     assert good > 300
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_every_code_point_equals_transformers(tmp_path, lowercase):
+    """All code points of the running Python: those that it knows as "a_{}b", many to a
+    call, the others, which are dropped, side by side."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    theirs = pytest.importorskip("transformers.models.bert.tokenization_bert_legacy")
+    vocab = {token: i for i, token in enumerate(
+        token for token in make_codepoints.vocabulary() if token.split() == [token])}
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join(vocab), encoding="utf-8")
+    mine = BertTokenizerLegacy(vocab, do_lower_case=lowercase)
+    other = theirs.BertTokenizerLegacy(str(path), do_lower_case=lowercase)
+    known, unknown = [], []
+    for code in [*range(0xD800), *range(0xE000, 0x110000)]:
+        category = unicodedata.category(chr(code))
+        (unknown if category in ("Cn", "Co") else known).append(chr(code))
+    assert len(known) + len(unknown) == 1_112_064 and len(known) > 140_000
+    for chars, contexts in ((known, "a_{}b "), (unknown, "{}")):
+        for i in range(0, len(chars), 500):
+            text = "a" + "".join(map(contexts.format, chars[i:i + 500])) + "b"
+            assert (mine(text, verbose=False)["input_ids"]
+                    == other(text, verbose=False)["input_ids"]), (hex(ord(chars[i])))
 
 
 # ----------------------------------------------------------------- examples by hand
