@@ -1,4 +1,8 @@
-"""The NumPy path must agree with the definition, and both with Hugging Face."""
+"""The NumPy path must agree with the definition, and both with Hugging Face.
+
+With NUMBERT_EXHAUSTIVE=1 more than 200,000 random strings, over all options of the
+normaliser, are compared with Hugging Face; without it, 18,000.
+"""
 
 import copy
 import json

@@ -114,9 +114,20 @@ def _legacy_tokens(core, text):
             continue
         for word in legacy_words(core, part):
             if core.basic and word in core.never_split:
-                yield [core.vocab[word] if word in core.vocab else unknown(core, word)]
+                yield [_whole(core, word)]
             else:
                 yield [number for number, _, _ in cut(core, word)]
+
+
+def _whole(core, word):
+    """The id of a word of never_split: an added token's, a piece's, or the unknown.
+
+    HF: that of an added token even where those aren't looked for.
+    """
+    for number, token in core.added.items():
+        if token.content == word:
+            return number
+    return core.vocab[word] if word in core.vocab else unknown(core, word)
 
 
 def legacy_words(core, text):
