@@ -291,7 +291,7 @@ def test_legacy_empty_pair(hf):
 
 def test_legacy_too_short(hf):
     named = dict(max_length=5, truncation="only_second")
-    with pytest.warns(UserWarning, match="a text of 1 tokens can't lose 2"):
+    with pytest.warns(UserWarning, match="a text of length 1 can't lose 2"):
         ours = legacy()("a b c", "a", **named)["input_ids"]
     assert ours == [2, 5, 6, 7, 3, 3]
     if hf:

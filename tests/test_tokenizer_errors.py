@@ -29,7 +29,7 @@ BAD_TEXTS = [
     (("a", ["b"]), TypeError, "text_pair must be a string"),
     (("a", 3), TypeError, "text_pair must be a string"),
     ((["a"], "b"), TypeError, "so text_pair must be a list of as many"),
-    ((["a"], ["b", "c"]), ValueError, "text has 1 samples and text_pair has 2"),
+    ((["a"], ["b", "c"]), ValueError, "as many samples, got 1 and 2"),
     ((["a"], [None]), TypeError, "text_pair[0] must be a string"),
     (([("a", "b")], ["c"]), TypeError, "text[0] must be a string"),
     (("\ud800",), TypeError, "half a surrogate pair"),
@@ -49,7 +49,7 @@ def test_bad_texts(texts, kind, message):
     (([["a"], "b"],), TypeError, "text[1] must be a list of words"),
     (([["a"], [["b"], ["c"], ["d"]]],), TypeError, "text[1] must be a list of words"),
     ((["a"], "b"), TypeError, "text_pair must be a list of words"),
-    (([["a"]], [["b"], ["c"]]), ValueError, "text has 1 samples and text_pair has 2")])
+    (([["a"]], [["b"], ["c"]]), ValueError, "as many samples, got 1 and 2")])
 def test_bad_words(texts, kind, message):
     with pytest.raises(kind, match=re.escape(message)):
         make()(*texts, is_split_into_words=True)
@@ -70,7 +70,7 @@ def test_bad_words(texts, kind, message):
     (dict(padding=True, pad_to_multiple_of=-4), ValueError, "pad_to_multiple_of must"),
     (dict(max_length=1), ValueError, "max_length=1 has no room for the 2 special"),
     (dict(max_length=5, stride=4), ValueError, "stride=4 is too large for"),
-    (dict(max_length=4, stride=2), ValueError, "stride=2 is not less than the 2"),
+    (dict(max_length=4, stride=2), ValueError, "stride=2 is not less than the number"),
     (dict(truncation="only_second", max_length=4), ValueError, "a second text"),
     (dict(truncation=True, padding="max_length", max_length=6, pad_to_multiple_of=4),
      ValueError, "max_length=6 is not a multiple of pad_to_multiple_of=4"),

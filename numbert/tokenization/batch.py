@@ -112,7 +112,7 @@ class Encoding:
     def _at(self, column, index):
         if not -len(self) <= index < len(self):
             raise IndexError(f"token index {index} is out of range: the row has "
-                             f"{len(self)} tokens.")
+                             f"{len(self)} token{'' if len(self) == 1 else 's'}.")
         return column[index]
 
 

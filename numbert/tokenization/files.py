@@ -126,8 +126,8 @@ def save_vocabulary(vocab, save_directory, filename_prefix=None):
         raise ValueError(f"an empty vocabulary can't be written to {VOCAB_FILE}.")
     last = max(vocab, key=vocab.__getitem__)
     if vocab[last] > 2 * len(vocab) + 1000:
-        raise ValueError(f"the vocabulary has {len(vocab)} tokens, but ids up to "
-                         f"{vocab[last]}: too many empty lines for {VOCAB_FILE}; "
+        raise ValueError(f"the vocabulary's size is {len(vocab)}, but it has ids up "
+                         f"to {vocab[last]}: too many empty lines for {VOCAB_FILE}; "
                          f"save_pretrained writes {TOKENIZER_FILE}, which can hold it.")
     # Of a token on several lines the last counts: the last token may fill every gap.
     lines = [last] * (vocab[last] + 1)

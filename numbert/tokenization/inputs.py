@@ -61,8 +61,8 @@ def _two_lists(text, text_pair, words):
         raise TypeError(f"text is a batch of {len(text)}, so text_pair must be a list "
                         f"of as many, got {type(text_pair).__name__}.")
     if len(text) != len(text_pair):
-        raise ValueError(f"text has {len(text)} samples and text_pair has "
-                         f"{len(text_pair)}; they must be as many.")
+        raise ValueError("text and text_pair must have as many samples, got "
+                         f"{len(text)} and {len(text_pair)}.")
     for i, (a, b) in enumerate(zip(text, text_pair)):
         check(a, words, f"text[{i}]")
         check(b, words, f"text_pair[{i}]")

@@ -274,7 +274,7 @@ class BertTokenizerLegacy(TokenizerBase):
         first = truncation_strategy != "only_second"
         text = ids if first else pair_ids
         if not text or len(text) < excess:
-            warnings.warn(f"a text of {len(text or ())} tokens can't lose {excess}: "
+            warnings.warn(f"a text of length {len(text or ())} can't lose {excess}: "
                           "the row stays longer than max_length.", stacklevel=5)
         if not text:
             return ids, pair_ids, []

@@ -99,8 +99,8 @@ def _columns(encoded_inputs):
         return {name: [value] for name, value in columns.items()}, False, tensors
     for name, rows in columns.items():
         if len(rows) != len(ids):
-            raise ValueError(f"input_ids has {len(ids)} rows, but {name} has "
-                             f"{len(rows)}.")
+            raise ValueError(f"the number of rows is {len(ids)} in input_ids, but "
+                             f"{name} has {len(rows)}.")
     return columns, True, tensors
 
 

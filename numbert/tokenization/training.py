@@ -82,9 +82,10 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
     vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
     if vocab_size < len(vocab):
         raise ValueError(
-            f"vocab_size is {vocab_size}, but {len(special_tokens)} special tokens and "
-            f"the pieces of {len(alphabet)} characters are {len(vocab)} already; raise "
-            "vocab_size or lower limit_alphabet")
+            f"vocab_size is {vocab_size}, but the special tokens "
+            f"({len(special_tokens)}) and the pieces of single characters "
+            f"({len(alphabet)} of them) are {len(vocab)} already; raise vocab_size or "
+            "lower limit_alphabet")
     kept = set(alphabet)
     known = {word: n for word, n in sorted(counts.items()) if kept.issuperset(word)}
     return _join_pairs(_Corpus(known), vocab, vocab_size, max(min_frequency, 1))

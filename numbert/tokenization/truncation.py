@@ -88,8 +88,8 @@ def windows(start, stop, keep, stride, side):
     if keep == 0:       # HF: nothing is kept, and the overflow is the whole text
         return [(start, start), (start, stop)]
     if stride >= keep:
-        raise ValueError(f"stride={stride} is not less than the {keep} pieces that are "
-                         f"kept of a text: {CONTINUES}")
+        raise ValueError(f"stride={stride} is not less than the number of pieces that "
+                         f"are kept of a text, {keep}: {CONTINUES}")
     step = keep - stride
     count = -(-(stop - start - keep) // step) + 1       # up to the far end
     if side == "right":
