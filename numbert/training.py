@@ -25,38 +25,13 @@ from .batches import epoch_order, in_parts
 from .objectives import LABELS, Objective, batch_gradients
 from .optim import OPTIMIZERS, SCHEDULES, clip_by_global_norm, global_norm
 from .progress import bar
-from .training_log import Speed, append_log, log_suffix, postfix, training_row
-from .training_log import write_log
+from .training_log import (Speed, append_log, last_evaluation, log_suffix, postfix,
+                           training_row, write_log)
+from .training_recipe import Recipe, checked_recipe, require_loss, run_settings
 from .training_state import TrainingState, load_state, save_state
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """The settings that decide what a run computes; `train` explains them."""
-
-    lr: float
-    steps: int
-    batch_size: int
-    accumulate: int
-    optimizer: str
-    schedule: str
-    warmup: int                 # in updates
-    weight_decay: float
-    clip: float | None
-    seed: int
-    dropout: bool
-    group_by_length: bool
-    eval_every: int
-    metric: str | None
-    lower_is_better: bool
-    patience: int | None
-    keep_best: bool
-    examples: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Updates in one pass over the data; the last may be of a smaller batch."""
-        return math.ceil(self.examples / self.batch_size)
+REMEDY = "Try a lower lr, a longer warmup or a smaller clip"
 
 
 class Task(NamedTuple):
@@ -78,7 +53,9 @@ class TrainingResult:
     stopped: "finished", or "early" if `patience` ran out.
     history: the rows of the log, each {"step": ..., "epoch": ..., ...}: of training
         with loss, lr, grad_norm, examples_per_second; of evaluation with its metrics.
-    best_step, best: the best evaluation's step and metrics; None without evaluate.
+    best_step, best: the best evaluation's step and metrics; None without evaluate, and
+        if none could be best because the deciding metric was nan each time.
+    last: the last evaluation's metrics; None without evaluate.
     """
 
     steps: int
@@ -86,10 +63,11 @@ class TrainingResult:
     history: list[dict[str, Any]] = field(default_factory=list)
     best_step: int | None = None
     best: dict[str, float] | None = None
+    last: dict[str, float] | None = None
 
 
 class DivergedError(ValueError):
-    """The loss, the gradient or a parameter is no longer a finite number."""
+    """The loss, the gradient, a parameter or an output is not a finite number."""
 
 
 def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
@@ -103,7 +81,7 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
           patience: int | None = None, keep_best: bool = True,
           log=None, log_every: int = 10, progress: bool | None = None,
           checkpoint_dir=None, checkpoint_every: int | None = None,
-          resume: bool = True) -> TrainingResult:
+          resume: bool = True, identity: dict | None = None) -> TrainingResult:
     """Train `model` on `dataset`; its parameters are written to in place.
 
     Args:
@@ -148,6 +126,9 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
         resume: go on from the checkpoint in checkpoint_dir if there is one.  The run
             must have the same settings and data; it then ends with the same bits as
             one that was never interrupted.
+        identity: whatever else the run depends on and `train` cannot know, as a dict
+            that JSON can hold: a fingerprint of the data, settings of collate and of
+            the objective.  A run goes on only if it is the same.
 
     Returns:
         TrainingResult; `model.params` holds the result.
@@ -156,16 +137,18 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
         ValueError: a setting or the checkpoint does not fit, before any work; or an
             example, when its batch comes.
         DivergedError: the loss or gradient of a step is nan or infinite.  No update is
-            made from it, and the last checkpoint stays.
+            made from it, and the last checkpoint stays; so it does if it is the last
+            update that ruins the model.
         OSError: a checkpoint or log cannot be written (a full disk); the previous
             checkpoint stays whole.
         KeyboardInterrupt: Ctrl-C, after the step in progress is complete and, with
             checkpoint_dir, saved.  A second Ctrl-C stops at once, unsaved.
     """
     recipe = checked_recipe(locals())
+    require_loss(model, objective)
     task = Task(model, dataset, collate, objective, evaluate,
                 token_counts(dataset) if group_by_length else None)
-    settings = {"model": type(model).__name__, **asdict(recipe)}
+    settings = run_settings(model, asdict(recipe), identity)
     if log is not None:
         log_suffix(log)
     state = begin(model, recipe, checkpoint_dir if resume else None, settings)
@@ -196,49 +179,10 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
     if state.best_params is not None:
         model.params.update(state.best_params)
     return TrainingResult(state.step, state.stopped, state.history, state.best_step,
-                          state.best)
+                          state.best, last_evaluation(state.history))
 
 
 # ------------------------------------------------------------ before the first step
-
-def checked_recipe(given: dict) -> Recipe:
-    """The recipe of the arguments of `train`, or an error that names the wrong one."""
-    examples, size = len(given["dataset"]), given["batch_size"]
-    if not examples:
-        raise ValueError("the dataset holds no examples, expected at least one")
-    for name in ("batch_size", "accumulate", "log_every"):
-        require(given[name] >= 1, name, given[name], "a whole number above 0")
-    for name in ("epochs", "steps", "eval_every", "checkpoint_every", "patience"):
-        require(given[name] is None or given[name] > 0, name, given[name],
-                "a number above 0, or None")
-    for name, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
-        require(given[name] in table, name, given[name], " or ".join(table))
-    for name in ("lr", "weight_decay", "warmup"):
-        require(0 <= given[name] < math.inf, name, given[name], "a number >= 0")
-    require(given["clip"] is None or given["clip"] > 0, "clip", given["clip"],
-            "a number above 0, or None")
-    require(given["accumulate"] <= size, "accumulate", given["accumulate"],
-            f"at most batch_size, {size}: it is the number of parts of a batch")
-    if (given["epochs"] is None) == (given["steps"] is None):
-        raise ValueError(f"epochs is {given['epochs']} and steps is {given['steps']}, "
-                         "expected one of the two")
-    if given["patience"] is not None and given["evaluate"] is None:
-        raise ValueError("patience given without evaluate: nothing to judge by")
-    per_epoch = math.ceil(examples / size)
-    steps = int(given["steps"] or math.ceil(given["epochs"] * per_epoch))
-    warmup = given["warmup"]
-    warmup = math.ceil(warmup * steps) if warmup < 1 else int(warmup)
-    require(warmup <= steps, "warmup", warmup, f"at most the run's {steps} updates")
-    same = {name: given[name] for name in Recipe.__dataclass_fields__ if name in given}
-    return Recipe(**{**same, "steps": steps, "warmup": warmup, "examples": examples,
-                     "eval_every": given["eval_every"] or per_epoch})
-
-
-def require(fits: bool, name: str, value, expected: str) -> None:
-    """Refuse an argument that does not fit."""
-    if not fits:
-        raise ValueError(f"{name} is {value!r}, expected {expected}")
-
 
 def token_counts(dataset: Sequence) -> np.ndarray:
     """The number of tokens of each example."""
@@ -282,6 +226,8 @@ def one_step(task: Task, recipe: Recipe, state: TrainingState, data: Iterator,
                weight_decay=recipe.weight_decay)
         state.losses.append(loss)
     state.step += 1
+    if grads is not None and state.step == recipe.steps:
+        refuse_ruined(task, parts, state, lr)
     speed.stop(parts, lr, norm)
 
 
@@ -304,8 +250,7 @@ def refuse_nan(value: float, what: str, state: TrainingState, lr: float) -> None
         raise DivergedError(
             f"step {state.step + 1}: the {what} is {value}, at learning rate {lr:.3g}; "
             f"the parameters are those after step {state.step}, and the last checkpoint"
-            " is kept.  Try a lower lr, a longer warmup or a smaller clip, and look at "
-            "the data of this step")
+            f" is kept.  {REMEDY}, and look at the data of this step")
 
 
 def refuse_broken(params: dict, state: TrainingState) -> None:
@@ -313,7 +258,31 @@ def refuse_broken(params: dict, state: TrainingState) -> None:
     for name, x in params.items():
         if not np.isfinite(x).all():
             raise DivergedError(f"step {state.step}: {name} is no longer finite; the "
-                                "last checkpoint is kept.  Try a lower lr")
+                                f"last checkpoint is kept.  {REMEDY}")
+
+
+def refuse_ruined(task: Task, parts: list[dict], state: TrainingState, lr) -> None:
+    """After the last update there is no next loss that would show what it has done."""
+    loss, _ = batch_gradients(task.model, parts[:1], task.objective)
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"step {state.step}: after this last update, at learning rate {lr:.3g}, "
+            f"the loss is {loss}; the last checkpoint is kept.  {REMEDY}")
+
+
+def require_finite(model, outputs: dict) -> None:
+    """Refuse to read predictions from outputs that are no numbers.
+
+    outputs: {name: array}
+
+    Raises:
+        DivergedError: a nan or an infinity; its argmax would look like a prediction.
+    """
+    for name, x in outputs.items():
+        if not np.isfinite(x).all():
+            raise DivergedError(
+                f"the {name} of this {type(model).__name__} are not finite (nan or "
+                "inf): its parameters are spoilt, or its inputs")
 
 
 # --------------------------------------------------------------- evaluation and log
@@ -322,7 +291,11 @@ def judge(task: Task, recipe: Recipe, state: TrainingState) -> None:
     """Evaluate if it is time, keep what is best, and decide whether to stop."""
     last = state.step == recipe.steps
     if task.evaluate is not None and (last or state.step % recipe.eval_every == 0):
-        metrics = as_metrics(task.evaluate(task.model))
+        try:
+            metrics = as_metrics(task.evaluate(task.model))
+        except DivergedError as error:
+            raise DivergedError(f"evaluation after step {state.step}: {error}; the last"
+                                f" checkpoint is kept.  {REMEDY}") from error
         state.history.append({**position(state, recipe), **metrics})
         if is_better(metrics, state.best, recipe):
             state.best_step, state.best, state.worse = state.step, metrics, 0
@@ -339,9 +312,15 @@ def judge(task: Task, recipe: Recipe, state: TrainingState) -> None:
 
 def as_metrics(found) -> dict[str, float]:
     """What evaluate gave, as {name: number}; a bare number is called score."""
-    if not isinstance(found, dict):
-        found = {"score": found}
-    return {name: float(value) for name, value in found.items()}
+    named = found if isinstance(found, dict) else {"score": found}
+    try:
+        metrics = {name: float(value) for name, value in named.items()}
+    except (TypeError, ValueError):
+        metrics = {}
+    if not metrics:
+        raise ValueError(f"evaluate gave {found!r}, expected {{name: number}} with at "
+                         "least one entry, or one number")
+    return metrics
 
 
 def is_better(metrics: dict, best: dict | None, recipe: Recipe) -> bool:
@@ -388,5 +367,5 @@ def interrupts() -> Iterator[list]:
 def farewell(state: TrainingState, recipe: Recipe, checkpoint_dir) -> str:
     """What an interrupted run says."""
     where = "nothing was saved" if checkpoint_dir is None else \
-        f"saved in {checkpoint_dir}: the same call with resume=True goes on from there"
+        f"saved in {checkpoint_dir}: the same call goes on from there"
     return f"interrupted after step {state.step} of {recipe.steps}; {where}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,6 +54,31 @@ def postfix(row: dict) -> dict:
             "refresh": False}
 
 
+def last_evaluation(history: list[dict]) -> dict[str, float] | None:
+    """The metrics of the last row of evaluation; None if there is none."""
+    for row in reversed(history):
+        if "grad_norm" not in row:
+            return {name: value for name, value in row.items()
+                    if name not in ("step", "epoch")}
+    return None
+
+
+def json_text(value, indent: int | None = None) -> str:
+    """JSON as the standard has it: a number that is not finite becomes null."""
+    return json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def finite(value) -> Any:
+    """The same value, with None for each nan and infinity in it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(x) for name, x in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(x) for x in value]
+    return value
+
+
 def log_suffix(path) -> str:
     """Which kind of log a file name asks for.
 
@@ -93,7 +120,7 @@ def columns(history: list[dict]) -> list[str]:
 def log_text(suffix: str, history: list[dict], rows: list[dict], head: bool) -> str:
     """Rows as lines of JSON, or of CSV with the columns of the whole history."""
     if suffix == ".jsonl":
-        return "".join(json.dumps(row) + "\n" for row in rows)
+        return "".join(json_text(row) + "\n" for row in rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, columns(history), lineterminator="\n")
     if head and history:

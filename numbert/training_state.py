@@ -8,9 +8,12 @@ best parameters are others; everything else is JSON in its header, under "state"
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
+import shutil
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 FILE = "training.safetensors"
+ANEW = ("start anew: overwrite=True of finetune and pretrain (--overwrite), "
+        "resume=False of train")
 PLAIN = ("step", "stopped", "worse", "losses", "history", "best_step", "best")
 
 
@@ -59,11 +64,13 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
                        "updates": state.optimizer["step"],
                        "rng": state.rng.bit_generator.state})
     for leftover in path.parent.glob(f".{FILE}.*.tmp"):      # of a save that was killed
-        leftover.unlink(missing_ok=True)
+        shutil.rmtree(leftover, ignore_errors=True)
+    # A folder, as safetensors writes by way of a file with a name of its own choice.
     temporary = path.with_name(f".{FILE}.{uuid.uuid4().hex}.tmp")
     try:
-        write_tensors(tensors, temporary, {"state": text})
-        os.replace(temporary, path)
+        temporary.mkdir()
+        write_tensors(tensors, temporary / FILE, {"state": text})
+        os.replace(temporary / FILE, path)
     except (OSError, SafetensorError) as error:
         kept = "the previous checkpoint is kept" if path.exists() else \
             "there is no earlier one"
@@ -71,7 +78,7 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
         raise OSError(number, f"the checkpoint of step {state.step} could not be "
                       f"written ({error}); {kept}", str(path)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_tensors(tensors: dict, path: Path, metadata: dict[str, str]) -> None:
@@ -106,7 +113,7 @@ def load_state(directory, params: dict,
                 groups[group][name] = file.get_tensor(key)
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a checkpoint of a training run ({error}): "
-                         "remove it, or start anew with resume=False") from error
+                         f"remove it, or {ANEW}") from error
     check_params(path, groups["params"], params)
     ordered = {group: {name: arrays[name] for name in params} if arrays else {}
                for group, arrays in groups.items()}
@@ -127,8 +134,8 @@ def check_settings(path, saved: dict, settings: dict) -> None:
                if saved.get(name) != settings.get(name)]
     if changed:
         raise ValueError(f"{path} is a checkpoint of another run: {'; '.join(changed)}."
-                         " Use the same settings to go on, or another checkpoint_dir, "
-                         "or start anew with resume=False")
+                         " Use the same settings and data to go on, or another folder, "
+                         f"or {ANEW}")
 
 
 def check_params(path, saved: dict, params: dict) -> None:
@@ -141,4 +148,16 @@ def check_params(path, saved: dict, params: dict) -> None:
             raise ValueError(
                 f"{path} is a checkpoint of another model: {name} is "
                 f"{there.get(name, 'absent')} there, {here.get(name, 'absent')} here. "
-                "Use the same model to go on, or start anew with resume=False")
+                f"Use the same model to go on, or {ANEW}")
+
+
+def fingerprint(rows: Iterable[dict]) -> str:
+    """The SHA-256 of arrays with names: of encoded examples, of parameters."""
+    found = hashlib.sha256()
+    for row in rows:
+        for name in sorted(row):
+            x = np.asarray(row[name], order="C")
+            found.update(f"{name} {x.dtype.str} {x.shape} ".encode())
+            found.update(x.tobytes())
+        found.update(b"end")
+    return found.hexdigest()

@@ -157,6 +157,7 @@ def test_a_checkpoint_is_plain_data(tmp_path):
     ({"epochs": 6}, "steps was 20, is now 24"),
     ({"batch_size": 6, "steps": 20, "epochs": None}, "batch_size was 8, is now 6"),
     ({"dataset": examples(31)}, "examples was 30, is now 31"),
+    ({"identity": {"data": "x", "rule": [1, 2]}}, "data was None, is now 'x'; rule"),
     ({"dropout": False}, "dropout was True, is now False"),
     ({"model": fresh("float32")}, "classifier.bias|is float64 .* there, float32")])
 def test_another_run_is_refused(changes, message, tmp_path):
@@ -165,6 +166,26 @@ def test_another_run_is_refused(changes, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         run(checkpoint_dir=tmp_path, **changes)
     assert (tmp_path / training_state.FILE).read_bytes() == before
+
+
+def test_a_run_with_the_same_identity_goes_on(tmp_path):
+    options = {"checkpoint_dir": tmp_path, "identity": {"data": "x", "pair": (1, 2)}}
+    run(**options)
+    assert run(**options)[1].steps == 20
+    with pytest.raises(ValueError, match="data was 'x', is now None.*overwrite=True"
+                                         " of finetune .*--overwrite.*resume=False"):
+        run(checkpoint_dir=tmp_path)
+
+
+def test_fingerprints():
+    def of(**changes):
+        row = {"ids": np.arange(4), "labels": 1, **changes}
+        return training_state.fingerprint([row])
+    same = of(labels=np.array(1))
+    assert of() == same and len(same) == 64
+    others = [of(labels=2), of(labels=1.0), of(ids=np.arange(4).reshape(2, 2)),
+              of(ids=np.arange(4)[::-1]), of(more=0), training_state.fingerprint([])]
+    assert len({same, *others}) == 7
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
@@ -226,7 +247,8 @@ def test_ctrl_c_saves_and_stops(at, whole, tmp_path):
         return collate(rows, rng)
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt, match=f"after step {at} of 20; saved in"):
+    with pytest.raises(KeyboardInterrupt, match=f"after step {at} of 20; saved in .*: "
+                                                "the same call goes on from there"):
         run(dataset=examples(32), checkpoint_dir=tmp_path, collate=collate)
     assert signal.getsignal(signal.SIGINT) is before
     assert saved(tmp_path)["step"] == at

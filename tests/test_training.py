@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from numbert.batches import collate, epoch_order
 from numbert.objectives import LABELS
 from numbert.optim import SCHEDULES, decayed
 from numbert.training import DivergedError, train
-from training_cases import accuracy, digest, examples, fresh, run, without_speed
+from training_cases import (CONFIG, accuracy, digest, examples, fresh, run,
+                            without_speed)
 
 
 def trained(**changes):
@@ -263,7 +265,15 @@ def test_the_progress_bar(capsys, monkeypatch):
     ({"warmup": -0.1}, "warmup is -0.1"), ({"clip": 0}, "clip is 0"),
     ({"optimizer": "sgd"}, "optimizer is 'sgd', expected adamw or bertadam"),
     ({"schedule": "step"}, "schedule is 'step', expected constant or linear or cosine"),
-    ({"patience": 3, "evaluate": None}, "patience given without evaluate"),
+    ({"patience": 3, "evaluate": None}, "patience is 3, but there is no evaluate"),
+    ({"metric": "loss", "evaluate": None}, "metric is 'loss', but there is no eval"),
+    ({"lr": "1e-3"}, "lr is '1e-3', expected a number >= 0"),
+    ({"batch_size": 2.5}, "batch_size is 2.5, expected a whole number above 0"),
+    ({"batch_size": True}, "batch_size is True"), ({"seed": -1}, "seed is -1, exp"),
+    ({"seed": None}, "seed is None"), ({"eval_every": 1.5}, "eval_every is 1.5"),
+    ({"epochs": math.inf}, "epochs is inf"), ({"clip": "1"}, "clip is '1'"),
+    ({"identity": {"lr": 1}}, "identity names lr, which is recorded anyway"),
+    ({"identity": {"a": {1}}}, "identity is .*expected a dict .* JSON can hold"),
     ({"log": "log.txt"}, "log is 'log.txt', expected a name that ends in .jsonl")])
 def test_settings_that_do_not_fit(changes, message, tmp_path):
     model = fresh()
@@ -280,6 +290,58 @@ def test_data_that_do_not_fit():
         train(fresh(), [{"input_ids": [1, 2]}], epochs=1, lr=0.1)
     with pytest.raises(ValueError, match=r"labels holds 2 at \[0\], expected 0 to 1"):
         train(fresh(), [{"input_ids": [1, 2], "labels": 2}], epochs=1, lr=0.1)
+
+
+def test_a_class_without_a_loss_is_refused():
+    rows = [{"input_ids": [1, 2]}]
+    model = numbert.BertModel(CONFIG)
+    with pytest.raises(ValueError, match="^BertModel has no loss to train on: expected "
+                                         "one of BertForPreTraining, .*, or an o") as e:
+        train(model, rows, epochs=1, lr=0.1)
+    assert "BertForQuestionAnswering" in str(e.value)
+    assert "BertModel," not in str(e.value) and "PreTrained" not in str(e.value)
+
+
+@pytest.mark.parametrize("found", [{}, None, "good", {"a": None}, [1.0, 2.0]])
+def test_evaluate_must_give_numbers(found):
+    with pytest.raises(ValueError, match="^evaluate gave .*, expected {name: number}"):
+        run(evaluate=lambda model: found)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_last_update_that_ruins_the_model_is_no_result(tmp_path):
+    """Its argmax would be class 0, which looks like a prediction."""
+    model = fresh("float32")
+    options = dict(lr=1e30, schedule="constant", batch_size=30, dropout=False)
+    with pytest.raises(DivergedError, match="step 1: after this last update, at learn"):
+        train(model, examples(), steps=1, checkpoint_dir=tmp_path, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_evaluation_of_outputs_that_are_not_finite():
+    def evaluate(model):
+        training.require_finite(model, {"logits": np.array([1.0, np.nan])})
+
+    with pytest.raises(DivergedError, match="evaluation after step 3: the logits of "
+                                            "this Bert.* not finite.*Try a lower lr"):
+        run(evaluate=evaluate)
+
+
+def test_scores_that_are_undefined(tmp_path):
+    """The log is JSON that any reader takes; the last scores are not lost."""
+    def evaluate(model):
+        return {"pearson": math.nan, "mse": 2.0}
+
+    def refuse(text):
+        raise AssertionError(f"{text} is not JSON")
+
+    _, result = run(evaluate=evaluate, log=tmp_path / "log.jsonl")
+    rows = [json.loads(line, parse_constant=refuse) for line in open(
+        tmp_path / "log.jsonl")]
+    assert rows[-1]["pearson"] is None and rows[-1]["mse"] == 2.0
+    assert result.best is None and result.last["mse"] == 2.0
+    assert math.isnan(result.last["pearson"]) and set(result.last) == {"pearson", "mse"}
+    assert run(evaluate=None)[1].last is None
 
 
 def test_a_batch_without_labels_makes_no_update():
