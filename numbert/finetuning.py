@@ -24,9 +24,14 @@ from .tasks import TASKS, Data, Settings, Task
 from .tasks.common import names_of
 from .tokenization import BertTokenizer
 from .training import TrainingResult, train
+from .training_log import json_text
+from .training_recipe import check_numbers
+from .training_state import fingerprint
 
 RECORD = "training.json"               # in `out`: written last, so it marks the end
 STATE = "training.safetensors"         # in `out`: of a run that has not ended
+NOTHING_BEST = ("no evaluation was best, as the deciding score was undefined (nan) in "
+                "each; these are the scores of the last")
 HEADS = ("classifier.", "qa_outputs.", "cls.")
 
 
@@ -63,10 +68,15 @@ def finetune(task: str, train_file, dev_file, model, out, *,
         TrainingResult; `best` holds the scores on dev_file.
 
     Raises:
-        ValueError: data, names or settings that do not fit, before any training.
+        ValueError: data, names or settings that do not fit, or are not those of the
+            unfinished run in `out`; before any training.
+        DivergedError: see `train`; nothing is saved but earlier checkpoints.
         OSError: a file can't be read or written.
     """
     chosen, out = known_task(task), Path(out)
+    check_numbers({"epochs": epochs, "lr": lr, "warmup": warmup, "seed": seed,
+                   "accumulate": accumulate, "eval_batch_size": eval_batch_size,
+                   **training})
     refuse_finished(out, overwrite)
     examples = chosen.read(train_file)
     dev_examples = None if dev_file is None else chosen.read(dev_file)
@@ -79,6 +89,12 @@ def finetune(task: str, train_file, dev_file, model, out, *,
         chosen.encode(dev_examples, tokenizer, student.config, settings)
     objective: Objective = LABELS if guide is None else \
         from_teacher(guide, temperature, soft_weight)
+    identity = {
+        "task": task, **settings._asdict(),
+        **fingerprints(model=[student.params], train_data=data.inputs,
+                       dev_data=dev and dev.inputs, teacher=guide and [guide.params])}
+    if guide is not None:
+        identity |= {"temperature": temperature, "soft_weight": soft_weight}
     out.mkdir(parents=True, exist_ok=True)
     result = train(
         student, data.inputs, epochs=epochs, lr=lr, warmup=warmup, seed=seed,
@@ -87,13 +103,9 @@ def finetune(task: str, train_file, dev_file, model, out, *,
         evaluate=None if dev is None else lambda m: scores(
             chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
         metric=None if dev is None else chosen.metric, log=out / "log.jsonl",
-        checkpoint_dir=out, progress=progress, **training)
-    student.save_pretrained(out)
-    tokenizer.save_pretrained(str(out))
-    record = {"task": task, "settings": settings._asdict(), "steps": result.steps,
-              "best_step": result.best_step, "scores": result.best}
-    atomic_write_text(out / RECORD, json.dumps(record, indent=2) + "\n")
-    (out / STATE).unlink(missing_ok=True)
+        checkpoint_dir=out, identity=identity, progress=progress, **training)
+    finish(out, student, tokenizer, result,
+           {"task": task, "settings": settings._asdict()})
     return result
 
 
@@ -137,7 +149,25 @@ def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
     return task.score(data.examples, predictions, names_of(model.config)), predictions
 
 
+def finish(out: Path, model, tokenizer, result: TrainingResult, record: dict) -> None:
+    """Write the result of a run; only then is its state removed."""
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(str(out))
+    record = {**record, "steps": result.steps, "best_step": result.best_step,
+              "scores": result.best or result.last}
+    if result.best is None and result.last is not None:
+        record["note"] = NOTHING_BEST
+    atomic_write_text(out / RECORD, json_text(record, indent=2) + "\n")
+    (out / STATE).unlink(missing_ok=True)
+
+
 # ------------------------------------------------------------------ before training
+
+def fingerprints(**parts) -> dict[str, str | None]:
+    """What a run depends on, as `train` records it: {NAME_sha256: ...}."""
+    return {f"{name}_sha256": None if rows is None else fingerprint(rows)
+            for name, rows in parts.items()}
+
 
 def known_task(name: str) -> Task:
     """The task of this name."""

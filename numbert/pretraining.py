@@ -92,6 +92,7 @@ def mask_exact(input_ids, rng: np.random.Generator, vocab: Vocabulary,
                          "mask one sequence at a time")
     if max_predictions < 1:
         raise ValueError(f"max_predictions is {max_predictions}, expected at least 1")
+    require_generator(rng)
     fixed = np.isin(ids, [i for i in vocab.special_ids if i != vocab.unk_id])
     length = int(np.sum(ids != vocab.pad_id))
     count = min(max_predictions, max(1, round(length * probability)))
@@ -136,6 +137,7 @@ def mask_bernoulli(input_ids, rng: np.random.Generator, vocab: Vocabulary,
         the masked ids (..., T) and the labels (..., T).
     """
     ids = checked_ids(input_ids, vocab, probability)
+    require_generator(rng)
     if special_tokens_mask is None:
         fixed = np.isin(ids, vocab.special_ids)
     else:
@@ -189,6 +191,13 @@ def checked_ids(input_ids, vocab: Vocabulary, probability: float) -> np.ndarray:
     return ids.astype(np.int64, copy=False)
 
 
+def require_generator(rng) -> None:
+    """Refuse a seed: calls with the same one would all mask, and cut, alike."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is {rng!r}, expected a numpy.random.Generator: "
+                        "np.random.default_rng(seed)")
+
+
 # --------------------------------------------------------------- pairs of sentences
 
 class Pair(NamedTuple):
@@ -227,6 +236,7 @@ def next_sentence_pairs(documents: Sequence[Document], rng: np.random.Generator,
                          "[SEP], [SEP] and a token of each segment")
     if not documents:
         raise ValueError("there are no documents to make pairs from")
+    require_generator(rng)
     for i, document in enumerate(documents):
         if not document or not all(map(len, document)):
             raise ValueError(f"document {i} is empty or holds an empty sentence: leave "

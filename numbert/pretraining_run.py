@@ -7,22 +7,23 @@ Devlin et al. 2019, section 3.1 and appendix A.2.
 
 from __future__ import annotations
 
-import json
+import errno
 from pathlib import Path
 
 import numpy as np
 
 from .config import BertConfig
 from .datafiles import text_lines
-from .finetuning import RECORD, STATE, refuse_finished, refuse_other_vocabulary
+from .finetuning import (finish, fingerprints, refuse_finished,
+                         refuse_other_vocabulary)
 from .losses import IGNORE_INDEX, cross_entropy
 from .models import BertForPreTraining
 from .pretraining import (Document, Vocabulary, masking_collate, next_sentence_pairs,
                           pair_inputs, read_documents, vocabulary)
 from .progress import bar
-from .saving import atomic_write_text
 from .tokenization import BertTokenizer
-from .training import TrainingResult, train
+from .training import TrainingResult, require_finite, train
+from .training_recipe import check_numbers
 
 RULES = ("exact", "bernoulli")
 
@@ -64,10 +65,14 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         TrainingResult
 
     Raises:
-        ValueError: files or settings that do not fit, before any training.
+        ValueError: files or settings that do not fit, or are not those of the
+            unfinished run in `out`; before any training.
+        DivergedError: see `train`; nothing is saved but earlier checkpoints.
         OSError: a file can't be read or written.
     """
-    out, config = Path(out), BertConfig.from_pretrained(config)
+    out, config = Path(out), load_config(config)
+    check_numbers({"epochs": epochs, "steps": steps, "lr": lr, "warmup": warmup,
+                   "seed": seed, "accumulate": accumulate, **training})
     if max_length is None:
         max_length = min(128, config.max_position_embeddings)
     if max_length > config.max_position_embeddings:
@@ -90,19 +95,30 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         training.get("batch_size", 32))
     out.mkdir(parents=True, exist_ok=True)
     model = BertForPreTraining(config, dtype=dtype, rng=seed)
+    identity = {"task": "pretraining", "rule": rule, **masking,
+                **fingerprints(model=[model.params], train_data=examples,
+                               dev_data=held_out)}
     result = train(
         model, examples, lr=lr, epochs=epochs, steps=steps, warmup=warmup, seed=seed,
         accumulate=min(accumulate, training.get("batch_size", accumulate)),
         collate=collate, log=out / "log.jsonl", checkpoint_dir=out, progress=progress,
         evaluate=None if held_out is None else lambda m: scores(m, held_out, progress),
-        metric=None if held_out is None else "loss", lower_is_better=True, **training)
-    model.save_pretrained(out)
-    words.save_pretrained(str(out))
-    atomic_write_text(out / RECORD, json.dumps(
-        {"task": "pretraining", "steps": result.steps, "best_step": result.best_step,
-         "scores": result.best}, indent=2) + "\n")
-    (out / STATE).unlink(missing_ok=True)
+        metric=None if held_out is None else "loss", lower_is_better=True,
+        identity=identity, **training)
+    finish(out, model, words, result, {"task": "pretraining"})
     return result
+
+
+def load_config(name) -> BertConfig:
+    """A config.json, a folder with one, or one of the hub; no file is no repository.
+
+    Raises:
+        FileNotFoundError: the name of a JSON file that is not there.
+    """
+    if str(name).lower().endswith(".json") and not Path(name).exists():
+        raise FileNotFoundError(errno.ENOENT, "no such file: expected a config.json, "
+                                "the shape of the model", str(name))
+    return BertConfig.from_pretrained(name)
 
 
 def load_tokenizer(name, corpus, config, lowercase: bool) -> BertTokenizer:
@@ -149,6 +165,9 @@ def scores(model, batches: list[dict], progress: bool | None = None
             inputs = dict(batch)
             targets = inputs.pop("labels"), inputs.pop("next_sentence_label")
             out = model(**inputs)
+            require_finite(model, {
+                "prediction_logits": out.prediction_logits,
+                "seq_relationship_logits": out.seq_relationship_logits})
             for i, (logits, labels) in enumerate(zip(
                     (out.prediction_logits, out.seq_relationship_logits), targets)):
                 used = labels != IGNORE_INDEX

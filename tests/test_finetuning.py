@@ -10,6 +10,7 @@ import numbert
 from numbert.finetuning import evaluate, finetune
 from numbert.tasks import TASKS, Settings
 from numbert.tasks.common import plain_collate
+from numbert.training import DivergedError
 
 TEXT = "text-classification"
 
@@ -80,6 +81,59 @@ def test_a_run_that_was_stopped_goes_on(base, tmp_path, monkeypatch):
             (tmp_path / "whole" / name).read_bytes()
 
 
+@pytest.mark.parametrize("change, message", [
+    ({"settings": Settings(max_length=20)}, "max_length was None, is now 20"),
+    ({"train_file": "cat\tfine\n" * 3 + "dog\tpoor\n" * 5}, "train_data_sha256 was"),
+    ({"dev_file": "cat\tfine\n"}, "dev_data_sha256 was"),
+    ({"seed": 1}, "seed was 0, is now 1; model_sha256 was"),
+    ({"model": 5}, "model_sha256 was"),
+    ({"teacher": "t"}, "teacher_sha256 was None, .*temperature was None, is now 2"),
+])
+def test_a_run_does_not_go_on_as_another(base, tmp_path, monkeypatch, change, message):
+    given = {"train_file": tiny.FILES[TEXT], "dev_file": tiny.FILES[TEXT]}
+    if "model" in change:
+        change = {"model": tiny.checkpoint(tmp_path / "m", rng=5)}
+    if "teacher" in change:
+        names = {"id2label": {0: "fine", 1: "poor"}, "label2id": {"fine": 0, "poor": 1}}
+        change = {"teacher": tiny.checkpoint(
+            tmp_path / "t", cls=numbert.BertForSequenceClassification, **names)}
+
+    def again(**changes):
+        all = {"model": base, **given, **changes}
+        for name in given:
+            all[name] = tiny.write(tmp_path, f"{name}.tsv", all[name])
+        return finetune(TEXT, out=tmp_path / "out", epochs=2, batch_size=2,
+                        checkpoint_every=1, **all)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(TASKS, TEXT, TASKS[TEXT]._replace(collate=interrupted_at(4)))
+        with pytest.raises(RuntimeError, match="the machine stops"):
+            again()
+    with pytest.raises(ValueError, match=f"a checkpoint of another run: .*{message}"):
+        again(**change)
+    assert again().steps == 8
+
+
+def test_a_spoilt_model_has_no_scores(base, tmp_path):
+    """Neither while it is trained nor later; its argmax would be class 0."""
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    options = dict(lr=1e30, warmup=0, schedule="constant", batch_size=8, epochs=1)
+    for number, dev in enumerate((file, None)):
+        out = tmp_path / f"out{number}"
+        with np.errstate(all="ignore"), pytest.raises(DivergedError, match="step 1"):
+            finetune(TEXT, file, dev, base, out, **options)
+        assert not (out / "training.json").exists()
+        assert not (out / "model.safetensors").exists()
+    names = {"id2label": {0: "fine", 1: "poor"}, "label2id": {"fine": 0, "poor": 1}}
+    model = numbert.BertForSequenceClassification(tiny.config(**names), rng=0)
+    model.params["classifier.bias"][1] = np.nan
+    model.save_pretrained(tmp_path / "m")
+    tiny.tokenizer().save_pretrained(str(tmp_path / "m"))
+    with pytest.raises(DivergedError, match="the logits of this BertForSequence.* are "
+                                            "not finite"):
+        evaluate(tmp_path / "m", file, task=TEXT)
+
+
 def test_nothing_is_overwritten_unasked(base, tmp_path):
     file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
     finetune(TEXT, file, None, base, tmp_path / "out", epochs=1)
@@ -134,6 +188,11 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
         finetune("poetry", file, None, base, out)
     with pytest.raises(ValueError, match="o.tsv, line 1: label 'x' does not occur"):
         finetune(TEXT, file, other, base, out)
+    for bad in ({"lr": "1e-3"}, {"seed": -1}, {"batch_size": "8"}, {"epochs": "3"},
+                {"eval_batch_size": 0}):
+        (name, value), = bad.items()
+        with pytest.raises(ValueError, match=f"{name} is {value!r}, expected a"):
+            finetune(TEXT, file, None, base, out, **bad)
     with pytest.raises(FileNotFoundError):
         finetune(TEXT, tmp_path / "none.tsv", None, base, out)
     larger = tiny.tokenizer(tiny.PIECES + ["zebra"])

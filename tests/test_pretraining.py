@@ -266,6 +266,14 @@ def test_bad_arguments(call, message):
         call(np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("call", [
+    lambda: pt.mask_exact([5], 0, VOCAB), lambda: pt.mask_bernoulli([5], 0, VOCAB),
+    lambda: pt.next_sentence_pairs([[[5]]], 0)])
+def test_a_seed_is_no_generator(call):
+    with pytest.raises(TypeError, match="rng is 0, expected a numpy.random.Generator"):
+        call()
+
+
 def test_ids_must_be_integers():
     with pytest.raises(TypeError, match="float64, expected integers"):
         pt.mask_bernoulli([5.0], np.random.default_rng(0), VOCAB)

@@ -250,6 +250,25 @@ def test_answers_to_tokens(tmp_path):
                                          r"leaves 2 of max_length 8"):
         TASKS[QA].encode(data.examples, TOKENIZER, tiny.config(),
                          Settings(max_length=8, doc_stride=2))
+    with pytest.raises(ValueError, match=r"lower doc_stride \(--doc-stride\)"):
+        TASKS[QA].encode(data.examples, TOKENIZER,
+                         tiny.config(max_position_embeddings=8), Settings(doc_stride=2))
+
+
+def test_windows_by_default(tmp_path):
+    """All positions of the model, a quarter of them shared; a short text needs none."""
+    row = {"question": "who runs", "context": "the cat . " * 12 + "dog",
+           "answers": {"text": [], "answer_start": []}}
+    examples = read(QA, tmp_path, json.dumps(row), "t.jsonl")
+    data = TASKS[QA].encode(examples, TOKENIZER, tiny.config(), Settings())
+    lengths = [len(row["input_ids"]) for row in data.inputs]
+    # 37 tokens; the question and the special ones take 6 of 32, the others 26; the
+    # second window begins 26 - 32 // 4 = 18 after the first
+    assert lengths == [32, 6 + 37 - 18]
+    short = [examples[0]._replace(context="the cat")]
+    for options in (Settings(doc_stride=128), Settings(max_length=8, doc_stride=5)):
+        found = TASKS[QA].encode(short, TOKENIZER, tiny.config(), options)
+        assert len(found.inputs) == 1
 
 
 CONTEXTS = st.lists(st.sampled_from(

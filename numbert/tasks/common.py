@@ -11,6 +11,7 @@ import numpy as np
 from ..batches import collate
 from ..parallel import cores, in_threads
 from ..progress import bar
+from ..training import require_finite
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -18,10 +19,9 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 class Settings(NamedTuple):
     """How examples become inputs; kept with a fine-tuned model for its evaluation.
 
-    max_length: tokens per input, special ones too; None: what the model takes (384 for
-        question answering).
+    max_length: tokens per input, special ones too; None: what the model takes.
     doc_stride: question answering: how many tokens of a long text neighbouring windows
-        share.
+        share; None: 128, or a quarter of max_length if that is less.
     max_answer_length: question answering: the longest answer, in tokens.
     label_all: token classification: train on every piece of a word, not the first only.
     mask_probability: masked LM: the share of word pieces to predict.
@@ -29,7 +29,7 @@ class Settings(NamedTuple):
     """
 
     max_length: int | None = None
-    doc_stride: int = 128
+    doc_stride: int | None = None
     max_answer_length: int = 30
     label_all: bool = False
     mask_probability: float = 0.15
@@ -107,7 +107,7 @@ def names_of(config) -> list[str]:
     return [config.id2label[i] for i in range(config.num_labels)]
 
 
-def longest(tokenizer, config, settings: Settings, default: int | None = None) -> int:
+def longest(tokenizer, config, settings: Settings) -> int:
     """How many tokens an input may have.
 
     Raises:
@@ -115,7 +115,7 @@ def longest(tokenizer, config, settings: Settings, default: int | None = None) -
     """
     most = config.max_position_embeddings
     if settings.max_length is None:
-        return min(most, tokenizer.model_max_length, default or most)
+        return min(most, tokenizer.model_max_length)
     if not 3 <= settings.max_length <= most:
         raise ValueError(f"max_length is {settings.max_length}, expected 3 to {most}, "
                          "the model's max_position_embeddings")
@@ -134,6 +134,9 @@ def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,
 
     Inputs of similar length are computed together.  An output per token still has the
     padding of its batch at the end.
+
+    Raises:
+        DivergedError: an output is not finite.
     """
     found: list[tuple] = [()] * len(inputs)
     order = np.argsort([-x["input_ids"].shape[-1] for x in inputs], kind="stable")
@@ -144,6 +147,7 @@ def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,
                               if name in inputs[i]} for i in chosen],
                             pad_token_id=tokenizer.pad_token_id)
             result = model(**batch)
+            require_finite(model, {name: result[name] for name in names})
             for row, i in enumerate(chosen):
                 found[i] = tuple(result[name][row] for name in names)
             shown.update(len(chosen))

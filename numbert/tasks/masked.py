@@ -12,6 +12,7 @@ from ..datafiles import field, is_jsonl, nonempty, read_jsonl, text_lines
 from ..losses import IGNORE_INDEX, log_softmax
 from ..pretraining import mask_exact, masking_collate, vocabulary
 from ..progress import bar
+from ..training import require_finite
 from .common import Data, Settings, Task, encoded_rows, longest
 
 EVALUATION_SEED = 0
@@ -72,6 +73,7 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
                         pad_token_id=vocab.pad_id)
             labels = batch.pop("labels")                               # (B, T)
             logits = model(**batch).logits                             # (B, T, V)
+            require_finite(model, {"logits": logits})
             for row, i in enumerate(chosen):
                 count(found[data.places[i]], logits[row], labels[row])
             shown.update(len(chosen))

@@ -14,7 +14,7 @@ from ..datafiles import checked, field, is_jsonl, nonempty, read_jsonl
 from .common import Data, Settings, Task, encoded_rows, longest, outputs
 
 NO_ANSWER = 0                  # the position of [CLS]
-WINDOW = 384                   # tokens, where max_length is not given
+STRIDE = 128                   # tokens, at most, where doc_stride is not given
 
 
 class Question(NamedTuple):
@@ -92,18 +92,14 @@ def encode(examples: list[Question], tokenizer, config, settings: Settings) -> D
     HF: doc_stride is what neighbouring windows share; in google-research/bert it is
     how far one lies behind the other.
     """
-    length = longest(tokenizer, config, settings, WINDOW)
+    length = longest(tokenizer, config, settings)
+    stride = settings.doc_stride
+    stride = min(STRIDE, length // 4) if stride is None else stride
+    refuse_no_room(examples, tokenizer, length, stride)
     questions = [example.question for example in examples]
-    sizes = [len(ids) for ids in tokenizer(questions, add_special_tokens=False,
-                                           verbose=False)["input_ids"]]
-    for example, size in zip(examples, sizes):
-        if length - 3 - size <= settings.doc_stride:
-            raise ValueError(
-                f"{example.where}: the question has {size} tokens, which leaves "
-                f"{max(length - 3 - size, 0)} of max_length {length} for the text: "
-                f"expected more than doc_stride {settings.doc_stride}")
     encoded = tokenizer(questions, [x.context for x in examples], max_length=length,
-                        truncation="only_second", stride=settings.doc_stride,
+                        truncation="only_second",
+                        stride=max(0, min(stride, length - 4)),   # all that it allows
                         return_overflowing_tokens=True, return_offsets_mapping=True)
     rows, places = encoded_rows(encoded), []
     for row, offsets, i in zip(rows, encoded["offset_mapping"],
@@ -113,6 +109,30 @@ def encode(examples: list[Question], tokenizer, config, settings: Settings) -> D
         row["start_positions"], row["end_positions"] = target(examples[i], window)
         places.append(window)
     return Data(examples, rows, places)
+
+
+def refuse_no_room(examples: list[Question], tokenizer, length: int, stride: int
+                   ) -> None:
+    """Windows must move forward, where a text needs more than one.
+
+    Raises:
+        ValueError: an example whose question leaves no room for that.
+    """
+    def sizes(texts):
+        return [len(ids) for ids in tokenizer(texts, add_special_tokens=False,
+                                              verbose=False)["input_ids"]]
+
+    rooms = [length - 3 - size for size in sizes([x.question for x in examples])]
+    tight = [(x, room) for x, room in zip(examples, rooms) if room <= stride]
+    if not tight:
+        return
+    for (example, room), size in zip(tight, sizes([x.context for x, _ in tight])):
+        if size > room:
+            raise ValueError(
+                f"{example.where}: the question has {length - 3 - room} tokens, which "
+                f"leaves {max(room, 0)} of max_length {length} for the text's {size}; "
+                f"its windows share doc_stride {stride}, expected less than that room: "
+                "lower doc_stride (--doc-stride), or raise max_length (--max-length)")
 
 
 def target(example: Question, window: Window) -> tuple[int, int]:
