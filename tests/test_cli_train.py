@@ -60,7 +60,7 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
                              "--model", base, "--out", out, *QUICK,
                              *tiny.SMALL.get(task, ()))
     assert (code, errors) == (0, "")
-    assert "1 updates, finished" in text or "2 updates, finished" in text
+    assert "1 update, finished" in text or "2 updates, finished" in text
     assert f"  {TASKS[task].metric} " in text
     code, text, errors = run(capsys, "evaluate", "--model", out, "--data", file,
                              "--json", "--predictions", tmp_path / "p.jsonl")
@@ -81,6 +81,13 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
     (["--train", "{good}", "--max-length", "99"], "max_length is 99, expected 3 to 32"),
     (["--train", "{good}", "--lr", "-1"], "lr is -1.0, expected"),
     (["--train", "{good}", "--patience", "2"], "--patience and --eval-every need"),
+    (["--train", "{good}", "--soft-weight", "1"], "--soft-weight needs --teacher"),
+    (["--train", "{good}", "--temperature", "2"], "--temperature needs --teacher"),
+    (["--train", "{good}", "--label-all"], "--label-all is for token-classification"),
+    (["--train", "{good}", "--doc-stride", "128"], "--doc-stride is for question-ans"),
+    (["--train", "{good}", "--max-answer-length", "9"], "--max-answer-length is for"),
+    (["--train", "{good}", "--whole-word"], "--whole-word is for masked-lm: it does"),
+    (["--train", "{good}", "--mask-probability", ".2"], "not apply to text-classif"),
     (["--train", "{good}", "--teacher", "{base}"], "has no trained head for text-c"),
     (["--train", "{good}", "--model", "{no}"], "none.tsv"),
 ])
@@ -96,6 +103,26 @@ def test_errors_are_one_line(capsys, base, tmp_path, arguments, message):
     assert errors.startswith("numbert: error: ") and errors.count("\n") == 1
     assert message in errors
     assert not (out / "model.safetensors").exists()
+
+
+def test_undefined_scores_are_shown(capsys, tmp_path):
+    """pearson of two equal labels; what is defined is printed and kept."""
+    train = tiny.write(tmp_path, "t.tsv", tiny.FILES["regression"])
+    dev = tiny.write(tmp_path, "d.tsv", "the cat\t1\na dog\t1\n")
+    base, out = tiny.checkpoint(tmp_path / "m"), tmp_path / "out"
+    code, text, errors = run(capsys, "finetune", "regression", "--train", train,
+                             "--dev", dev, "--model", base, "--out", out, *QUICK)
+    assert (code, errors) == (0, "") and "no evaluation was best" in text
+    assert "pearson                  undefined\n" in text and "  mse  " in text
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    record = json.loads((out / "training.json").read_text(), parse_constant=refuse)
+    assert record["scores"]["pearson"] is None and record["scores"]["mse"] > 0
+    assert record["best_step"] is None and "undefined (nan)" in record["note"]
+    _, text, _ = run(capsys, "evaluate", "--model", out, "--data", dev, "--json")
+    assert json.loads(text, parse_constant=refuse)["pearson"] is None
 
 
 def test_a_loss_that_is_nan_stops_the_run(capsys, tmp_path):
@@ -188,6 +215,8 @@ def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
     (CORPUS, {"repeats": 0}, "repeats is 0"),
     (CORPUS, {"rule": "all"}, "rule is 'all'"),
     (CORPUS, {"probability": 2}, "probability is 2"),
+    (CORPUS, {"seed": -1}, "seed is -1, expected a whole number >= 0"),
+    (CORPUS, {"batch_size": "8"}, "batch_size is '8', expected a whole number"),
     (b"a\xff\n", {}, "c.txt, line 1: not UTF-8"),
 ])
 def test_what_pretraining_refuses(base, tmp_path, config, corpus, options, message):
@@ -198,6 +227,44 @@ def test_what_pretraining_refuses(base, tmp_path, config, corpus, options, messa
         pretraining_run.pretrain(path, config, tmp_path / "out", steps=1,
                                  **{"max_length": 20, **options})
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"rule": "bernoulli"}, "rule was 'exact', is now 'bernoulli'; .*max_predictions"),
+    ({"probability": 0.2}, "probability was 0.15, is now 0.2"),
+    ({"whole_word": True}, "whole_word was False, is now True"),
+    ({"dev": CORPUS}, "dev_data_sha256 was"),
+    ({"corpus": CORPUS.replace("red", "big")}, "train_data_sha256 was")])
+def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeypatch,
+                                                 change, message):
+    def again(corpus=CORPUS, dev=CORPUS[:-80], **options):
+        paths = [tiny.write(tmp_path, f"{i}.txt", text)
+                 for i, text in enumerate((corpus, dev))]
+        return pretraining_run.pretrain(
+            paths[0], config, tmp_path / "out", dev=paths[1], steps=3, batch_size=16,
+            max_length=20, checkpoint_every=1, tokenizer=base, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pretraining_run, "finish", lambda *args: None)   # as if killed
+        again()
+    with pytest.raises(ValueError, match=f"a checkpoint of another run: .*{message}"):
+        again(**change)
+    assert again().steps == 3
+
+
+@pytest.mark.parametrize("options, message", [
+    (["--config", "typo.json"], "typo.json: no such file: expected a config.json"),
+    (["--config", "{config}", "--rule", "bernoulli", "--max-predictions", "20"],
+     "--max-predictions needs --rule exact"),
+    (["--config", "{config}", "--tokenizer", "{base}", "--cased"], "--cased is for a")])
+def test_errors_of_pretrain_are_one_line(capsys, base, tmp_path, config, options,
+                                         message):
+    corpus = tiny.write(tmp_path, "c.txt", CORPUS)
+    code, text, errors = run(
+        capsys, "pretrain", "--corpus", corpus, "--out", tmp_path / "out", "--steps", 1,
+        *(option.format(base=base, config=config) for option in options))
+    assert (code, text) == (2, "") and errors.startswith("numbert: error: ")
+    assert message in errors and errors.count("\n") == 1
 
 
 def test_scores_by_hand():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
-import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -104,8 +103,9 @@ def count_lines(path: str) -> int | None:
 
 
 def print_json(value: Any, indent: int | None = None) -> None:
-    """One JSON value on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=indent))
+    """One JSON value on stdout; a number that is not finite becomes null."""
+    from ..training_log import json_text
+    print(json_text(value, indent=indent))
 
 
 def shorten(text: str, width: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 
 from . import common
 
@@ -51,6 +52,11 @@ PRETRAIN_EXAMPLES = """\
   numbert pretrain --corpus corpus.txt --config config.json --out OUT --epochs 20
   numbert pretrain --corpus corpus.txt --dev held-out.txt --config config.json \\
       --out OUT --steps 100000 --batch-size 64 --whole-word"""
+# The arguments that are fields of tasks.Settings, and what they are for.
+OF_ONE_TASK = {"doc_stride": "question-answering",
+               "max_answer_length": "question-answering",
+               "label_all": "token-classification", "mask_probability": "masked-lm",
+               "whole_word": "masked-lm"}
 # The arguments of numbert.training.train that both commands have: type, default, help.
 TRAINING = {
     "batch-size": (common.positive, 32, "examples per update"),
@@ -99,9 +105,9 @@ def register_finetune(commands) -> None:
     group = command.add_argument_group("distillation")
     group.add_argument("--teacher", metavar="DIR",
                        help="a model fine-tuned on the same labels, to learn from too")
-    group.add_argument("--temperature", type=float, default=2.0, metavar="T",
+    group.add_argument("--temperature", type=float, metavar="T",
                        help="of the teacher's and student's probabilities (default: 2)")
-    group.add_argument("--soft-weight", type=float, default=0.5, metavar="W",
+    group.add_argument("--soft-weight", type=float, metavar="W",
                        help="of the teacher against the labels, 0 to 1 (default: 0.5)")
 
 
@@ -147,7 +153,8 @@ def register_pretrain(commands) -> None:
                       help="mask an exact share of each pair (google-research/bert), "
                            "or each piece by itself (Hugging Face) (default: exact)")
     add_number(data, "probability", float, 0.15, "share of pieces to mask")
-    add_number(data, "max-predictions", common.positive, 20, "most masked in a pair")
+    add_number(data, "max-predictions", common.positive, None,
+               "most masked in a pair, of --rule exact (default: 20)")
     data.add_argument("--whole-word", action="store_true", help="mask whole words")
     group = add_training(command, lr=1e-4, warmup=0.01)
     length = group.add_mutually_exclusive_group(required=True)
@@ -179,17 +186,18 @@ def add_inputs(command: argparse.ArgumentParser) -> None:
     """How examples become inputs: the fields of tasks.Settings."""
     group = command.add_argument_group("inputs")
     add_number(group, "max-length", common.positive, None,
-               "tokens per input (default: what the model takes; 384 for "
-               "question-answering)")
-    add_number(group, "doc-stride", common.positive, 128,
-               "question-answering: tokens that neighbouring windows share")
-    add_number(group, "max-answer-length", common.positive, 30,
-               "question-answering: in tokens")
-    group.add_argument("--label-all", action="store_true",
+               "tokens per input (default: what the model takes)")
+    add_number(group, "doc-stride", common.positive, None,
+               "question-answering: tokens that neighbouring windows share (default: "
+               "128, or a quarter of --max-length if that is less)")
+    add_number(group, "max-answer-length", common.positive, None,
+               "question-answering: in tokens (default: 30)")
+    group.add_argument("--label-all", action="store_true", default=None,
                        help="token-classification: train on every piece of a word, not "
                             "the first only")
-    add_number(group, "mask-probability", float, 0.15, "masked-lm: share of pieces")
-    group.add_argument("--whole-word", action="store_true",
+    add_number(group, "mask-probability", float, None,
+               "masked-lm: share of pieces (default: 0.15)")
+    group.add_argument("--whole-word", action="store_true", default=None,
                        help="masked-lm: mask whole words")
 
 
@@ -223,43 +231,83 @@ def run_finetune(args) -> None:
     """Train, and print the scores."""
     from ..finetuning import finetune
     from ..tasks import Settings
-    settings = Settings(**{name: getattr(args, name) for name in Settings._fields})
+    settings = Settings(**applying(args))
     options = training_of(args)
     if args.dev is None and (args.patience or args.eval_every):
         raise ValueError("--patience and --eval-every need --dev")
+    distilling = given(args, ("temperature", "soft_weight"))
     if args.teacher is not None:
-        options |= {"teacher": args.teacher, "temperature": args.temperature,
-                    "soft_weight": args.soft_weight}
+        options |= {"teacher": args.teacher, **distilling}
+    elif distilling:
+        raise ValueError(f"{option(next(iter(distilling)))} needs --teacher")
     result = finetune(args.task, args.train, args.dev,
                       common.model_folder(args.model), args.out,
                       settings=settings, **options)
     report(result, args.out)
 
 
+def given(args, names) -> dict:
+    """The arguments of these names that were given."""
+    return {name: getattr(args, name) for name in names
+            if getattr(args, name) is not None}
+
+
+def option(name: str) -> str:
+    """An argument as it is written."""
+    return "--" + name.replace("_", "-")
+
+
+def applying(args) -> dict:
+    """The fields of tasks.Settings that were given.
+
+    Raises:
+        ValueError: one that the task has no use for.
+    """
+    found = given(args, ("max_length", *OF_ONE_TASK))
+    for name in found:
+        if OF_ONE_TASK.get(name, args.task) != args.task:
+            raise ValueError(f"{option(name)} is for {OF_ONE_TASK[name]}: it does not "
+                             f"apply to {args.task}")
+    return found
+
+
 def run_pretrain(args) -> None:
     """Train, and print the scores."""
     from ..pretraining_run import pretrain
+    masking = given(args, ("max_predictions",))
+    if masking and args.rule != "exact":
+        raise ValueError("--max-predictions needs --rule exact: bernoulli masks each "
+                         "piece by itself")
+    if args.tokenizer is not None and args.cased:
+        raise ValueError("--cased is for a vocabulary that is learnt: it does not apply"
+                         " to that of --tokenizer")
     result = pretrain(
         args.corpus, args.config, args.out, dev=args.dev, tokenizer=args.tokenizer,
         lowercase=not args.cased, max_length=args.max_length, repeats=args.repeats,
         short_probability=args.short_probability, rule=args.rule,
-        probability=args.probability, max_predictions=args.max_predictions,
-        whole_word=args.whole_word, steps=args.steps, **training_of(args))
+        probability=args.probability, whole_word=args.whole_word, steps=args.steps,
+        **masking, **training_of(args))
     report(result, args.out)
 
 
 def report(result, out: str) -> None:
     """What a run came to."""
-    print(f"{result.steps} updates, {result.stopped}; saved in {out}")
+    updates = "1 update" if result.steps == 1 else f"{result.steps} updates"
+    print(f"{updates}, {result.stopped}; saved in {out}")
     if result.best is not None:
         print(f"best evaluation, after update {result.best_step}:")
         print_scores(result.best)
+    elif result.last is not None:
+        from ..finetuning import NOTHING_BEST
+        print(f"{NOTHING_BEST}:")
+        print_scores(result.last)
 
 
 def print_scores(scores: dict) -> None:
     """One metric per line."""
     for name, value in scores.items():
-        print(f"  {name:24} {value:.4f}")
+        print(f"  {name:24} "
+              + (f"{value:.4f}" if math.isfinite(value) else "undefined"))
 
 
 def run_evaluate(args) -> None:
