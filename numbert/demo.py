@@ -1,4 +1,4 @@
-"""`make demo`: embed real sentences with a real checkpoint; show how alike they are.
+"""`make demo`: the shipped checkpoints at work, then real sentences with a real one.
 
     python -m numbert.demo [--model DIR] [--picture demo.png]
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from .cli import common
+from .pipelines import pipeline
 from .sentences import embed, sentence_settings
 
 SENTENCES = (
@@ -30,6 +31,25 @@ SENTENCES = (
 )
 
 
+# One example of each task: the pipeline, its input, how to show its result.
+TASKS = (
+    ("fill-mask", "The capital of France is [MASK].",
+     lambda r: ", ".join(f"{x['token_str']} {x['score']:.2f}" for x in r[:3])),
+    ("text-classification", "The food was wonderful and the waiter was friendly.",
+     lambda r: f"{r[0]['label']} {r[0]['score']:.2f}"),
+    ("token-classification", "Anna lives in Paris.",
+     lambda r: ", ".join(f"{x['word']}: {x['entity_group']}" for x in r) or "nothing"),
+    ("question-answering", {"question": "Where does Tom live?",
+                            "context": "Tom has a dog. Tom lives in Rome."},
+     lambda r: f"{r['answer']!r} {r['score']:.2f}"),
+    ("multiple-choice", {"prompt": "The cow eats",
+                         "choices": ["grass.", "a book.", "cheese."]},
+     lambda r: f"{r[0]['choice']} {r[0]['score']:.2f}"),
+    ("next-sentence", {"text": "Anna has a dog.", "text_pair": "The dog is black."},
+     lambda r: f"is next {r['is_next']:.2f}"),
+)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(prog="python -m numbert.demo",
@@ -39,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--picture", metavar="FILE.png",
                         help="draw the similarities (needs matplotlib)")
     args = parser.parse_args(argv)
+    show_tasks()
     folder = Path(args.model) if args.model else common.minilm()
 
     start = time.perf_counter()
@@ -65,6 +86,20 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{what:38}{common.seconds(took):>8}")
     if args.picture:
         print("\n" + draw(alike, SENTENCES, args.picture))
+
+
+def show_tasks() -> None:
+    """Print one example of each task, by the checkpoints that ship."""
+    print("Six tasks, with the small checkpoints that come with numbert.  They know "
+          "only a little\nmade-up world; numbert/models_data/README.md says how "
+          "well:\n")
+    for task, asked, show in TASKS:
+        options = {"aggregation_strategy": "simple"} if "token" in task else {}
+        shown = asked if isinstance(asked, str) else " / ".join(
+            ", ".join(x) if isinstance(x, list) else x for x in asked.values())
+        result = pipeline(task, **options)([asked])[0]
+        print(f"{task:22}{shown}\n{'':22}-> {show(result)}")
+    print("\nAnd sentence embeddings, with a real checkpoint.\n")
 
 
 def median_time(work, repeats: int = 9) -> float:
