@@ -297,4 +297,4 @@ def test_files_are_read_by_the_tasks(tmp_path):
 def test_text_of_seed_0_is_the_text_that_shipped_models_learnt_from():
     """A change of the world means that the shipped models must be trained again."""
     text = repr([maker(50) for maker in MAKERS])
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "2a1d722cbf95841c"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "81f0b1382ec8467b"

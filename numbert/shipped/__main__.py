@@ -18,6 +18,7 @@ import platform
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,7 @@ def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
     for model in (PRETRAINED, *FINE_TUNED):
         steps.publish(folder, model)
     models = folder / "models"
+    warnings.filterwarnings("ignore", message=".* does not use")
     found = scores.all_scores(models, folder / "data", seed)
     atomic_write_text(models / "metrics.json",
                       json.dumps(card.rounded(found), indent=2) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ the models; no score was typed in.
 
 makes everything here again from a seed, on two cores in less than 20 minutes.  All of
 it was computed by numbert: the text (`numbert.world`), the vocabulary
-(`numbert.tokenization.training`), and every gradient.  On one kind
-of processor, with the same NumPy and BLAS, the files come out bit for bit the same,
-whatever the number of cores and the load: every matrix product uses one thread.
-Another processor or BLAS rounds otherwise, and after so many steps that shows: the
-scores are then alike, but not the same.
+(`numbert.tokenization.training`), and every gradient.  On one kind of processor, with
+the same NumPy and BLAS, the files come out bit for bit the same, whatever the number of
+cores and the load: every matrix product uses one thread.  Another processor or BLAS
+rounds otherwise, and after so many steps that shows: the scores are then alike, but not
+the same.
 
 ## What there is
 
@@ -67,7 +68,8 @@ frequent label (for names: no name at all; for questions: "no answer"; for facts
 most frequent answer to that kind of question).  Unigram: reads words but no context;
 naive Bayes for opinions, the usual tag of each word for names, the word that is an
 answer most often for questions, the choice that is right most often, word frequencies
-for text generation.
+for text generation.  (That choice is often wrong by construction: what is right in a
+held-out question was never right in training.)
 
 ## Beyond its patterns
 
@@ -135,12 +137,13 @@ def shape(models: Path) -> str:
     """A sentence on the size of the models."""
     config = BertConfig.from_pretrained(models / PRETRAINED)
     count = BertForPreTraining.from_pretrained(models / PRETRAINED).num_parameters()
-    size = sum(file.stat().st_size for file in models.rglob("*.*"))
-    return (f"Each model has {config.num_hidden_layers} layers of "
-            f"{config.hidden_size}, {config.num_attention_heads} heads, "
-            f"{config.intermediate_size} between, a vocabulary of "
-            f"{config.vocab_size:,} word pieces; with the heads of pre-training "
-            f"{count:,} parameters.  All files together take {size / 1e6:.1f} MB.")
+    size = sum(file.stat().st_size for file in models.glob("*/*"))
+    return textwrap.fill(
+        f"Each model has {config.num_hidden_layers} layers of {config.hidden_size} "
+        f"numbers, {config.num_attention_heads} heads, feed-forward layers of "
+        f"{config.intermediate_size} and a vocabulary of {config.vocab_size:,} word "
+        f"pieces: with the heads of pre-training {count:,} parameters.  All models "
+        f"together take {size / 1e6:.1f} MB.", width=88)
 
 
 def table(scores: dict[str, dict[str, Any]]) -> str:

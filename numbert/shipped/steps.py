@@ -33,7 +33,7 @@ SHAPE: dict[str, Any] = {
     "num_attention_heads": 4, "intermediate_size": 384,
     "max_position_embeddings": 128,
     "initializer_range": 0.06}         # 0.02 is for wide models: these start slowly
-STATED = 20                            # times each fact is stated alone in an epoch
+STATED = 15                            # times each fact is stated alone in an epoch
 # of `train`
 TRAINING: dict[str, Any] = {"batch_size": 32, "accumulate": 2, "dropout": False,
                             "group_by_length": True, "warmup": 0.05}
@@ -42,7 +42,7 @@ GENERATION: dict[str, Any] = {"epochs": 1, "lr": 1e-3}
 TUNING: dict[str, tuple[str, dict[str, Any]]] = {
     "text-classification": ("opinions", {"epochs": 3, "lr": 1e-3}),
     "token-classification": ("names", {"epochs": 3, "lr": 1e-3}),
-    "question-answering": ("questions", {"epochs": 2, "lr": 1.5e-3}),
+    "question-answering": ("questions", {"epochs": 3, "lr": 1.5e-3}),
     "multiple-choice": ("choices", {"epochs": 2, "lr": 1e-3}),
 }
 SETTINGS = Settings(max_length=128, doc_stride=32)

@@ -15,7 +15,7 @@ from .templates import TRAIN, Dice, Filled, Line, belongs, fill
 
 TOPICS = topics()
 # How many of 100 documents are of each kind; see `document`.
-MIX = {"subject": 32, "topic": 12, "quiz": 8, "person": 20, "company": 7, "I": 3,
+MIX = {"subject": 26, "topic": 18, "quiz": 8, "person": 20, "company": 7, "I": 3,
        "news": 4, "cause": 7, "review": 7}
 ANSWERS = ["It is", "The answer is"]
 

@@ -180,8 +180,7 @@ def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
         return about_facts(dice, split)
     if kind <= 8:
         pair = two_persons(dice, split)
-        told = [(line, filled, words) for words in pair for line, filled
-                in story(dice, stories.PERSON, words, split, 3, "person")]
+        told = about_persons(dice, split, pair)
         rest = [(line, words) for words in pair for lines in untold(told, words)
                 for line in lines]
         return told, rest
@@ -203,6 +202,21 @@ def two_persons(dice: Dice, split: str) -> tuple[dict[str, str], dict[str, str]]
         other = stories.person_words(dice, split)
         if not (set(one.values()) & set(other.values())) - pronouns:
             return one, other
+
+
+def about_persons(dice: Dice, split: str, pair) -> Told:
+    """A story of each person; half of the time both are about the same subjects.
+
+    Then only the name tells which sentence answers.
+    """
+    first = story(dice, stories.PERSON, pair[0], split, 3, "person")
+    subjects = stories.PERSON
+    if dice.chance(0.5):
+        subjects = {subject: lines for subject, lines in subjects.items()
+                    if any(line in lines for line, _ in first)}
+    second = story(dice, subjects, pair[1], split, 3, "person")
+    return [(line, filled, words) for words, made in zip(pair, (first, second))
+            for line, filled in made]
 
 
 def about_facts(dice: Dice, split: str) -> tuple[Told, Asked]:
