@@ -97,7 +97,7 @@ def show_tasks() -> None:
         options = {"aggregation_strategy": "simple"} if "token" in task else {}
         shown = asked if isinstance(asked, str) else " / ".join(
             ", ".join(x) if isinstance(x, list) else x for x in asked.values())
-        result = pipeline(task, **options)([asked])[0]
+        result = pipeline(task, **options)(asked)
         print(f"{task:22}{shown}\n{'':22}-> {show(result)}")
     print("\nAnd sentence embeddings, with a real checkpoint.\n")
 

@@ -109,16 +109,17 @@ def loaded(model_class, place, settings: dict):
     from_pretrained tells what starts fresh.  But the classifiers of texts, tokens and
     choices have the same names, so that one loads as another without a word.
     """
-    if model_class.__name__ == "BertModel":
-        with warnings.catch_warnings():
-            # The hidden states need all of the backbone, no head and no pooler.
-            warnings.filterwarnings("ignore", message="BertModel does not use")
-            return model_class.from_pretrained(
-                place, **{"add_pooling_layer": False, **settings})
-    if model_class.__name__ == "BertLMHeadModel" and "config" not in settings:
-        settings = {"is_decoder": True, **settings}
-    model = model_class.from_pretrained(place, **settings)
     name = model_class.__name__
+    if name == "BertModel":             # the hidden states need no head and no pooler
+        settings = {"add_pooling_layer": False, **settings}
+    if name == "BertLMHeadModel" and "config" not in settings:
+        settings = {"is_decoder": True, **settings}
+    with warnings.catch_warnings():
+        # Other heads beside the one that is needed, as after pre-training, are fine.
+        warnings.filterwarnings("ignore", message=f"{name} does not use")
+        model = model_class.from_pretrained(place, **settings)
+    if name == "BertModel":
+        return model
     saved_as = getattr(model.config, "architectures", None) or []
     fits = {name, "BertModel", *ALSO_FITS.get(name, ())}
     if saved_as and not fits & set(saved_as):
