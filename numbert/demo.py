@@ -35,7 +35,7 @@ SENTENCES = (
 TASKS = (
     ("fill-mask", "The capital of France is [MASK].",
      lambda r: ", ".join(f"{x['token_str']} {x['score']:.2f}" for x in r[:3])),
-    ("text-classification", "The food was wonderful and the waiter was friendly.",
+    ("text-classification", "I liked this film very much.",
      lambda r: f"{r[0]['label']} {r[0]['score']:.2f}"),
     ("token-classification", "Anna lives in Paris.",
      lambda r: ", ".join(f"{x['word']}: {x['entity_group']}" for x in r) or "nothing"),
@@ -45,7 +45,7 @@ TASKS = (
     ("multiple-choice", {"prompt": "The cow eats",
                          "choices": ["grass.", "a book.", "cheese."]},
      lambda r: f"{r[0]['choice']} {r[0]['score']:.2f}"),
-    ("next-sentence", {"text": "Anna has a dog.", "text_pair": "The dog is black."},
+    ("next-sentence", {"text": "Anna was hungry.", "text_pair": "She ate some soup."},
      lambda r: f"is next {r['is_next']:.2f}"),
 )
 
