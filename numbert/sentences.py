@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from .models import BertModel
-from .parallel import cores, in_threads
 from .progress import bar
 
 POOLINGS = ("mean", "cls")
@@ -82,8 +81,7 @@ def embed_stream(model: BertModel, tokenizer: Any, texts: Iterable[str],
         rows = tokenizer(window, truncation=True, max_length=limit)
         order = np.argsort([-len(ids) for ids in rows["input_ids"]], kind="stable")
         out = np.empty((len(window), model.config.hidden_size), model.dtype)
-
-        def fill(start):
+        for start in range(0, len(order), batch_size):
             chosen = order[start:start + batch_size]
             batch = tokenizer.pad({name: [values[i] for i in chosen]
                                    for name, values in rows.items()},
@@ -91,8 +89,6 @@ def embed_stream(model: BertModel, tokenizer: Any, texts: Iterable[str],
             out[chosen] = pool(model(**batch).last_hidden_state,
                                batch["attention_mask"], pooling)
             done(len(chosen))
-
-        in_threads(fill, range(0, len(order), batch_size), cores())
         yield unit(out) if normalize else out
 
 
