@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +34,7 @@ SENTENCES = (
 
 
 # One example of each task: the pipeline, its input, how to show its result.
-TASKS = (
+TASKS: tuple[tuple[str, Any, Callable], ...] = (
     ("fill-mask", "The capital of France is [MASK].",
      lambda r: ", ".join(f"{x['token_str']} {x['score']:.2f}" for x in r[:3])),
     ("text-classification", "I liked this film very much.",
@@ -94,7 +96,8 @@ def show_tasks() -> None:
           "only a little\nmade-up world; numbert/models_data/README.md says how "
           "well:\n")
     for task, asked, show in TASKS:
-        options = {"aggregation_strategy": "simple"} if "token" in task else {}
+        options: dict[str, Any] = (
+            {"aggregation_strategy": "simple"} if "token" in task else {})
         shown = asked if isinstance(asked, str) else " / ".join(
             ", ".join(x) if isinstance(x, list) else x for x in asked.values())
         result = pipeline(task, **options)(asked)
