@@ -60,10 +60,14 @@ def numbert_main(capsys):
 
 
 def start(*args, **options):
-    """The command as a process."""
+    """The command as a process, which listens to SIGINT even if this one ignores it.
+
+    A shell starts its background jobs with SIGINT ignored, and children inherit that.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "numbert", *map(str, args)], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
 
 def alone(model, tokenizer, text, pooling):
