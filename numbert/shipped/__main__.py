@@ -58,9 +58,8 @@ def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
         steps.publish(folder, model)
     models = folder / "models"
     warnings.filterwarnings("ignore", message=".* does not use")
-    found = scores.all_scores(models, folder / "data", seed)
-    atomic_write_text(models / "metrics.json",
-                      json.dumps(card.rounded(found), indent=2) + "\n")
+    found = card.rounded(scores.all_scores(models, folder / "data", seed))
+    atomic_write_text(models / "metrics.json", json.dumps(found, indent=2) + "\n")
     atomic_write_text(models / "README.md", card.text(found, models))
 
 

@@ -74,7 +74,8 @@ held-out question was never right in training.)
 ## Beyond its patterns
 
 A few sentences were written by hand, in no pattern of the world, some with words that
-it has never seen (`numbert/shipped/probes.py`).  Nothing was chosen by them.
+it has never seen (`numbert/shipped/probes.py`).  The patterns of the world
+were widened once after an earlier total was seen.
 
 {probes}
 
@@ -87,6 +88,8 @@ it has never seen (`numbert/shipped/probes.py`).  Nothing was chosen by them.
 - Opinions are those of short, plain reviews.  Irony, comparisons and long texts are
   beyond them.
 - Names are found by their place in the sentence, as the models don't see capitals.
+- Questions are matched by their kind, not by the name in them: of two persons of whom
+  the same is said, the model picks one about as well as a coin.
 - Inputs end at 128 word pieces.
 - Embeddings come from the pre-trained model as it is; nothing was trained to make
   similar sentences close.
