@@ -23,6 +23,7 @@ import os
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 SST2 = ("text-classification", "accuracy", "train.tsv", "dev.tsv")
@@ -78,14 +79,14 @@ def compare(args, folder: Path, name: str, metric: str, train_file, dev_file) ->
         student.save_pretrained(start)
         ours, batches = train_numbert(args, task, student, examples, dev)
         theirs = train_hugging_face(args, task, start, examples, dev, batches)
-    return {"examples": len(examples), "dev": len(dev), "updates": len(batches),
-            "metric": metric, "numbert": ours, "huggingface": theirs}
+    return {"examples": len(examples), "dev": len(dev), "metric": metric,
+            "numbert": ours, "huggingface": theirs}
 
 
 # -------------------------------------------------------------------------- numbert
 
-def train_numbert(args, task, model, examples, dev) -> tuple[dict, list]:
-    """Scores and seconds, and the batches in their order."""
+def train_numbert(args, task, model, examples, dev) -> tuple[dict, Iterator[dict]]:
+    """Scores and seconds, and the parts of the batches in their order."""
     from numbert import BertTokenizer
     from numbert.finetuning import scores
     from numbert.tasks import Settings
@@ -111,7 +112,8 @@ def train_numbert(args, task, model, examples, dev) -> tuple[dict, list]:
     done = time.perf_counter()
     losses = [row["loss"] for row in result.history]
     return {"scores": found, "encode_s": encoded - start, "train_s": trained - encoded,
-            "evaluate_s": done - trained, "last_loss": losses[-1]}, iter(seen)
+            "evaluate_s": done - trained, "last_loss": losses[-1],
+            "updates": result.steps}, iter(seen)
 
 
 # --------------------------------------------------------------------- Hugging Face
@@ -250,8 +252,9 @@ def report(args, setting, found: dict) -> None:
         print(json.dumps({"task": setting[0], **found}))
         return
     metric = found["metric"]
-    print(f"\n{setting[0]}: {found['examples']} examples, {found['updates']} updates "
-          f"of {args.batch_size}, {args.threads} threads, dropout "
+    print(f"\n{setting[0]}: {found['examples']} examples, "
+          f"{found['numbert']['updates']} updates of {args.batch_size}, "
+          f"{args.threads} threads, dropout "
           f"{'on' if args.dropout else 'off'}, seed {args.seed}")
     print(f"{'':14}{metric + ' on ' + str(found['dev']):>20}{'last loss':>12}"
           f"{'encode s':>10}{'train s':>10}{'evaluate s':>12}")

@@ -105,6 +105,29 @@ def test_errors_are_one_line(capsys, base, tmp_path, arguments, message):
     assert not (out / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("task, text, metric", [
+    (TEXT, "I love this film.\tPOSITIVE\nThe food was terrible.\tNEGATIVE\n",
+     "accuracy"),
+    ("masked-lm", "Paris is the capital of France.\n", "perplexity"),
+])
+def test_evaluate_uses_the_model_that_ships(capsys, tmp_path, task, text, metric):
+    file = tiny.write(tmp_path, "data.tsv", text)
+    code, out, errors = run(capsys, "evaluate", "--task", task, "--data", file)
+    assert (code, errors) == (0, "")
+    score = float(out.split(f"  {metric} ")[1].split()[0])
+    assert score == 1 if task == TEXT else 1 <= score < 20     # of 1,600 pieces
+
+
+@pytest.mark.parametrize("more, message", [
+    ([], "which model?  Expected --model DIR, or --task TASK"),
+    (["--task", "regression"], "no checkpoint for 'regression' comes with this copy"),
+])
+def test_evaluate_says_which_model_it_lacks(capsys, tmp_path, more, message):
+    file = tiny.write(tmp_path, "data.tsv", "a\t1\n")
+    code, _, errors = run(capsys, "evaluate", "--data", file, *more)
+    assert code == 2 and message in errors and errors.count("\n") == 1
+
+
 def test_undefined_scores_are_shown(capsys, tmp_path):
     """pearson of two equal labels; what is defined is printed and kept."""
     train = tiny.write(tmp_path, "t.tsv", tiny.FILES["regression"])

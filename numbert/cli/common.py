@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
-              "or a repository's name on the Hugging Face hub (needs numbert[hub])")
+              "or a repository's name on the Hugging Face hub (needs numbert[hub]); "
+              "default: the small one that comes with numbert")
 
 
 def add_command(commands, name: str, run: Callable | None, help: str,
@@ -26,11 +27,9 @@ def add_command(commands, name: str, run: Callable | None, help: str,
     return command
 
 
-def add_model(command, required: bool = False) -> None:
+def add_model(command) -> None:
     """The --model argument, of a parser or a group; see `model_folder`."""
-    shipped = "" if required else "; default: the small one that comes with numbert"
-    command.add_argument("--model", required=required, metavar="DIR",
-                         help=MODEL_HELP + shipped)
+    command.add_argument("--model", metavar="DIR", help=MODEL_HELP)
 
 
 def model_folder(given: str | None, task: str = "feature-extraction") -> str:

@@ -34,9 +34,7 @@ def register(commands) -> None:
     for task in TASKS:
         command = common.add_command(commands, task.name, run, task.help, task.examples)
         task.add(command)
-        command.add_argument("--model", metavar="DIR",
-                             help=f"{common.MODEL_HELP} (default: the checkpoint that "
-                                  "comes with numbert, if it has one for this)")
+        common.add_model(command)
         command.add_argument("--json", action="store_true",
                              help="print one JSON object per line, with the input and "
                                   "its result")

@@ -42,7 +42,8 @@ FINETUNE_EXAMPLES = """\
 EVALUATE_EXAMPLES = """\
   numbert evaluate --model OUT --data test.tsv
   numbert evaluate --model OUT --data test.tsv --predictions predictions.jsonl
-  numbert evaluate --task text-classification --model DIR --data test.tsv"""
+  numbert evaluate --task text-classification --model DIR --data test.tsv
+  numbert evaluate --task question-answering --data questions.jsonl"""
 PRETRAIN = """\
 Train a BERT from scratch by masked LM and next sentence prediction.  The corpus is a
 text file with a sentence per line and a blank line after each document.  Without
@@ -116,11 +117,12 @@ def register_evaluate(commands) -> None:
     command = common.add_command(
         commands, "evaluate", run_evaluate, "score a fine-tuned model on a file",
         EVALUATE_EXAMPLES, "Print the metrics of the model's task on a file.  A model "
-        f"made by `numbert finetune`\nknows its task and settings.\n\n{FORMATS}")
-    common.add_model(command, required=True)
+        "made by `numbert finetune`\nknows its task and settings; without --model, "
+        f"--task says which of numbert's own it is.\n\n{FORMATS}")
+    common.add_model(command)
     command.add_argument("--data", required=True, metavar="FILE", help="labelled data")
     command.add_argument("--task", choices=TASKS, metavar="TASK",
-                         help="for a model from elsewhere: one of those above")
+                         help="of a model that `finetune` did not make: one of those above")
     command.add_argument("--predictions", metavar="FILE.jsonl",
                          help="write the prediction for each example, one per line")
     command.add_argument("--batch-size", type=common.positive, default=32, metavar="N")
@@ -314,8 +316,12 @@ def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
     from ..finetuning import evaluate
     from ..saving import atomic_write_text
-    scores, examples, predictions = evaluate(args.model, args.data, task=args.task,
-                                             batch_size=args.batch_size)
+    if args.model is None and args.task is None:
+        raise ValueError("which model?  Expected --model DIR, or --task TASK for one "
+                         "that comes with numbert")
+    scores, examples, predictions = evaluate(
+        common.model_folder(args.model, args.task), args.data, task=args.task,
+        batch_size=args.batch_size)
     if args.predictions:
         atomic_write_text(args.predictions, "".join(
             json.dumps({"where": example.where, "prediction": prediction},

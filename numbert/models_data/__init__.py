@@ -8,7 +8,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 PRETRAINED = "pretrained"
 # Tasks whose head is not in the pre-trained model have a folder of their own name.
-USES_PRETRAINED = ("fill-mask", "next-sentence", "feature-extraction",
+USES_PRETRAINED = ("fill-mask", "masked-lm", "next-sentence", "feature-extraction",
                    "sentence-embedding")
 FINE_TUNED = ("text-classification", "token-classification", "question-answering",
               "multiple-choice", "text-generation")
@@ -18,7 +18,7 @@ def default_model(task: str = "fill-mask") -> Path:
     """The folder of the checkpoint that ships for a task.
 
     Args:
-        task: the name of a pipeline, such as "fill-mask".
+        task: the name of a pipeline, such as "fill-mask", or of a task of `finetune`.
 
     Raises:
         ValueError: no checkpoint ships for this task.

@@ -176,14 +176,15 @@ Asked = Sequence[tuple[Line, Mapping[str, str]]]         # lines that are not to
 def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
     """A text, and lines that could have been told too, to ask what it does not say."""
     kind = dice.between(1, 10)
-    if kind <= 3:
+    if kind <= 2:
         return about_facts(dice, split)
     if kind <= 8:
-        pair = two_persons(dice, split)
-        told = about_persons(dice, split, pair)
-        rest = [(line, words) for words in pair for lines in untold(told, words)
-                for line in lines]
-        return told, rest
+        told = alike(dice, split) if kind <= 5 else about_persons(dice, split)
+        persons = list({words["person"]: words for _, _, words in told}.values())
+        stranger = another_person(dice, split, *persons)
+        return told, [*((line, words) for words in persons
+                        for lines in untold(told, words) for line in lines),
+                      *((line, stranger) for line, _, _ in told)]
     words = stories.person_words(dice, split)
     lines, most = (stories.FIRST_PERSON, 4) if kind == 9 else (stories.NEWS, 2)
     told = [(line, filled, words) for line, filled
@@ -194,29 +195,41 @@ def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
     return told, []
 
 
-def two_persons(dice: Dice, split: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The words of two persons who have nothing in common."""
-    one = stories.person_words(dice, split)
-    pronouns = {"he", "she", "his", "her", "him"}
+def another_person(dice: Dice, split: str, *persons: Mapping[str, str]
+                   ) -> dict[str, str]:
+    """The words of a person who has nothing in common with the others."""
+    taken = {word for words in persons for word in words.values()}
+    taken -= {"he", "she", "his", "her", "him"}
     while True:
-        other = stories.person_words(dice, split)
-        if not (set(one.values()) & set(other.values())) - pronouns:
-            return one, other
+        words = stories.person_words(dice, split)
+        if taken.isdisjoint(words.values()):
+            return words
 
 
-def about_persons(dice: Dice, split: str, pair) -> Told:
-    """A story of each person; half of the time both are about the same subjects.
+def about_persons(dice: Dice, split: str) -> Told:
+    """A story of each of two persons."""
+    one = another_person(dice, split)
+    return [(line, filled, words) for words in (one, another_person(dice, split, one))
+            for line, filled in story(dice, stories.PERSON, words, split, 3, "person")]
 
-    Then only the name tells which sentence answers.
+
+def alike(dice: Dice, split: str) -> Told:
+    """Two persons of whom the same is said: only the name tells which line answers.
+
+    One after the other; or, if no line says "he", by turns.
     """
-    first = story(dice, stories.PERSON, pair[0], split, 3, "person")
-    subjects = stories.PERSON
-    if dice.chance(0.5):
-        subjects = {subject: lines for subject, lines in subjects.items()
-                    if any(line in lines for line, _ in first)}
-    second = story(dice, subjects, pair[1], split, 3, "person")
-    return [(line, filled, words) for words, made in zip(pair, (first, second))
-            for line, filled in made]
+    while True:
+        one = another_person(dice, split)
+        other = another_person(dice, split, one)
+        lines = [line for line, _ in
+                 story(dice, stories.PERSON, one, split, 3, "person")]
+        rows = [[(line, fill(line.text, words), words) for line in lines]
+                for words in (one, other)]
+        if lines and all(belongs(filled.text, split) for _, filled, _ in rows[1]):
+            break
+    if all("person" in line.slots for line in lines) and dice.chance(0.5):
+        rows = [list(both) for both in zip(*rows)]
+    return [said for row in rows for said in row]
 
 
 def about_facts(dice: Dice, split: str) -> tuple[Told, Asked]:
