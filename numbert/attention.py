@@ -46,7 +46,11 @@ def attend(p, q, k, v, mask):
 
 
 def attend_backward(dout, saved, g):
-    """dout (B, N, T, D) -> dq (B, N, T, D), dk (B, N, S, D), dv (B, N, S, D)"""
+    """dout (B, N, T, D) -> dq (B, N, T, D), dk (B, N, S, D), dv (B, N, S, D)
+
+    The chain rule, last step first: the weighted sum gives dprobs and dv, dropout and
+    softmax turn dprobs into dscores, and the scores' product turns that into dq and dk.
+    """
     scores_saved, softmax_saved, drop_saved, sum_saved = saved
     dprobs, dv = ops.weighted_sum_backward(dout, sum_saved)        # (B, N, T, S)
     g.tap("probs", dprobs)
@@ -88,6 +92,8 @@ def multi_head(p, x, source, mask, past=None):
 def multi_head_backward(dout, saved, g):
     """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C)
 
+    Splitting and merging heads only move numbers, so each is the other's backward.
+    The source is used twice, for keys and for values: the two gradients add.
     Keys and values from a cache are constants: they get no gradient.
     """
     q_saved, k_saved, v_saved, attend_saved = saved
@@ -123,7 +129,9 @@ def add_norm(p, x, residual):
 def add_norm_backward(dout, saved, g):
     """dout (..., C) -> dx (..., I), dresidual (..., C)
 
-    A sum passes its gradient, whole, to each of its terms.
+    LayerNorm's backward gives the gradient of the sum h + residual.
+    A sum passes its gradient, whole, to each of its terms: the residual has it at once,
+    x has what dropout and dense make of it on the way back.
     """
     dense_saved, drop_saved, norm_saved = saved
     g.tap("out", dout)
@@ -148,7 +156,7 @@ def attention_backward(dout, saved, g):
     """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
 
     x reaches the output three times: as residual, as queries and, in self-attention,
-    as keys and values.
+    as keys and values.  A value used several times adds up its gradients.
     """
     heads_saved, out_saved, is_self = saved
     dcontext, dx = add_norm_backward(dout, out_saved, g.at("output"))

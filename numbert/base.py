@@ -113,10 +113,10 @@ class BertPreTrainedModel:
 
     def prepare(self, options: dict, input_ids=None, attention_mask=None,
                 token_type_ids=None, position_ids=None, inputs_embeds=None,
-                encoder_hidden_states=None, encoder_attention_mask=None,
-                past_key_values=None, use_cache=None) -> Call:
+                encoder_hidden_states=None, encoder_attention_mask=None, cache=None,
+                use_cache=None) -> Call:
         """Check and complete the inputs of the backbone; nothing is computed yet."""
-        config, past = self.config, past_key_values
+        config, past = self.config, cache
         seen = 0 if past is None else seen_positions(config, past)
         tokens = token_inputs(config, self.dtype, input_ids, token_type_ids,
                               position_ids, inputs_embeds, seen)

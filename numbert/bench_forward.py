@@ -12,7 +12,6 @@ import gc
 import importlib.util
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .config import BertConfig
+from .parallel import cores
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -119,12 +119,6 @@ def cold_start(folder: str, repeats: int = 5) -> float:
     return float(np.median(times))
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") \
-        else os.cpu_count() or 1
-
-
 # ------------------------------------------------------------------- the contenders
 
 def start(settings: dict) -> subprocess.Popen:
@@ -203,8 +197,12 @@ def reset_peak() -> int:
 
 def peak_bytes() -> int:
     """The most memory that the process has held since reset_peak."""
-    scale = 1 if sys.platform == "darwin" else 1024
-    return status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
+    found = status("VmHWM")
+    if not found:
+        import resource                              # Windows has none
+        found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found *= 1 if sys.platform == "darwin" else 1024
+    return found
 
 
 def status(field: str) -> int:

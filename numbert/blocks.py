@@ -16,7 +16,11 @@ def dense(p, x):
 
 
 def dense_backward(dout, saved, g):
-    """dout (..., O) -> dx (..., I)"""
+    """dout (..., O) -> dx (..., I)
+
+    ops.linear_backward gives all three; dw and db are added to g, not returned: a layer
+    used twice gets the sum.
+    """
     dx, dw, db = ops.linear_backward(dout, saved)
     g.add("weight", dw)
     g.add("bias", db)
@@ -33,7 +37,10 @@ def norm(p, x):
 
 
 def norm_backward(dout, saved, g):
-    """dout (..., C) -> dx (..., C)"""
+    """dout (..., C) -> dx (..., C)
+
+    ops.layer_norm_backward gives all three; dw and db are added to g, as in dense.
+    """
     dx, dw, db = ops.layer_norm_backward(dout, saved)
     g.add("weight", dw)
     g.add("bias", db)
@@ -49,7 +56,10 @@ def activation(p, x):
 
 
 def activation_backward(dout, saved, g):
-    """dout (..., F) -> dx (..., F)"""
+    """dout (..., F) -> dx (..., F)
+
+    f works on each entry by itself, out_i = f(x_i), so dx_i = dout_i f'(x_i).
+    """
     return ops.ACTIVATIONS[g.run.config.hidden_act][1](dout, saved)
 
 

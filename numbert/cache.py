@@ -151,14 +151,26 @@ def caches(past):
     return past, None
 
 
+def given_cache(options: dict, cache):
+    """The cache of a call, under this name or its old one, which is taken out.
+
+    HF: past_key_values became cache in transformers 5.24; both are understood.
+    """
+    old = options.pop("past_key_values", None)
+    if cache is not None and old is not None:
+        raise ValueError("cache and past_key_values are given, two names of the same "
+                         "argument: give cache only")
+    return old if cache is None else cache
+
+
 def seen_positions(config, past) -> int:
-    """How many positions the past_key_values of a call hold."""
+    """How many positions the cache of a call holds."""
     if not isinstance(past, (DynamicCache, EncoderDecoderCache)):
-        raise TypeError(f"past_key_values is a {type(past).__name__}, expected a "
-                        "DynamicCache or an EncoderDecoderCache, as a call returns it")
+        raise TypeError(f"cache is a {type(past).__name__}, expected a DynamicCache or "
+                        "an EncoderDecoderCache, as a call returns it")
     if not config.is_decoder:
-        raise ValueError("past_key_values given, but this model is not a decoder: "
-                         "build it with is_decoder=True")
+        raise ValueError("cache given, but this model is not a decoder: build it with "
+                         "is_decoder=True")
     return past.get_seq_length()
 
 
@@ -172,7 +184,7 @@ def check_cache(config, past, batch: int, source) -> None:
             expected = (batch, heads, positions, width)
             if layer.keys is not None and layer.keys.shape != expected:
                 raise ValueError(
-                    f"past_key_values holds keys of shape {layer.keys.shape} in layer "
-                    f"{i}, expected {expected}: (batch, heads, positions, head size) "
-                    "of this model, input and encoder output; start with a new cache, "
-                    "or repeat or select its rows")
+                    f"cache holds keys of shape {layer.keys.shape} in layer {i}, "
+                    f"expected {expected}: (batch, heads, positions, head size) of "
+                    "this model, input and encoder output; start with a new cache, or "
+                    "repeat or select its rows")

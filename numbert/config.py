@@ -262,6 +262,6 @@ def check_combinations(config: BertConfig) -> None:
         if value not in known:
             raise ValueError(f"{name} is {value!r}, expected one of "
                              f"{', '.join(map(str, known))}")
-    if config.problem_type == PROBLEM_TYPES[1] and config.num_labels == 1:
+    if config.problem_type == "single_label_classification" and config.num_labels == 1:
         raise ValueError("problem_type single_label_classification needs num_labels "
                          "> 1: use num_labels=2, or problem_type='regression'")

@@ -8,20 +8,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 def text_lines(path) -> Iterator[tuple[str, str]]:
     """The lines of a UTF-8 file without their ends; a byte order mark is dropped."""
     with open(path, "rb") as file:
-        for number, raw in enumerate(file, 1):
-            where = f"{path}, line {number}"
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(f"{where}: not UTF-8 ({error.reason} at byte "
-                                 f"{error.start}); save the file as UTF-8") from None
-            yield where, line.rstrip("\n").rstrip("\r")
+        yield from decoded_lines(file, path)
+
+
+def decoded_lines(file: IO[bytes], name) -> Iterator[tuple[str, str]]:
+    """The same of an open file, which errors call by this name."""
+    for number, raw in enumerate(file, 1):
+        where = f"{name}, line {number}"
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{where}: not UTF-8 ({error.reason} at byte "
+                             f"{error.start}); save the file as UTF-8") from None
+        yield where, line.rstrip("\n").rstrip("\r")
 
 
 def read_tsv(path) -> Iterator[tuple[str, list[str]]]:

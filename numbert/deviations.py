@@ -1,4 +1,4 @@
-"""Where numbert differs from transformers 5.23, on purpose: the whole list.
+"""Where numbert differs from transformers 5.24, on purpose: the whole list.
 
 Everything else is meant to be equal.  Quirks that are matched are marked `HF:` in the
 source.  Each name has its test: those of MODELS in tests/test_deviations.py; those of
@@ -34,7 +34,7 @@ MODELS = (
               "a mask shorter or longer than past and input together is adapted",
               "ValueError that names both lengths"),
     Deviation("past_of_an_encoder",
-              "past_key_values given to an encoder are attended to",
+              "a cache given to an encoder is attended to",
               "ValueError"),
     Deviation("labels_out_of_range",
               "a label beyond num_labels fails inside torch",

@@ -87,6 +87,6 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
             labels[used], temperature, weight, totals[0])
         dlogits = np.zeros_like(out.logits)
         rows(dlogits)[used] = distillation_backward(1.0, loss_saved)
-        return float(loss) if totals[0] else 0.0, model.backward(saved, logits=dlogits)
+        return float(loss), model.backward(saved, logits=dlogits)
 
     return Objective(label_counts, gradients)

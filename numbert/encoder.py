@@ -19,7 +19,11 @@ def feed_forward(p, x):
 
 
 def feed_forward_backward(dout, saved, g):
-    """dout (..., C) -> dx (..., C)"""
+    """dout (..., C) -> dx (..., C)
+
+    x is used twice, as the residual and as what dense widens: the two gradients add.
+    The second comes back through add_norm, activation and dense, in that order.
+    """
     dense_saved, activation_saved, out_saved = saved
     dh, dx = add_norm_backward(dout, out_saved, g.at("output"))    # (..., F), (..., C)
     g.tap("intermediate.out", dh)
@@ -43,7 +47,11 @@ def layer(p, x, mask, source=None, source_mask=None, past=None, cross_past=None)
 
 
 def layer_backward(dout, saved, g):
-    """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None"""
+    """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
+
+    The chain rule, last step first: each step's dx is the dout of the step before it.
+    Only cross-attention reads the source, so all of dsource comes from there.
+    """
     self_saved, cross_saved, forward_saved = saved
     dh, dsource = feed_forward_backward(dout, forward_saved, g), None
     if cross_saved is not None:
@@ -70,6 +78,7 @@ def stack(p, x, mask, source=None, source_mask=None, past=None, cross_past=None)
 def stack_backward(dout, saved, g):
     """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
 
+    Layer i reads what layer i - 1 gives, so the dx of i is the dout of i - 1.
     Every layer reads the same source, so its gradient is the sum over layers.
     """
     dsource = None
@@ -93,7 +102,10 @@ def pooler(p, x):
 
 
 def pooler_backward(dout, saved, g):
-    """dout (B, C) -> dfirst (B, C): of x[:, 0]; the rest of x gets nothing."""
+    """dout (B, C) -> dfirst (B, C): of x[:, 0]; the rest of x gets nothing.
+
+    From out = tanh(h), h = x[:, 0] w^T + b: dh = dout (1 - out^2), dfirst = dh w.
+    """
     dense_saved, tanh_saved = saved
     g.tap("out", dout)
     dh = ops.tanh_backward(dout, tanh_saved)                       # (B, C)

@@ -17,6 +17,7 @@ import numpy as np
 
 from . import checkpoint, params as parameters
 from .base import HUB, BertPreTrainedModel
+from .cache import given_cache
 from .config import BertConfig
 from .encoder_decoder_config import EncoderDecoderConfig
 from .generation import generate
@@ -39,7 +40,7 @@ class Seq2SeqLMOutput(ModelOutput):
 
     loss: Any = None
     logits: Any = None
-    past_key_values: Any = None
+    cache: Any = None
     decoder_hidden_states: Any = None
     decoder_attentions: Any = None
     cross_attentions: Any = None
@@ -153,7 +154,7 @@ class EncoderDecoderModel:
         return self.forward(*args, **kwargs, keep=False)[0]
 
     def forward(self, input_ids=None, attention_mask=None, decoder_input_ids=None,
-                decoder_attention_mask=None, encoder_outputs=None, past_key_values=None,
+                decoder_attention_mask=None, encoder_outputs=None, cache=None,
                 inputs_embeds=None, decoder_inputs_embeds=None, labels=None,
                 use_cache=None, **options):
         """Give (Seq2SeqLMOutput, saved).
@@ -164,11 +165,12 @@ class EncoderDecoderModel:
         labels (B, T): the target, -100 where it does not count; logits at t are
         compared with the label at t.
         encoder_outputs: of an earlier call, in place of the source.
-        past_key_values, use_cache: see BertLMHeadModel.
+        cache, use_cache: see BertLMHeadModel.
         **options: options of every model go to both halves, those that start with
         `decoder_` to the decoder, all others (token_type_ids, ...) to the encoder.
         """
         return_dict = options.pop("return_dict", None)
+        cache = given_cache(options, cache)
         shared = {name: options[name] for name in BOTH if name in options}
         for_decoder = under("decoder_", options)
         for_encoder = {name: value for name, value in options.items()
@@ -190,7 +192,7 @@ class EncoderDecoderModel:
         out, decoder_saved = self.decoder.forward(
             decoder_input_ids, decoder_attention_mask,
             inputs_embeds=decoder_inputs_embeds, encoder_hidden_states=source,
-            encoder_attention_mask=attention_mask, past_key_values=past_key_values,
+            encoder_attention_mask=attention_mask, cache=cache,
             use_cache=use_cache, return_dict=True, **for_decoder, **shared)
         saved = Saved(encoder_saved, decoder_saved, projection_saved, source,
                       shapes=(out.logits.shape,))
@@ -397,7 +399,7 @@ def joined_output(loss, decoder, encoder) -> Seq2SeqLMOutput:
     of_encoder = {name: getattr(encoder, name, None)
                   for name in ("hidden_states", "attentions")}
     return Seq2SeqLMOutput(
-        loss=loss, logits=decoder.logits, past_key_values=decoder.past_key_values,
+        loss=loss, logits=decoder.logits, cache=decoder.cache,
         decoder_hidden_states=decoder.hidden_states,
         decoder_attentions=decoder.attentions,
         cross_attentions=decoder.cross_attentions,

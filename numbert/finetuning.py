@@ -17,19 +17,18 @@ from typing import Any
 from . import models, params as parameters
 from .config import BertConfig
 from .distillation import from_teacher
-from .hub import resolve
-from .objectives import LABELS, Objective
-from .saving import atomic_write_text
+from .hub import REQUIRED, resolve
+from .saving import WEIGHTS, atomic_write_text
 from .tasks import TASKS, Data, Settings, Task
 from .tasks.common import names_of
 from .tokenization import BertTokenizer
 from .training import TrainingResult, train
 from .training_log import json_text
 from .training_recipe import check_numbers
+from .training_state import FILE as STATE
 from .training_state import fingerprint
 
 RECORD = "training.json"               # in `out`: written last, so it marks the end
-STATE = "training.safetensors"         # in `out`: of a run that has not ended
 NOTHING_BEST = ("no evaluation was best, as the deciding score was undefined (nan) in "
                 "each; these are the scores of the last")
 HEADS = ("classifier.", "qa_outputs.", "cls.")
@@ -80,14 +79,14 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     refuse_finished(out, overwrite)
     examples = chosen.read(train_file)
     dev_examples = None if dev_file is None else chosen.read(dev_file)
-    tokenizer = BertTokenizer.from_pretrained(str(model))
+    tokenizer = BertTokenizer.from_pretrained(model)
     guide = None if teacher is None else load_teacher(chosen, teacher, tokenizer, dtype)
     student = load_student(chosen, model, examples, guide, dtype, seed)
     refuse_other_vocabulary(tokenizer, student.config)
     data = chosen.encode(examples, tokenizer, student.config, settings)
     dev = None if dev_examples is None else \
         chosen.encode(dev_examples, tokenizer, student.config, settings)
-    objective: Objective = LABELS if guide is None else \
+    objective = chosen.objective if guide is None else \
         from_teacher(guide, temperature, soft_weight)
     identity = {
         "task": task, **settings._asdict(),
@@ -95,10 +94,10 @@ def finetune(task: str, train_file, dev_file, model, out, *,
                        dev_data=dev and dev.inputs, teacher=guide and [guide.params])}
     if guide is not None:
         identity |= {"temperature": temperature, "soft_weight": soft_weight}
-    out.mkdir(parents=True, exist_ok=True)
+    prepare_folder(out, overwrite)
     result = train(
         student, data.inputs, epochs=epochs, lr=lr, warmup=warmup, seed=seed,
-        accumulate=min(accumulate, training.get("batch_size", accumulate)),
+        accumulate=accumulate,
         collate=chosen.collate(tokenizer, settings), objective=objective,
         evaluate=None if dev is None else lambda m: scores(
             chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
@@ -127,12 +126,12 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
         ValueError: an unknown task, or data that does not fit it.
         OSError: a file can't be read.
     """
-    folder = Path(resolve(str(model), ("config.json", "model.safetensors")))
+    folder = Path(resolve(str(model), REQUIRED))
     record = read_record(folder)
     chosen = known_task(task or record.get("task") or "")
     settings = settings or Settings(**record.get("settings", {}))
     examples = chosen.read(file)
-    tokenizer = BertTokenizer.from_pretrained(str(model))
+    tokenizer = BertTokenizer.from_pretrained(model)
     loaded = load_finished(chosen, model, dtype)
     refuse_other_vocabulary(tokenizer, loaded.config)
     data = chosen.encode(examples, tokenizer, loaded.config, settings)
@@ -152,7 +151,7 @@ def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
 def finish(out: Path, model, tokenizer, result: TrainingResult, record: dict) -> None:
     """Write the result of a run; only then is its state removed."""
     model.save_pretrained(out)
-    tokenizer.save_pretrained(str(out))
+    tokenizer.save_pretrained(out)
     record = {**record, "steps": result.steps, "best_step": result.best_step,
               "scores": result.best or result.last}
     if result.best is None and result.last is not None:
@@ -179,13 +178,18 @@ def known_task(name: str) -> Task:
 
 def refuse_finished(out: Path, overwrite: bool) -> None:
     """Make sure that nothing in `out` is lost by mistake, nor mixed up."""
+    if not overwrite and ((out / RECORD).exists() or (
+            (out / WEIGHTS).exists() and not (out / STATE).exists())):
+        raise ValueError(f"{out} already holds a model: choose another folder, or "
+                         "overwrite it (--overwrite)")
+
+
+def prepare_folder(out: Path, overwrite: bool) -> None:
+    """Make the folder; to start anew, remove what an earlier run goes on from."""
+    out.mkdir(parents=True, exist_ok=True)
     if overwrite:
         for name in (STATE, RECORD):
             (out / name).unlink(missing_ok=True)
-    elif (out / RECORD).exists() or (
-            (out / "model.safetensors").exists() and not (out / STATE).exists()):
-        raise ValueError(f"{out} already holds a model: choose another folder, or "
-                         "overwrite it (--overwrite)")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -196,7 +200,7 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
     """The model to train; with a fresh head unless it knows the very same labels."""
-    folder = resolve(str(model), ("config.json", "model.safetensors"))
+    folder = resolve(str(model), REQUIRED)
     old = names_of(BertConfig.from_pretrained(folder))
     changes = dict(task.config)
     if task.labels is not None:
@@ -212,7 +216,7 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")      # a fresh head is what this is about
         student, report = getattr(models, task.model).from_pretrained(
-            str(model), dtype=dtype, rng=seed, ignore_mismatched_sizes=True,
+            model, dtype=dtype, rng=seed, ignore_mismatched_sizes=True,
             output_loading_info=True, **changes)
     for name, found, expected in report["mismatched"]:
         if not name.startswith(HEADS):
@@ -227,7 +231,7 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
 
 def load_teacher(task: Task, teacher, tokenizer, dtype):
     """The teacher, if it reads the same tokens."""
-    if BertTokenizer.from_pretrained(str(teacher)).get_vocab() != tokenizer.get_vocab():
+    if BertTokenizer.from_pretrained(teacher).get_vocab() != tokenizer.get_vocab():
         raise ValueError(f"the teacher {teacher} has another vocabulary than the "
                          "model: expected the same, so that both read the same inputs")
     return load_finished(task, teacher, dtype)
@@ -238,7 +242,7 @@ def load_finished(task: Task, model, dtype):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found, report = getattr(models, task.model).from_pretrained(
-            str(model), dtype=dtype, output_loading_info=True)
+            model, dtype=dtype, output_loading_info=True)
     fresh = [name for name in report["missing"] if name.startswith(HEADS)]
     if fresh:
         raise ValueError(f"{model} has no trained head for {task.name} "

@@ -31,14 +31,14 @@ class GenerateOutput(ModelOutput):
     """What generate gives with return_dict_in_generate=True; R rows are returned.
 
     sequences (R, T); sequences_scores (R,), of beams; scores and logits, if asked for,
-    one (rows, V) per step: after and before the processing; past_key_values the cache.
+    one (rows, V) per step: after and before the processing; cache the KV cache.
     """
 
     sequences: Any = None
     sequences_scores: Any = None
     scores: Any = None
     logits: Any = None
-    past_key_values: Any = None
+    cache: Any = None
 
 
 class Rows(NamedTuple):
@@ -101,7 +101,7 @@ def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
     search = beam_search if settings.num_beams > 1 else continue_rows
     output = search(rows, repeated(ids, copies), settings, np.random.default_rng(rng),
                     streamer)
-    output.past_key_values = past
+    output.cache = past
     return output if settings.return_dict_in_generate else output.sequences
 
 
@@ -209,7 +209,7 @@ def next_logits(rows, ids):
     output = rows.model(
         ids[:, seen:], mask, position_ids=positions[:, seen:],
         encoder_hidden_states=rows.source, encoder_attention_mask=rows.source_mask,
-        past_key_values=rows.past, use_cache=rows.past is not None, logits_to_keep=1,
+        cache=rows.past, use_cache=rows.past is not None, logits_to_keep=1,
         return_dict=True, output_attentions=False, output_hidden_states=False)
     return np.asarray(output.logits)[:, -1]
 

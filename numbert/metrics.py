@@ -61,7 +61,7 @@ def accuracy(predictions, labels) -> float:
 def f1(predictions, labels, positive=1) -> float:
     """F1 of one class: precision_recall_f1 of its predictions.
 
-    predictions (N,), labels (N,) -> in [0, 1]
+    predictions (...), labels (...) -> in [0, 1]
     """
     predictions, labels = same_length(predictions, labels)
     found, true = predictions == positive, labels == positive
@@ -104,9 +104,7 @@ def multi_label_f1(predictions, labels) -> float:
     predictions (N, K), labels (N, K), booleans or 0/1 -> in [0, 1]
     """
     predictions, labels = same_length(predictions, labels)
-    found, true = predictions.astype(bool), labels.astype(bool)
-    return precision_recall_f1(int(np.sum(found & true)), int(np.sum(found)),
-                               int(np.sum(true))).f1
+    return f1(predictions.astype(bool), labels.astype(bool))
 
 
 def multi_label_macro_f1(predictions, labels) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 
 from . import losses, outputs
 from .base import BertPreTrainedModel
+from .cache import given_cache
 from .heads import classifier, classifier_backward, classifier_dropout
 from .heads import word_head, word_head_backward
 from .inputs import class_labels
@@ -43,22 +44,21 @@ class BertModel(BertPreTrainedModel):
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, encoder_hidden_states=None,
-                encoder_attention_mask=None, past_key_values=None, use_cache=None,
-                **options):
+                encoder_attention_mask=None, cache=None, use_cache=None, **options):
         """Give (BaseModelOutputWithPoolingAndCrossAttentions, saved).
 
         encoder_hidden_states (B, S, C), encoder_attention_mask (B, S): what a decoder
-        with cross-attention reads.  past_key_values: a cache from an earlier call;
-        attention_mask then covers past and new positions.  use_cache: give it back.
+        with cross-attention reads.  cache: of an earlier call; attention_mask then
+        covers past and new positions.  use_cache: give it back.
         """
         call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds, encoder_hidden_states, encoder_attention_mask,
-            past_key_values, use_cache)
+            given_cache(options, cache), use_cache)
         states, saved = self.run_bert(call)
         output = outputs.BaseModelOutputWithPoolingAndCrossAttentions(
             last_hidden_state=states.sequence, pooler_output=states.pooled,
-            past_key_values=states.past)
+            cache=states.past)
         return self.finish(options, output, states), saved
 
     def backward(self, saved, *, last_hidden_state=None, pooler_output=None,
@@ -138,7 +138,7 @@ class BertLMHeadModel(BertPreTrainedModel):
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, encoder_hidden_states=None,
-                encoder_attention_mask=None, labels=None, past_key_values=None,
+                encoder_attention_mask=None, labels=None, cache=None,
                 use_cache=None, logits_to_keep=0, **options):
         """Give (CausalLMOutputWithCrossAttentions, saved).
 
@@ -152,7 +152,7 @@ class BertLMHeadModel(BertPreTrainedModel):
         call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds, encoder_hidden_states, encoder_attention_mask,
-            past_key_values, use_cache)
+            given_cache(options, cache), use_cache)
         words = word_labels(self.config, labels, call.shape)
         places = positions_to_keep(logits_to_keep, call.shape)
         if words is not None and np.any(logits_to_keep != 0):
@@ -167,7 +167,7 @@ class BertLMHeadModel(BertPreTrainedModel):
             loss, part = mean_cross_entropy(lm, following.reshape(-1))
             parts = (part,)
         output = outputs.CausalLMOutputWithCrossAttentions(
-            loss=loss, logits=lm, past_key_values=states.past)
+            loss=loss, logits=lm, cache=states.past)
         return self.finish(options, output, states), saved._replace(
             head=(lm_saved, places), loss=parts, shapes=(lm.shape,))
 

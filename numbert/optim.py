@@ -7,14 +7,15 @@ do it in place: whatever an earlier forward saved is void after a step.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from .parallel import cores
+
 BLOCK = 1 << 16         # entries of each array that are worked on at a time
-THREADS = os.cpu_count() or 1
+THREADS = cores()
 
 
 # --------------------------------------------------------------------- optimisers
@@ -37,9 +38,6 @@ def adamw_init(params: dict) -> dict:
     return {"step": 0,
             "m": {name: np.zeros(x.shape, x.dtype) for name, x in params.items()},
             "v": {name: np.zeros(x.shape, x.dtype) for name, x in params.items()}}
-
-
-bertadam_init = adamw_init
 
 
 def adamw_step(params: dict, grads: dict, state: dict, lr: float, *,
@@ -126,9 +124,7 @@ def running_means(g, m, v, beta1: float, beta2: float) -> None:
     v += part
 
 
-# name -> (init, step), as `train` calls them
-OPTIMIZERS = {"adamw": (adamw_init, adamw_step),
-              "bertadam": (bertadam_init, bertadam_step)}
+OPTIMIZERS = {"adamw": adamw_step, "bertadam": bertadam_step}   # as `train` calls them
 
 
 def checked_settings(params, grads, lr, betas, eps) -> tuple[float, float]:

@@ -9,10 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+OLD_NAMES = {"past_key_values": "cache"}
+
 
 @dataclass
 class ModelOutput:
-    """The common behaviour: attributes, dictionary and tuple at once."""
+    """The common behaviour: attributes, dictionary and tuple at once.
+
+    HF: `past_key_values` is the name that `cache` had before transformers 5.24; it is
+    understood, too.
+    """
+
+    @property
+    def past_key_values(self):
+        """The old name of `cache`."""
+        return self.cache                                   # type: ignore[attr-defined]
 
     def keys(self) -> list[str]:
         """Names of the fields that are there."""
@@ -32,11 +43,11 @@ class ModelOutput:
 
     def get(self, name: str, default=None):
         """The field, or the default where it is absent or None."""
-        return getattr(self, name) if name in self.keys() else default
+        return getattr(self, name) if name in self else default
 
     def __getitem__(self, index):
         if isinstance(index, str):
-            if index not in self.keys():
+            if index not in self:
                 raise KeyError(f"{type(self).__name__} has no {index!r} here; it has "
                                f"{', '.join(self.keys())}")
             return getattr(self, index)
@@ -49,7 +60,7 @@ class ModelOutput:
         return len(self.keys())
 
     def __contains__(self, name) -> bool:
-        return name in self.keys()
+        return OLD_NAMES.get(name, name) in self.keys()
 
 
 @dataclass
@@ -63,7 +74,7 @@ class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
 
     last_hidden_state: Any = None
     pooler_output: Any = None
-    past_key_values: Any = None         # HF: here in a tuple, though declared later
+    cache: Any = None         # HF: here in a tuple, though declared later
     hidden_states: Any = None
     attentions: Any = None
     cross_attentions: Any = None
@@ -82,11 +93,11 @@ class BertForPreTrainingOutput(ModelOutput):
 
 @dataclass
 class CausalLMOutputWithCrossAttentions(ModelOutput):
-    """loss (); logits (B, T, V), of the next token; past_key_values a cache."""
+    """loss (); logits (B, T, V), of the next token; cache a cache."""
 
     loss: Any = None
     logits: Any = None
-    past_key_values: Any = None
+    cache: Any = None
     hidden_states: Any = None
     attentions: Any = None
     cross_attentions: Any = None

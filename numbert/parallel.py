@@ -1,4 +1,4 @@
-"""Threads: the only code that knows of them.
+"""Threads, for whole parts of a batch.
 
 A batch cut into as many parts as there are cores, each computed by plain sequential
 code in a thread of its own, keeps all cores busy in every step, not only in the matrix

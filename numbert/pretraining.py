@@ -21,7 +21,7 @@ import numpy as np
 
 from .batches import collate as pad_together
 from .datafiles import text_lines
-from .losses import IGNORE_INDEX
+from .losses import IGNORE_INDEX, cross_entropy
 
 IS_NEXT, IS_RANDOM = 0, 1            # HF and google-research/bert: 0 means B follows A
 
@@ -176,6 +176,17 @@ def replace(ids, picked, rng, vocab: Vocabulary, to_mask: float = 0.8,
     random = picked & (draw >= to_mask) & (draw < to_mask + to_random)
     out[random] = rng.integers(vocab.size, size=int(random.sum()))
     return out, labels
+
+
+def tally(logits, labels) -> tuple[int, int, float]:
+    """How many labels count, how many of these are the likeliest, the sum of -log p.
+
+    logits (..., V), labels (...): -100 where there is nothing to predict
+    """
+    used = labels != IGNORE_INDEX
+    logits, labels = logits[used], labels[used]
+    loss, _ = cross_entropy(logits, labels, count=1)
+    return len(labels), int(np.sum(logits.argmax(-1) == labels)), float(loss)
 
 
 def checked_ids(input_ids, vocab: Vocabulary, probability: float) -> np.ndarray:
@@ -361,7 +372,7 @@ def read_documents(path, tokenizer) -> list[Document]:
             documents[-1].append(line.strip())
         elif documents[-1]:
             documents.append([])
-    sentences = joined(documents)      # type: ignore[arg-type]
+    sentences = [sentence for document in documents for sentence in document]
     if not sentences:
         raise ValueError(f"{path} holds no sentences: expected one per line, and a "
                          "blank line between documents")

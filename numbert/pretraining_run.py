@@ -14,18 +14,16 @@ import numpy as np
 
 from .config import BertConfig
 from .datafiles import text_lines
-from .finetuning import (finish, fingerprints, refuse_finished,
+from .finetuning import (finish, fingerprints, prepare_folder, refuse_finished,
                          refuse_other_vocabulary)
-from .losses import IGNORE_INDEX, cross_entropy
 from .models import BertForPreTraining
 from .pretraining import (Document, Vocabulary, masking_collate, next_sentence_pairs,
-                          pair_inputs, read_documents, vocabulary)
+                          pair_inputs, read_documents, tally, vocabulary)
+from .pretraining_objective import MASKED_ONLY
 from .progress import bar
 from .tokenization import BertTokenizer
 from .training import TrainingResult, require_finite, train
 from .training_recipe import check_numbers
-
-RULES = ("exact", "bernoulli")
 
 
 def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool = True,
@@ -93,15 +91,15 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     held_out = None if dev is None else evaluation_batches(
         read_documents(dev, words), vocab, max_length, short_probability, collate,
         training.get("batch_size", 32))
-    out.mkdir(parents=True, exist_ok=True)
+    prepare_folder(out, overwrite)
     model = BertForPreTraining(config, dtype=dtype, rng=seed)
     identity = {"task": "pretraining", "rule": rule, **masking,
                 **fingerprints(model=[model.params], train_data=examples,
                                dev_data=held_out)}
     result = train(
         model, examples, lr=lr, epochs=epochs, steps=steps, warmup=warmup, seed=seed,
-        accumulate=min(accumulate, training.get("batch_size", accumulate)),
-        collate=collate, log=out / "log.jsonl", checkpoint_dir=out, progress=progress,
+        accumulate=accumulate, collate=collate, objective=MASKED_ONLY,
+        log=out / "log.jsonl", checkpoint_dir=out, progress=progress,
         evaluate=None if held_out is None else lambda m: scores(m, held_out, progress),
         metric=None if held_out is None else "loss", lower_is_better=True,
         identity=identity, **training)
@@ -170,10 +168,7 @@ def scores(model, batches: list[dict], progress: bool | None = None
                 "seq_relationship_logits": out.seq_relationship_logits})
             for i, (logits, labels) in enumerate(zip(
                     (out.prediction_logits, out.seq_relationship_logits), targets)):
-                used = labels != IGNORE_INDEX
-                logits, labels = logits[used], labels[used]
-                loss, _ = cross_entropy(logits, labels, count=1)
-                totals[i] += len(labels), np.sum(logits.argmax(-1) == labels), loss
+                totals[i] += tally(logits, labels)
             shown.update()
     (masked, right, lm), (sentences, ordered, nsp) = totals
     return {"loss": float(lm / max(masked, 1) + nsp / sentences),

@@ -57,7 +57,7 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
         shards = _split(params, limit)
         files = _shard_names(directory, len(shards))
         for file, shard in zip(files, shards):
-            _write_tensors(staging / file, shard, dict(metadata))
+            write_tensors(shard, staging / file, dict(metadata))
         if len(shards) > 1:
             _write(staging / INDEX, _index_text(files, shards).encode("utf-8"))
             files.append(INDEX)
@@ -75,7 +75,7 @@ def atomic_write_text(path: str | os.PathLike, text: str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _fsync_directory(path.parent)
+    fsync_directory(path.parent)
 
 
 # ------------------------------------------------------------- what to write
@@ -152,7 +152,7 @@ def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
     try:
         for file in early:
             os.replace(staging / file, directory / file)
-        _fsync_directory(directory)
+        fsync_directory(directory)
         if old_config != (staging / CONFIG).read_bytes():
             os.replace(staging / CONFIG, config)
         if hidden:
@@ -163,7 +163,7 @@ def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
         if waiting.exists():
             _put_back(directory, early, old_config)
         raise
-    _fsync_directory(directory)
+    fsync_directory(directory)
 
 
 def _put_back(directory: Path, early: list[str], old_config: bytes | None) -> None:
@@ -186,8 +186,9 @@ def _remove_stale(directory: Path, files: list[str]) -> None:
 
 # --------------------------------------------------------------- to the disk
 
-def _write_tensors(path: Path, tensors: Mapping[str, np.ndarray],
-                   metadata: dict[str, str]) -> None:
+def write_tensors(tensors: Mapping[str, np.ndarray], path: Path,
+                  metadata: dict[str, str]) -> None:
+    """A safetensors file that has reached the disk."""
     path.touch()
     mode = stat.S_IMODE(path.stat().st_mode)         # as the user's umask has it
     # The package writes memory as it lies, strided or not, into a file of mode 0600.
@@ -210,7 +211,7 @@ def _fsync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _fsync_directory(directory: Path) -> None:
+def fsync_directory(directory: Path) -> None:
     """Make renames last through a power cut, where the file system can do that."""
     if os.name == "posix":
         descriptor = os.open(directory, os.O_RDONLY)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from . import losses
-from .config import PROBLEM_TYPES
 from .inputs import class_labels, integers, shaped
 from .ops import rows
 
@@ -66,7 +65,7 @@ def class_targets(config, labels, batch):
     if labels is None:
         return None
     kind, classes = problem_type(config, labels), config.num_labels
-    if kind == PROBLEM_TYPES[1]:
+    if kind == "single_label_classification":
         return kind, class_labels("labels", labels, classes, (batch,), (batch, 1))
     shapes = [(batch, classes)] + [(batch,)] * (kind == "regression" and classes == 1)
     targets = shaped("labels", np.asarray(labels, float), *shapes)
@@ -79,7 +78,7 @@ def classification_loss(logits, targets):
     logits (B, K) -> loss (), and its part for logits_gradients
     """
     kind, labels = targets
-    if kind == PROBLEM_TYPES[1]:
+    if kind == "single_label_classification":
         return mean_cross_entropy(logits, labels)
     labels = labels.astype(logits.dtype)
     if kind == "regression":

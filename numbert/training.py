@@ -23,7 +23,8 @@ import numpy as np
 from .batches import collate as pad_together
 from .batches import epoch_order, in_parts
 from .objectives import LABELS, Objective, batch_gradients
-from .optim import OPTIMIZERS, SCHEDULES, clip_by_global_norm, global_norm
+from .optim import (OPTIMIZERS, SCHEDULES, adamw_init, clip_by_global_norm,
+                    global_norm)
 from .progress import bar
 from .training_log import (Speed, append_log, last_evaluation, log_suffix, postfix,
                            training_row, write_log)
@@ -92,10 +93,11 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
         lr: the peak learning rate.
         epochs, steps: how long: passes over the data, or updates; one of the two.
         batch_size: examples per update.  The last batch of an epoch may be smaller.
-        accumulate: cut each batch into this many parts, as many computed at once as
-            there are processors.  It saves memory, and 2 or more use 2 or more of
-            them.  The update is the same to rounding (except that dropout draws other
-            numbers): 4 x 8 is batch_size=32, accumulate=4.
+        accumulate: cut each batch into this many parts (fewer if it has fewer
+            examples), as many computed at once as there are processors.  It saves
+            memory, and 2 or more use 2 or more of them.  The update is the same to
+            rounding (except that dropout draws other numbers): 4 x 8 is batch_size=32,
+            accumulate=4.
         optimizer: "adamw" (as torch's) or "bertadam" (as google-research/bert's).
         schedule: "linear", "cosine" or "constant", after the warm-up.
         warmup: how long lr climbs from 0: a fraction of all updates if below 1, else
@@ -157,7 +159,7 @@ def train(model, dataset: Sequence, *, lr: float, epochs: int | None = None,
     save_every = checkpoint_every or recipe.steps_per_epoch
     data, speed = batches(task, recipe, state), Speed()
     with interrupts() as pressed, bar(recipe.steps - state.step, "train", progress,
-                                      "update") as shown:
+                                      " updates") as shown:
         while state.stopped is None:
             written = len(state.history)
             one_step(task, recipe, state, data, speed)
@@ -197,8 +199,7 @@ def begin(model, recipe: Recipe, checkpoint_dir, settings: dict) -> TrainingStat
         if loaded is not None:
             model.params.update(loaded[0])
             return loaded[1]
-    init, _ = OPTIMIZERS[recipe.optimizer]
-    return TrainingState(init(model.params), np.random.default_rng(recipe.seed))
+    return TrainingState(adamw_init(model.params), np.random.default_rng(recipe.seed))
 
 
 # ------------------------------------------------------------------------- one step
@@ -221,7 +222,7 @@ def one_step(task: Task, recipe: Recipe, state: TrainingState, data: Iterator,
         norm = clip_by_global_norm(grads, recipe.clip) if recipe.clip else \
             global_norm(grads)
         refuse_nan(norm, "norm of the gradient", state, lr)
-        _, update = OPTIMIZERS[recipe.optimizer]
+        update = OPTIMIZERS[recipe.optimizer]
         update(task.model.params, grads, state.optimizer, lr,
                weight_decay=recipe.weight_decay)
         state.losses.append(loss)

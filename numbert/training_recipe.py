@@ -52,8 +52,6 @@ def checked_recipe(given: dict) -> Recipe:
     check_numbers(given)
     for name, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
         require(given[name] in table, name, given[name], " or ".join(table))
-    require(given["accumulate"] <= size, "accumulate", given["accumulate"],
-            f"at most batch_size, {size}: it is the number of parts of a batch")
     if (given["epochs"] is None) == (given["steps"] is None):
         raise ValueError(f"epochs is {given['epochs']} and steps is {given['steps']}, "
                          "expected one of the two")

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+
+from .saving import fsync_directory, write_tensors
 
 FILE = "training.safetensors"
 ANEW = ("start anew: overwrite=True of finetune and pretrain (--overwrite), "
@@ -57,7 +58,7 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     groups = {"params": params, "m": state.optimizer["m"], "v": state.optimizer["v"],
               "best": state.best_params or {}}
-    tensors = {f"{group}/{name}": np.asarray(x, order="C")
+    tensors = {f"{group}/{name}": x
                for group, arrays in groups.items() for name, x in arrays.items()}
     plain = {name: getattr(state, name) for name in PLAIN}
     text = json.dumps({"settings": settings, **plain,
@@ -71,7 +72,8 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
         temporary.mkdir()
         write_tensors(tensors, temporary / FILE, {"state": text})
         os.replace(temporary / FILE, path)
-    except (OSError, SafetensorError) as error:
+        fsync_directory(path.parent)
+    except OSError as error:
         kept = "the previous checkpoint is kept" if path.exists() else \
             "there is no earlier one"
         number = getattr(error, "errno", None) or errno.EIO
@@ -79,13 +81,6 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
                       f"written ({error}); {kept}", str(path)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def write_tensors(tensors: dict, path: Path, metadata: dict[str, str]) -> None:
-    """A safetensors file that has reached the disk."""
-    save_file(tensors, path, metadata)
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
 
 
 def load_state(directory, params: dict,

@@ -462,3 +462,24 @@ def test_other_mistakes_with_a_cache():
 def test_bad_logits_to_keep(keep, what):
     message = error(ValueError, ids((B, T)), logits_to_keep=keep)
     assert "logits_to_keep" in message and what in message
+
+
+# -------------------------------------------------------------------- the two names
+
+def test_the_cache_has_its_old_name_too():
+    """transformers 5.24 calls cache what was past_key_values before."""
+    model = stressed(numbert.BertLMHeadModel, config(is_decoder=True))
+    ids = np.array([[5, 6, 7, 8, 9]])
+    whole, out = model(ids), model(ids[:, :3], use_cache=True)
+    assert out.past_key_values is out.cache is out["past_key_values"]
+    assert "past_key_values" in out and out.get("past_key_values") is out.cache
+    assert "cache" in out.keys() and "past_key_values" not in out.keys()
+    logits = model(ids[:, 3:], past_key_values=out.past_key_values).logits
+    assert np.abs(logits - whole.logits[:, 3:]).max() < 1e-12
+    with pytest.raises(ValueError, match="cache and past_key_values are given"):
+        model(ids[:, 4:], cache=out.cache, past_key_values=out.cache)
+    masked = stressed(numbert.BertForMaskedLM, config())
+    with pytest.raises(TypeError, match="takes no argument past_key_values"):
+        masked(ids, past_key_values=out.cache)
+    with pytest.raises(AttributeError):
+        masked(ids).past_key_values

@@ -213,7 +213,7 @@ def test_the_output_with_return_dict(model):
     out = generate(model, ids((2, 3), V), max_new_tokens=4, min_new_tokens=2,
                    eos_token_id=5, return_dict_in_generate=True, output_scores=True,
                    output_logits=True)
-    assert out.keys() == ["sequences", "scores", "logits", "past_key_values"]
+    assert out.keys() == ["sequences", "scores", "logits", "cache"]
     assert len(out.scores) == len(out.logits) == out.sequences.shape[1] - 3
     assert all(x.shape == (2, V) and x.dtype == np.float64 for x in out.scores)
     assert np.isinf(out.scores[1][:, 5]).all() and np.isfinite(out.logits[1]).all()

@@ -86,7 +86,7 @@ def test_cache_of_another_encoder_output():
 
 
 def test_past_of_another_kind():
-    with pytest.raises(TypeError, match="past_key_values is a list"):
+    with pytest.raises(TypeError, match="cache is a list"):
         DECODER(X, past_key_values=[])
 
 

@@ -8,6 +8,7 @@ from cases import CASES
 from common import CLASSES, assert_near, config, ids, stressed
 from numbert.batches import collate
 from numbert.objectives import batch_gradients, label_counts
+from numbert.pretraining_objective import MASKED_ONLY
 
 WITH_LOSS = [cls for cls in CLASSES if cls is not numbert.BertModel]
 KINDS = [(cls, {}) for cls in WITH_LOSS] + [
@@ -108,3 +109,16 @@ def test_a_tuple_as_output_is_no_hindrance():
     model = stressed(numbert.BertForMaskedLM, config(return_dict=False))
     loss, _ = batch_gradients(model, [{"input_ids": ids(), "labels": ids()}])
     assert loss > 0
+
+
+@pytest.mark.parametrize("cls", [numbert.BertForMaskedLM, numbert.BertForPreTraining])
+def test_masked_only_is_the_loss_of_the_model(cls):
+    model = stressed(cls, config())
+    examples = ragged(cls, model.config, 8)
+    assert any((x["labels"] == -100).all() for x in examples)
+    parts = [{"token_type_ids": np.zeros_like(part["input_ids"]), **part}
+             for part in (collate(examples[:1]), collate(examples[1:]))]
+    want, wanted = batch_gradients(model, parts)
+    got, grads = batch_gradients(model, parts, MASKED_ONLY)
+    assert abs(got - want) < 1e-12 and grads.keys() == wanted.keys()
+    assert all(np.abs(grads[name] - wanted[name]).max() < 1e-12 for name in wanted)

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from safetensors import SafetensorError, safe_open
 
-from numbert import training_state
+from numbert import saving, training_state
 from numbert.training import DivergedError, train
 from training_cases import accuracy, digest, examples, fresh, run, without_speed
 
 SCRIPT = Path(__file__).with_name("training_cases.py")
-KILLS = int(os.environ.get("NUMBERT_TEST_KILLS", 6))      # 50 for the full test
+KILLS = int(os.environ.get("NUMBERT_TEST_KILLS", 50))
 
 
 class Stop(Exception):
@@ -204,7 +204,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(damage, tmp_path):
     SafetensorError("I/O error: No space left on device (os error 28)")])
 def test_a_full_disk_leaves_the_previous_checkpoint(error, whole, tmp_path,
                                                     monkeypatch):
-    real, calls = training_state.write_tensors, []
+    real, calls = saving.save_file, []
 
     def write(tensors, path, metadata):
         calls.append(path)
@@ -213,7 +213,7 @@ def test_a_full_disk_leaves_the_previous_checkpoint(error, whole, tmp_path,
             raise error
         real(tensors, path, metadata)
 
-    monkeypatch.setattr(training_state, "write_tensors", write)
+    monkeypatch.setattr(saving, "save_file", write)
     options = {"checkpoint_dir": tmp_path, "checkpoint_every": 4}
     with pytest.raises(OSError, match="checkpoint of step 12 could not be written.*No "
                                       "space left.*previous checkpoint is kept"):

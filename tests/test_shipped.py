@@ -12,13 +12,10 @@ import pytest
 import numbert
 from numbert import pipeline
 from numbert.models_data import FINE_TUNED, FOLDER, PRETRAINED, default_model
-from numbert.objectives import LABELS, batch_gradients
 from numbert.pipelines import TASKS
 from numbert.shipped import card, scores, steps
-from numbert.shipped.objective import MASKED_ONLY
 from numbert.tokenization import BertTokenizer
 from numbert.world import HELD_OUT, TRAIN, files
-from tests.common import config, stressed
 
 EVERY = (PRETRAINED, *FINE_TUNED)
 
@@ -174,22 +171,6 @@ def test_the_vocabulary_has_every_word_and_spells_the_others():
         assert tokenizer.tokenize(word) == [word]
     pieces = tokenizer.tokenize("Wolfgang jumps quixotically")
     assert "[UNK]" not in pieces and len(pieces) > 6
-
-
-def test_masked_only_is_the_loss_of_the_model():
-    model = stressed(numbert.BertForPreTraining, config())
-    rng = np.random.default_rng(0)
-    ids = rng.integers(5, 37, (4, 7))
-    labels = np.where(rng.random(ids.shape) < 0.3, ids, -100)
-    labels[0] = -100                                   # a part without a masked word
-    parts = [{"input_ids": ids[a:b], "attention_mask": np.ones_like(ids[a:b]),
-              "token_type_ids": np.zeros_like(ids[a:b]), "labels": labels[a:b],
-              "next_sentence_label": np.array([0, 1, 1, 0])[a:b]}
-             for a, b in ((0, 1), (1, 4))]
-    want, wanted = batch_gradients(model, parts, LABELS)
-    got, grads = batch_gradients(model, parts, MASKED_ONLY)
-    assert abs(got - want) < 1e-12
-    assert all(np.abs(grads[name] - wanted[name]).max() < 1e-12 for name in wanted)
 
 
 def test_beginnings_end_and_hide_the_cut(tmp_path):

@@ -259,7 +259,7 @@ def test_the_progress_bar(capsys, monkeypatch):
     ({"epochs": None}, "epochs is None and steps is None"),
     ({"steps": 3}, "epochs is 5 and steps is 3"),
     ({"epochs": 0}, "epochs is 0, expected a number above 0"),
-    ({"batch_size": 0}, "batch_size is 0"), ({"accumulate": 9}, "accumulate is 9"),
+    ({"batch_size": 0}, "batch_size is 0"), ({"accumulate": 0}, "accumulate is 0"),
     ({"lr": -1}, "lr is -1"), ({"lr": float("nan")}, "lr is nan"),
     ({"warmup": 21}, "warmup is 21, expected at most the run's 20"),
     ({"warmup": -0.1}, "warmup is -0.1"), ({"clip": 0}, "clip is 0"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from ..datafiles import decoded_lines, text_lines
 
 MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
               "or a repository's name on the Hugging Face hub (needs numbert[hub]); "
@@ -80,17 +81,9 @@ def read_lines(path: str) -> Iterator[str]:
         ValueError: a line that is not UTF-8, named by its number.
         OSError: the file can't be read.
     """
-    name = "stdin" if path == "-" else path
-    with contextlib.nullcontext(sys.stdin.buffer) if path == "-" else \
-            open(path, "rb") as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"{name}, line {number}: not UTF-8 ({error.reason} at byte "
-                    f"{error.start}); save the file as UTF-8") from None
-            yield line.rstrip("\n").rstrip("\r")
+    found = decoded_lines(sys.stdin.buffer, "stdin") if path == "-" else \
+        text_lines(path)
+    return (line for _, line in found)
 
 
 def count_lines(path: str) -> int | None:

@@ -122,7 +122,8 @@ def register_evaluate(commands) -> None:
     common.add_model(command)
     command.add_argument("--data", required=True, metavar="FILE", help="labelled data")
     command.add_argument("--task", choices=TASKS, metavar="TASK",
-                         help="of a model that `finetune` did not make: one of those above")
+                         help="of a model that `finetune` did not make: one of "
+                              "those above")
     command.add_argument("--predictions", metavar="FILE.jsonl",
                          help="write the prediction for each example, one per line")
     command.add_argument("--batch-size", type=common.positive, default=32, metavar="N")

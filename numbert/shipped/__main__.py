@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ..models_data import FINE_TUNED, FOLDER, PRETRAINED
+from ..parallel import cores
 from ..saving import atomic_write_text
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
@@ -60,7 +61,7 @@ def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
     warnings.filterwarnings("ignore", message=".* does not use")
     found = card.rounded(scores.all_scores(models, folder / "data", seed))
     atomic_write_text(models / "metrics.json", json.dumps(found, indent=2) + "\n")
-    atomic_write_text(models / "README.md", card.text(found, models))
+    atomic_write_text(models / "README.md", card.text(found, models, seed, scale))
 
 
 def child(args: argparse.Namespace, name: str) -> float:
@@ -88,7 +89,7 @@ def child(args: argparse.Namespace, name: str) -> float:
 def report(models: Path, seconds: dict[str, float]) -> None:
     """Say how long it took, and whether the result is what ships."""
     print(f"\nall steps: {sum(seconds.values()):.0f} s; Python "
-          f"{platform.python_version()}, NumPy {np.__version__}, {os.cpu_count()} "
+          f"{platform.python_version()}, NumPy {np.__version__}, {cores()} "
           "cores")
     for file in sorted(models.rglob("*")):
         if file.is_file():

@@ -9,9 +9,9 @@ from typing import Any
 from ..config import BertConfig
 from ..models import BertForPreTraining
 from ..models_data import PRETRAINED
-from ..world import documents, opinion_texts
+from ..world import HELD_OUT, TRAIN, statements
 from ..world.exercises import split_words
-from ..world.facts import topics
+from .steps import plain_texts
 
 TEXT = """\
 # The models that ship with numbert
@@ -124,14 +124,12 @@ ROWS = [
 ]
 
 
-def text(scores: dict[str, dict[str, Any]], models: Path) -> str:
-    """The whole card of the models in a folder."""
-    sentences = [sentence for document in documents(20_000, new=0)
-                 for sentence in document]
-    sentences += [made.text for made in opinion_texts(5_000)]
-    words = {word.lower() for sentence in sentences
+def text(scores: dict[str, dict[str, Any]], models: Path, seed: int, scale: float
+         ) -> str:
+    """The whole card of the models in a folder, made from this seed and scale."""
+    words = {word.lower() for sentence in plain_texts(seed, scale)
              for word, _ in split_words(sentence) if word.isalpha()}
-    facts = sum(len(topic.subjects) * len(topic.lines) for topic in topics().values())
+    facts = len(statements(TRAIN)) + len(statements(HELD_OUT))
     return TEXT.format(table=table(scores), probes=probes(scores["probes"]),
                        words=len(words), facts=facts, shape=shape(models))
 

@@ -1,7 +1,7 @@
 """A few sentences written by hand, in no pattern of `numbert.world`.
 
-They show how far the shipped models reach beyond the text that made them.  Nothing was
-trained or chosen with them.
+They show how far the shipped models reach beyond the text that made them.  No model was
+trained with them; the world was widened once after an earlier total was seen.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ def pretraining(folder: Path, data: Path) -> Scores:
                      progress=False)
     random = float(order.mean())
     return {"masked_accuracy": batch_scores(model, batches, False)["masked_accuracy"],
-            "masked_unigram": float(np.mean(
-                pieces == piece_counts(data, tokenizer).argmax())),
+            "masked_unigram": metrics.accuracy(
+                pieces, np.full(len(pieces), piece_counts(data, tokenizer).argmax())),
             "masked_pieces": len(pieces),
             "next_sentence_accuracy": metrics.accuracy(
                 [row.argmax() for row, in logits], order),
@@ -89,10 +89,9 @@ def facts(model: Path) -> Scores:
     common = {kind: Counter(row.answer for row in cloze(TRAIN) if row.kind == kind)
               .most_common(1)[0][0] for kind in {row.kind for row in rows}}
     guesses = [found[0]["token_str"] for found in fill([row.text for row in rows])]
-    return {"accuracy": float(np.mean([guess == row.answer.lower()
-                                       for guess, row in zip(guesses, rows)])),
-            "majority": float(np.mean([common[row.kind] == row.answer
-                                       for row in rows])),
+    return {"accuracy": metrics.accuracy(guesses, [row.answer.lower() for row in rows]),
+            "majority": metrics.accuracy([common[row.kind] for row in rows],
+                                         [row.answer for row in rows]),
             "sentences": len(rows)}
 
 
@@ -215,7 +214,7 @@ def generation(model: Path, data: Path, seed: int) -> Scores:
 # ------------------------------------------------------------- written by hand
 
 def by_hand(models: Path) -> Scores:
-    """The share of `probes` that is right, and how many there are, for each task."""
+    """How many of the `probes` of each task are right, and of how many."""
     found = {"fill-mask": masks(models), "next-sentence": pairs(models),
              "text-classification": opinions(models),
              "token-classification": names(models),

@@ -19,14 +19,15 @@ from ..models import BertForPreTraining, BertLMHeadModel
 from ..models_data import PRETRAINED
 from ..pretraining import (masking_collate, next_sentence_pairs, pair_inputs,
                            read_documents, vocabulary)
+from ..pretraining_objective import MASKED_ONLY
 from ..saving import save
 from ..tasks import Settings
+from ..tasks.common import encoded_rows
 from ..tokenization import BertTokenizer
 from ..tokenization.training import train_wordpiece
 from ..training import train
 from ..world import TRAIN, documents, opinion_texts, statements
 from ..world.files import path, write_all
-from .objective import MASKED_ONLY
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 1600, "hidden_size": 96, "num_hidden_layers": 3,
@@ -62,9 +63,7 @@ def word_pieces(seed: int, scale: float) -> dict[str, int]:
     The trainer joins until each word is whole.  Most pieces are then only parts of
     words; the first learnt of them are kept, for names and words that are unknown.
     """
-    texts = [sentence for document in documents(round(20_000 * scale), seed=seed, new=0)
-             for sentence in document]
-    texts += [made.text for made in opinion_texts(round(5_000 * scale), seed=seed)]
+    texts = plain_texts(seed, scale)
     learnt = train_wordpiece(texts, 100_000)
     whole = BertTokenizer(learnt)
     used = Counter(piece for text in texts for piece in whole.tokenize(text))
@@ -74,6 +73,14 @@ def word_pieces(seed: int, scale: float) -> dict[str, int]:
     kept = set(needed + spare[:max(0, SHAPE["vocab_size"] - len(needed))])
     return {piece: i for i, piece in
             enumerate(piece for piece in learnt if piece in kept)}
+
+
+def plain_texts(seed: int, scale: float) -> list[str]:
+    """Sentences with all words of the world, without made-up names."""
+    texts = [sentence for document in documents(round(20_000 * scale), seed=seed, new=0)
+             for sentence in document]
+    opinions = opinion_texts(round(5_000 * scale), seed=seed)
+    return texts + [made.text for made in opinions]
 
 
 def pretrained(folder: Path, seed: int, scale: float) -> None:
@@ -101,10 +108,8 @@ def alone(sentences: list[str], tokenizer) -> list[dict]:
 
     What is masked can't be found in a sentence nearby, so it must be known.
     """
-    encoded = tokenizer(sentences)
-    return [{"input_ids": np.array(ids), "token_type_ids": np.array(types),
-             "next_sentence_label": IGNORE_INDEX}
-            for ids, types in zip(encoded["input_ids"], encoded["token_type_ids"])]
+    return [{**row, "next_sentence_label": IGNORE_INDEX}
+            for row in encoded_rows(tokenizer(sentences))]
 
 
 def tuning(task: str) -> Callable[[Path, int, float], None]:

@@ -65,7 +65,7 @@ def encode(examples: list[Choice], tokenizer, config, settings: Settings) -> Dat
         own = rows[i * choices:(i + 1) * choices]
         inputs.append({**collate(own, pad_token_id=tokenizer.pad_token_id),
                        "labels": example.label})
-    return Data(examples, inputs, list(range(len(examples))))
+    return Data(examples, inputs)
 
 
 def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None

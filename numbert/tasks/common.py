@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..batches import collate
+from ..objectives import LABELS, Objective
 from ..parallel import cores, in_threads
 from ..progress import bar
 from ..training import require_finite
@@ -41,7 +42,7 @@ class Data(NamedTuple):
 
     examples: list                 # as read, each with `where`, its file and line
     inputs: list[dict]             # what `train` takes: one or more for each example
-    places: list                   # by task: what leads from outputs back to examples
+    places: Sequence = ()          # by task: what leads from outputs back to examples
 
 
 def plain_collate(tokenizer, settings: Settings) -> Callable:
@@ -60,6 +61,7 @@ class Task(NamedTuple):
         predict(model, data, tokenizer, settings, batch_size, progress) -> a prediction
             for each example, of types that JSON knows.
         score(examples, predictions, names) -> {metric: number}; names: of the classes.
+    objective: what is minimised; see `objectives`.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Task(NamedTuple):
     predict: Callable[..., list]
     score: Callable[[list, list, list[str]], dict[str, float]]
     collate: Callable[[Any, Settings], Callable] = plain_collate
+    objective: Objective = LABELS
 
 
 def class_names(labels) -> list[str]:

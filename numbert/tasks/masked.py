@@ -9,8 +9,8 @@ import numpy as np
 
 from ..batches import collate as pad
 from ..datafiles import field, is_jsonl, nonempty, read_jsonl, text_lines
-from ..losses import IGNORE_INDEX, log_softmax
-from ..pretraining import mask_exact, masking_collate, vocabulary
+from ..pretraining import mask_exact, masking_collate, tally, vocabulary
+from ..pretraining_objective import MASKED_ONLY
 from ..progress import bar
 from ..training import require_finite
 from .common import Data, Settings, Task, encoded_rows, longest
@@ -60,7 +60,7 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
     Every evaluation masks the same pieces.
     """
     vocab, rng = vocabulary(tokenizer), np.random.default_rng(EVALUATION_SEED)
-    found = [{"masked": 0, "correct": 0, "loss": 0.0} for _ in data.examples]
+    found = np.zeros((len(data.examples), 3))
     order = np.argsort([-len(x["input_ids"]) for x in data.inputs], kind="stable")
     with bar(len(order), "evaluate", progress, " inputs") as shown:
         for start in range(0, len(order), batch_size):
@@ -75,18 +75,10 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
             logits = model(**batch).logits                             # (B, T, V)
             require_finite(model, {"logits": logits})
             for row, i in enumerate(chosen):
-                count(found[data.places[i]], logits[row], labels[row])
+                found[data.places[i]] += tally(logits[row], labels[row])
             shown.update(len(chosen))
-    return found
-
-
-def count(total: dict, logits, labels) -> None:
-    """Add one input's masked pieces: logits (T, V), labels (T,)."""
-    used = np.flatnonzero(labels != IGNORE_INDEX)
-    logits, labels = logits[used], labels[used]
-    total["masked"] += len(used)
-    total["correct"] += int(np.sum(logits.argmax(-1) == labels))
-    total["loss"] -= float(log_softmax(logits)[np.arange(len(used)), labels].sum())
+    return [{"masked": int(masked), "correct": int(correct), "loss": float(loss)}
+            for masked, correct, loss in found]
 
 
 def score(examples, predictions, names) -> dict[str, float]:
@@ -102,4 +94,4 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "masked-lm", "BertForMaskedLM",
-    "accuracy", {}, read, None, encode, predict, score, collate)
+    "accuracy", {}, read, None, encode, predict, score, collate, MASKED_ONLY)

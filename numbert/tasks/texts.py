@@ -104,8 +104,7 @@ def encode(target: Callable, examples: list[Text], tokenizer, config,
     rows = encoded_rows(tokenizer(
         [example.text for example in examples], pairs, truncation=True,
         max_length=longest(tokenizer, config, settings)))
-    return Data(examples, [{**row, "labels": y} for row, y in zip(rows, targets)],
-                list(range(len(examples))))
+    return Data(examples, [{**row, "labels": y} for row, y in zip(rows, targets)])
 
 
 def one_target(example: Text, config) -> int:

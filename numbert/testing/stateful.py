@@ -19,9 +19,9 @@ def call_numbert(model, input_ids, attention_mask, past, source, source_mask):
     input_ids (B, T), attention_mask (B, past + T), source (B, S, C) or None,
     source_mask (B, S) or None; past: a cache, or None -> logits (B, T, V), cache
     """
-    output = model(input_ids, attention_mask, past_key_values=past, use_cache=True,
+    output = model(input_ids, attention_mask, cache=past, use_cache=True,
                    encoder_hidden_states=source, encoder_attention_mask=source_mask)
-    return output.logits, output.past_key_values
+    return output.logits, output.cache
 
 
 class CacheTrial:

@@ -25,9 +25,6 @@ class Options(NamedTuple):
     overflow: bool = False                # keep the windows after the first
 
 
-NOTHING = Options(None, None, None)       # the options of a plain call
-
-
 def resolve(padding, truncation, max_length, model_max_length, pad_to_multiple_of=None,
             verbose=True):
     """What a call's padding, truncation and max_length mean together.
