@@ -199,6 +199,8 @@ class BertPreTrainedModel:
         """Gradients of the whole backbone; completes and returns the gradient dict.
 
         dsequence (B, T, C), dpooled (B, C): either may be None, meaning zero.
+        The chain rule, last part first: pooler, stack, embeddings.  The pooler reads
+        position 0 of the sequence, so there its gradient is added to dsequence.
         """
         embeddings_saved, stack_saved, pooler_saved, shape, given = saved.bert
         root, g = g, Scope(g.arrays, g.run, self.prefix)

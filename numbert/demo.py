@@ -39,7 +39,7 @@ TASKS: tuple[tuple[str, Any, Callable], ...] = (
     ("token-classification", "Anna lives in Paris.",
      lambda r: ", ".join(f"{x['word']}: {x['entity_group']}" for x in r) or "nothing"),
     ("question-answering", {"question": "Where does Tom live?",
-                            "context": "Tom has a dog. Tom lives in Rome."},
+                            "context": "Anna lives in Oslo. Tom lives in Rome."},
      lambda r: f"{r['answer']!r} {r['score']:.2f}"),
     ("multiple-choice", {"prompt": "The cow eats",
                          "choices": ["grass.", "a book.", "cheese."]},

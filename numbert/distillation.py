@@ -43,8 +43,10 @@ def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=Non
 def distillation_backward(dloss, saved):
     """dloss () -> dlogits (R, K); the teacher's logits and the labels are constants.
 
-    d/dz of the soft part is T (softmax(z / T) - softmax(v / T)): one factor T of T^2 is
-    used up by z / T.
+    d/du of -sum_k p_k log softmax(u)_k is softmax(u) - p, like that of cross_entropy.
+    Here p = softmax(v / T) and u = z / T, so d/dz of the soft part is
+    T (softmax(z / T) - softmax(v / T)): one factor T of T^2 is used up by z / T.
+    Both parts of the loss read z: their gradients add.
     """
     hard_saved, probs, logp, used, count, temperature, weight = saved
     dlogits = losses.cross_entropy_backward(dloss * (1 - weight), hard_saved)

@@ -35,7 +35,10 @@ def embeddings(p, ids, position_ids, token_type_ids, inputs_embeds=None):
 def embeddings_backward(dout, saved, g):
     """dout (B, T, C) -> dinputs_embeds (B, T, C)
 
-    A sum passes its gradient, whole, to each of its terms.
+    Dropout and LayerNorm, in reverse, give dsum, the gradient of word + kind + place.
+    A sum passes its gradient, whole, to each of its terms, and each look-up adds it to
+    the rows it copied.  If all sequences share one row of positions, that is used B
+    times: its gradient sums over the batch.
     """
     word_saved, kind_saved, place_saved, norm_saved, drop_saved = saved
     g.tap("out", dout)

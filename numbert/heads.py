@@ -24,7 +24,11 @@ def lm_head(p, x, table, bias):
 
 
 def lm_head_backward(dout, saved, g):
-    """dout (..., V) -> dx (..., C), dtable (V, C), dbias (V,)"""
+    """dout (..., V) -> dx (..., C), dtable (V, C), dbias (V,)
+
+    From out = h table^T + bias: dh = dout table, dtable = dout^T h, and dbias sums dout
+    over positions.  dx is dh taken back through LayerNorm, activation and dense.
+    """
     dense_saved, activation_saved, norm_saved, decoder_saved = saved
     t = g.at("transform")
     g.tap("out", dout)
@@ -53,7 +57,10 @@ def word_head(p, x):
 
 
 def word_head_backward(dout, saved, g):
-    """dout (..., V) -> dx (..., C); a tied table gets this and its look-up's part."""
+    """dout (..., V) -> dx (..., C); a tied table gets this and its look-up's part.
+
+    A tied table is used twice, to look words up and to score them: g adds both parts.
+    """
     table, bias = decoder_names(g.run.config)
     dx, dtable, dbias = lm_head_backward(dout, saved, g.at("cls.predictions"))
     g.add(table, dtable)
@@ -73,7 +80,10 @@ def classifier(p, x, rate=0.0):
 
 
 def classifier_backward(dout, saved, g):
-    """dout (..., K) -> dx (..., C)"""
+    """dout (..., K) -> dx (..., C)
+
+    The chain rule, last step first: out = dense(dropout(x)), so dense, then dropout.
+    """
     drop_saved, dense_saved = saved
     g.tap("out", dout)
     return dropout_backward(dense_backward(dout, dense_saved, g), drop_saved)

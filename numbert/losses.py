@@ -29,7 +29,12 @@ def cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, count=None):
 
 
 def cross_entropy_backward(dloss, saved):
-    """dloss () -> dlogits (R, K): (softmax - one-hot) / count, 0 where ignored."""
+    """dloss () -> dlogits (R, K): (softmax - one-hot) / count, 0 where ignored.
+
+    A row with label c has the loss -log p_c = log(sum_j exp z_j) - z_c.  Its derivative
+    by z_k is exp z_k / sum_j exp z_j - 1[k = c], which is softmax_k - one-hot_k.
+    The loss is the sum of the rows used, over count: hence dloss / count.
+    """
     logp, safe, used, count = saved
     dlogits = np.exp(logp)                                 # (R, K)
     dlogits[np.arange(len(logp)), safe] -= 1
@@ -48,7 +53,10 @@ def mse(outputs, targets):
 
 
 def mse_backward(dloss, saved):
-    """dloss () -> doutputs (...): 2 (outputs - targets) / number of entries"""
+    """dloss () -> doutputs (...): 2 (outputs - targets) / number of entries
+
+    d/do of (o - t)^2 is 2 (o - t), and a mean of n entries gives each 1 / n of it.
+    """
     return saved * (2 * dloss / max(saved.size, 1))
 
 
@@ -65,6 +73,10 @@ def bce_with_logits(logits, targets):
 
 
 def bce_with_logits_backward(dloss, saved):
-    """dloss () -> dlogits (...): (sigmoid(logits) - targets) / number of entries"""
+    """dloss () -> dlogits (...): (sigmoid(logits) - targets) / number of entries
+
+    With s = 1 / (1 + exp(-x)) an entry's loss is log(1 + exp(x)) - x t.  Its derivative
+    is exp(x) / (1 + exp(x)) - t = s - t, and a mean of n gives each entry 1 / n of it.
+    """
     s, targets = saved
     return (s - targets) * (dloss / max(s.size, 1))

@@ -38,7 +38,9 @@ def linear(x, w, b=None):
 def linear_backward(dout, saved):
     """dout (..., O) -> dx (..., I), dw (O, I), db (O,)
 
-    From out = x w^T + b: dx = dout w, and dw and db sum over every position.
+    At position r, out_ro = sum_i x_ri w_oi + b_o.  So dx_ri = sum_o dout_ro w_oi, which
+    is dx = dout w.  All positions share w and b, so their gradients add up over r:
+    dw_oi = sum_r dout_ro x_ri, which is dw = dout^T x, and db_o = sum_r dout_ro.
     """
     x, w, has_bias = saved
     dy = rows(dout)                                        # (R, O)
@@ -57,6 +59,7 @@ def embedding(ids, table):
 def embedding_backward(dout, saved):
     """dout (..., C) -> dtable (V, C)
 
+    A look-up copies a row to a place; a row copied to several adds up their gradients.
     Row v is the sum of dout over every place where id v was looked up: the places are
     sorted by id, then each run of equal ids is summed.
     """
@@ -90,9 +93,10 @@ def layer_norm(x, w, b, eps):
 def layer_norm_backward(dout, saved):
     """dout (..., C) -> dx (..., C), dw (C,), db (C,)
 
+    From out = norm w + b: dnorm = dout w; dw sums dout norm and db sums dout over rows.
     Shifting a position leaves `norm` unchanged and so, up to eps, does stretching it:
     dx has no part along (1, ..., 1) nor, up to eps, along `norm`.  The two means take
-    them out.
+    them out.  A small step at right angles to both moves `norm` by rstd times itself.
     """
     norm, rstd, w = saved
     dnorm = dout * w                                       # (..., C)
@@ -116,7 +120,10 @@ def dropout(x, rate, rng):
 
 
 def dropout_backward(dout, saved):
-    """dout (...) -> dx (...): the same entries are zeroed and scaled."""
+    """dout (...) -> dx (...): the same entries are zeroed and scaled.
+
+    From out = x scale, where the scale drawn is a constant: dx = dout scale.
+    """
     return dout if saved is None else dout * saved
 
 
@@ -163,7 +170,9 @@ def softmax(scores, mask=None):
 def softmax_backward(dout, saved):
     """dout (..., T, S) -> dscores (..., T, S)
 
-    d p_i / d s_j = p_i (1[i = j] - p_j), so ds = p (dp - sum_j p_j dp_j).
+    From p_i = exp s_i / sum_k exp s_k: d p_i / d s_j = p_i (1[i = j] - p_j).
+    Times dout_i and summed over i, that is ds_j = p_j (dout_j - sum_i p_i dout_i).
+    So a masked key, whose p_j is 0, gets no gradient.
     HF: a fully masked row lets its gradient through, as adding a constant does.
     """
     probs = saved
@@ -202,7 +211,10 @@ def gelu(x):
 
 
 def gelu_backward(dout, saved):
-    """dout (...) -> dx (...): d (x Phi(x)) = Phi(x) + x phi(x)"""
+    """dout (...) -> dx (...): d (x Phi(x)) = Phi(x) + x phi(x)
+
+    The product rule; Phi' is the normal density phi(x) = exp(-x^2 / 2) / sqrt(2 pi).
+    """
     x, cdf = saved
     pdf = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
     return dout * (cdf + x * pdf)
@@ -221,7 +233,11 @@ def gelu_tanh(x):
 
 
 def gelu_tanh_backward(dout, saved):
-    """dout (...) -> dx (...): product rule, with tanh' = 1 - tanh^2"""
+    """dout (...) -> dx (...): product rule, with tanh' = 1 - tanh^2
+
+    out = x (1 + t) / 2, t = tanh(u), u = c (x + a x^3), so u' = c (1 + 3 a x^2) and
+    out' = (1 + t) / 2 + x (1 - t^2) u' / 2.
+    """
     x, t = saved
     du = GELU_TANH_SCALE * (1 + 3 * GELU_TANH_CUBE * x * x)
     return dout * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
@@ -233,7 +249,10 @@ def relu(x):
 
 
 def relu_backward(dout, saved):
-    """dout (...) -> dx (...): 1 where x was positive, else 0."""
+    """dout (...) -> dx (...): 1 where x was positive, else 0.
+
+    That is the slope of max(x, 0); at 0, where it has a corner, 0 is taken.
+    """
     return dout * saved
 
 
@@ -245,7 +264,11 @@ def sigmoid(x):
 
 
 def sigmoid_backward(dout, saved):
-    """dout (...) -> dx (...): sigmoid' = s (1 - s)"""
+    """dout (...) -> dx (...): sigmoid' = s (1 - s)
+
+    s = 1 / (1 + e) with e = exp(-x) and e' = -e: s' = e / (1 + e)^2, in which
+    1 / (1 + e) = s and e / (1 + e) = 1 - s.
+    """
     return dout * saved * (1 - saved)
 
 
@@ -256,7 +279,10 @@ def silu(x):
 
 
 def silu_backward(dout, saved):
-    """dout (...) -> dx (...): s + x s (1 - s)"""
+    """dout (...) -> dx (...): s + x s (1 - s)
+
+    The product rule on x s, with s' = s (1 - s).
+    """
     x, s = saved
     return dout * (s + x * s * (1 - s))
 
@@ -268,7 +294,11 @@ def tanh(x):
 
 
 def tanh_backward(dout, saved):
-    """dout (...) -> dx (...): tanh' = 1 - tanh^2"""
+    """dout (...) -> dx (...): tanh' = 1 - tanh^2
+
+    The quotient rule on sinh / cosh, with sinh' = cosh and cosh' = sinh: the derivative
+    is (cosh^2 - sinh^2) / cosh^2.
+    """
     return dout * (1 - saved * saved)
 
 

@@ -1,5 +1,6 @@
 """The KV cache: cutting a sequence changes nothing, and a step costs one token."""
 
+import copy
 import itertools
 
 import numpy as np
@@ -11,6 +12,7 @@ import numbert
 from common import assert_near, bound, config, ids, stressed, to_torch, twin
 from numbert import ops
 from numbert.cache import DynamicCache, EncoderDecoderCache
+from numbert.testing.gradcheck import check_model
 from numbert.testing.stateful import call_numbert, make_cache_machine
 
 B, T, S = 2, 6, 4
@@ -483,3 +485,58 @@ def test_the_cache_has_its_old_name_too():
         masked(ids, past_key_values=out.cache)
     with pytest.raises(AttributeError):
         masked(ids).past_key_values
+
+
+# ------------------------------------------------------------------------ gradients
+
+NAMES = ("cache", "past_key_values")
+
+
+class Repeatable(numbert.BertLMHeadModel):
+    """Gives each call a copy of the cache, so that every call finds the same one."""
+
+    def forward(self, *args, **options):
+        options = {name: copy.deepcopy(x) if name in NAMES else x
+                   for name, x in options.items()}
+        return super().forward(*args, **options)
+
+
+def continued(cross, mask, name="cache"):
+    """A decoder, and inputs that continue the two tokens in a cache."""
+    model = stressed(Repeatable, config(is_decoder=True, add_cross_attention=cross))
+    x, mask = ids((B, T)), MASKS[mask]
+    past = model(x[:, :2], mask[:, :2], **across(cross)).cache
+    return model, {"input_ids": x[:, 2:], "attention_mask": mask, name: past,
+                   **across(cross)}
+
+
+def without_source(cache):
+    """The same, with keys and values of the encoder's output still to be computed."""
+    return EncoderDecoderCache(cache.self_attention_cache)
+
+
+@pytest.mark.parametrize("name, mask, cross", [
+    ("cache", "left", False), ("past_key_values", "holes", False),
+    ("cache", "right", True)])
+def test_the_cache_is_a_constant_to_gradients(name, mask, cross):
+    model, inputs = continued(cross, mask, name)
+    if cross:
+        inputs[name] = without_source(inputs[name])
+    report = check_model(model, inputs, cotangents=["logits"], directions=1)
+    assert report.ok, report
+    moved = set(model.params) | ({"encoder_hidden_states"} if cross else set())
+    assert {c.name for c in report.comparisons} == moved
+
+
+def test_a_source_in_the_cache_is_a_constant_too():
+    model, inputs = continued(True, "left")
+    out, saved = model.forward(**inputs)
+    dlogits = np.random.default_rng(3).standard_normal(out.logits.shape)
+    grads = model.backward(saved, logits=dlogits)
+    inputs["cache"] = without_source(inputs["cache"])
+    fresh = model.backward(model.forward(**inputs)[1], logits=dlogits)
+    assert grads.pop("encoder_hidden_states") is None
+    for name, got in grads.items():
+        constant = ("crossattention.self.key." in name
+                    or "crossattention.self.value." in name)
+        assert_near(got, 0 * got if constant else fresh[name], 1e-12, name)

@@ -9,7 +9,9 @@ from hypothesis import given, strategies as st
 
 import oracles
 from common import assert_near, bound
+from numbert import attention, blocks, distillation, embeddings, encoder, heads
 from numbert import losses, ops
+from numbert.base import BertPreTrainedModel
 
 SIZES = {"B": 2, "T": 5, "S": 7, "C": 12, "N": 3, "D": 4, "I": 6, "O": 8, "V": 13,
          "K": 4, "R": 10, "...": (2, 3)}
@@ -86,6 +88,18 @@ def test_shapes_and_dtypes_are_as_documented(name, dtype):
         assert grad.dtype == dtype, what
     for k, before in copies.items():                       # no input is written to
         assert np.array_equal(args[k], before), k
+
+
+def test_every_backward_says_how_its_formula_comes_about():
+    functions = [f for module in (ops, losses, blocks, attention, encoder, heads,
+                                  embeddings, distillation)
+                 for name, f in vars(module).items() if name.endswith("_backward")]
+    assert len(functions) > 30
+    for f in [*functions, BertPreTrainedModel.bert_backward]:
+        first, *rest = inspect.getdoc(f).splitlines()
+        assert "->" in first or f is BertPreTrainedModel.bert_backward, f
+        assert [line for line in rest                      # more than names and shapes
+                if line and not re.match(r"\w+ \([^()]*\)(,|:| ->)", line)], f
 
 
 @pytest.mark.parametrize("name", PAIRS)

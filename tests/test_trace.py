@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import numbert
-from common import B, T, assert_near, config, ids, stressed
+from cases import fill
+from common import B, S, T, assert_near, config, ids, stressed
 from numbert import Trace
 
 N, D, C, F, V = 3, 4, 12, 19, 37
@@ -52,23 +53,38 @@ def test_cross_attention_has_the_same_taps():
     assert trace["encoder.layer.0.crossattention.self.probs"].shape == (B, N, T, 7)
 
 
-def test_backward_taps_are_gradients_of_the_same_names():
+CALLS = {                               # class, changes, inputs
+    "two heads": (numbert.BertForPreTraining, {}, {
+        "labels": ids(rng=5), "next_sentence_label": [0, 1]}),
+    "classifier": (numbert.BertForSequenceClassification, {}, {"labels": [0, 1]}),
+    "cross": (numbert.BertLMHeadModel, {
+        "is_decoder": True, "add_cross_attention": True}, {
+        "labels": ids(rng=5), "encoder_hidden_states": fill((B, S, C))})}
+
+
+@pytest.mark.parametrize("rng", [None, 4])                 # without and with dropout
+@pytest.mark.parametrize("name", CALLS)
+def test_backward_taps_are_gradients_of_the_same_names(name, rng):
     """Each gradient tap predicts what a nudge at that tap does to the loss."""
-    m, x = model(), ids()
-    labels = {"labels": ids(rng=5), "next_sentence_label": [0, 1]}
+    cls, changes, inputs = CALLS[name]
+    m = stressed(cls, config(
+        num_hidden_layers=1, hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.35,
+        classifier_dropout=0.45, **changes))
+    call = {"input_ids": ids(), **inputs, "rng": rng}
     forward, backward = Trace(), Trace()
-    out, saved = m.forward(x, **labels, trace=forward)
+    out, saved = m.forward(**call, trace=forward)
     m.backward(saved, trace=backward)
     absent = {"bert.embeddings.token_type_embeddings",     # same as the word's
               "bert.embeddings.position_embeddings"}
     assert set(backward) == set(forward) - absent
-    for name in backward:
-        direction = np.cos(np.arange(forward[name].size)).reshape(forward[name].shape)
+    for tap in backward:
+        direction = np.cos(np.arange(forward[tap].size)).reshape(forward[tap].shape)
         losses = []
         for step in (1e-5, -1e-5):
-            losses.append(m(x, **labels, trace=Nudge(name, step * direction)).loss)
+            losses.append(m(**call, trace=Nudge(tap, step * direction)).loss)
         slope = (losses[0] - losses[1]) / 2e-5
-        assert_near(np.sum(backward[name] * direction), slope, 1e-8, name)
+        assert backward[tap].shape == forward[tap].shape
+        assert_near(np.sum(backward[tap] * direction), slope, 1e-8, tap)
 
 
 class Nudge(Trace):

@@ -68,7 +68,8 @@ frequent label (for names: no name at all; for questions: "no answer"; for facts
 most frequent answer to that kind of question).  Unigram: reads words but no context;
 naive Bayes for opinions, the usual tag of each word for names, the word that is an
 answer most often for questions, the choice that is right most often, word frequencies
-for text generation.  (That choice is often wrong by construction: what is right in a
+for text generation.  Of two persons of whom the same is said a coin picks the right one
+half of the time.  (That choice is often wrong by construction: what is right in a
 held-out question was never right in training.)
 
 ## Beyond its patterns
@@ -88,8 +89,8 @@ were widened once after an earlier total was seen.
 - Opinions are those of short, plain reviews.  Irony, comparisons and long texts are
   beyond them.
 - Names are found by their place in the sentence, as the models don't see capitals.
-- Questions are matched by their kind, not by the name in them: of two persons of whom
-  the same is said, the model picks one about as well as a coin.
+- Questions are answered from a few short sentences about one or two persons or
+  subjects; with more of them in one text, expect it to take one for another.
 - Inputs end at 128 word pieces.
 - Embeddings come from the pre-trained model as it is; nothing was trained to make
   similar sentences close.
@@ -117,6 +118,8 @@ ROWS = [
      "examples"),
     ("questions, exact match", "question-answering", "exact_match", "majority",
      "unigram", "examples"),
+    ("questions about two persons of whom the same is said", "question-answering",
+     "two_persons", None, None, None),
     ("multiple choice, accuracy", "multiple-choice", "accuracy", "majority", "unigram",
      "examples"),
     ("text generation, perplexity (less is better)", "text-generation", "perplexity",

@@ -28,7 +28,8 @@ from ..tasks.common import outputs
 from ..tokenization import BertTokenizer
 from ..world import HELD_OUT, TRAIN, cloze, opinion_texts
 from ..world.files import path
-from ..world.exercises import split_words
+from ..world.exercises import alike, split_words
+from ..world.exercises import questions as questions_about
 from . import probes
 from .steps import SETTINGS, TUNING, beginnings
 
@@ -42,6 +43,7 @@ def all_scores(models: Path, data: Path, seed: int) -> dict[str, Scores]:
     for task in TUNING:
         found[task] = tuned(task, models / task, data)
     found["text-classification"]["unseen_patterns"] = unseen_opinions(models, seed)
+    found["question-answering"]["two_persons"] = two_persons(models, seed)
     found["text-generation"] = generation(models / "text-generation", data, seed)
     found["probes"] = by_hand(models)
     return found
@@ -190,6 +192,14 @@ def unseen_opinions(models: Path, seed: int) -> float:
     return metrics.accuracy([found["label"] for found in
                              classify([row.text for row in rows])],
                             [row.label for row in rows])
+
+
+def two_persons(models: Path, seed: int) -> float:
+    """Exact answers about two persons of whom the same is said."""
+    answer = pipeline("question-answering", str(models / "question-answering"))
+    rows = questions_about(500, HELD_OUT, seed, alike)
+    return metrics.accuracy([answer({"question": row.question, "context": row.context})
+                             ["answer"] for row in rows], [row.answer for row in rows])
 
 
 def generation(model: Path, data: Path, seed: int) -> Scores:

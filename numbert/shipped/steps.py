@@ -40,10 +40,12 @@ TRAINING: dict[str, Any] = {"batch_size": 32, "accumulate": 2, "dropout": False,
                             "group_by_length": True, "warmup": 0.05}
 PRETRAINING: dict[str, Any] = {"epochs": 3, "lr": 2e-3}
 GENERATION: dict[str, Any] = {"epochs": 1, "lr": 1e-3}
+# The questions' model first learns from the short ones; see `world.exercises.short`.
+SHORT_QUESTIONS: dict[str, Any] = {"epochs": 2, "lr": 1e-3}
 TUNING: dict[str, tuple[str, dict[str, Any]]] = {
     "text-classification": ("opinions", {"epochs": 3, "lr": 1e-3}),
     "token-classification": ("names", {"epochs": 3, "lr": 1e-3}),
-    "question-answering": ("questions", {"epochs": 3, "lr": 1.5e-3}),
+    "question-answering": ("questions", {"epochs": 3, "lr": 1e-3}),
     "multiple-choice": ("choices", {"epochs": 2, "lr": 1e-3}),
 }
 SETTINGS = Settings(max_length=128, doc_stride=32)
@@ -112,15 +114,24 @@ def alone(sentences: list[str], tokenizer) -> list[dict]:
             for row in encoded_rows(tokenizer(sentences))]
 
 
+def tune(folder: Path, task: str, kind: str, start: str, out: str, seed: int,
+         **settings) -> None:
+    """Fine-tune folder/START on the examples of a kind, to folder/OUT; only once."""
+    if not (folder / out / RECORD).exists():
+        finetune(task, path(folder / "data", kind, TRAIN), None, folder / start,
+                 folder / out, settings=SETTINGS, seed=seed, **TRAINING, **settings)
+
+
 def tuning(task: str) -> Callable[[Path, int, float], None]:
     """The step that fine-tunes the pre-trained model on a task."""
     kind, settings = TUNING[task]
 
     def step(folder: Path, seed: int, scale: float) -> None:
-        if (folder / task / RECORD).exists():
-            return
-        finetune(task, path(folder / "data", kind, TRAIN), None, folder / PRETRAINED,
-                 folder / task, settings=SETTINGS, seed=seed, **TRAINING, **settings)
+        start = PRETRAINED
+        if task == "question-answering":
+            start = "short-questions"
+            tune(folder, task, start, PRETRAINED, start, seed, **SHORT_QUESTIONS)
+        tune(folder, task, kind, start, task, seed, **settings)
 
     return step
 

@@ -7,7 +7,7 @@ that are made up.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from . import opinions, stories
@@ -19,9 +19,6 @@ LABEL_OF = {"person": "PER", "other": "PER", "founder": "PER", "company": "ORG",
             "city": "LOC", "town": "LOC", "country": "LOC", "capital": "LOC",
             "continent": "LOC"}
 CHOICES = 4
-# The share of passages of two short sentences, alike but for known words.  Without them
-# a model of this size does not learn to heed the name in a question.
-SHORT = 0.4
 
 
 class Opinion(NamedTuple):
@@ -160,31 +157,17 @@ def tagged(filled: Filled) -> Tagged:
 
 # ------------------------------------------------------------------------ questions
 
-def questions(count: int, split: str = TRAIN, seed: int = 0) -> list[Question]:
-    """Questions about stories and facts of 2 to 6 sentences; one in five no answer."""
-    dice = Dice(f"questions {split} {seed}")
-    found: list[Question] = []
-    while len(found) < count:
-        told, asked = passage(dice, split)
-        made = ask(dice, told, asked)
-        if made is not None:
-            found.append(made)
-    return found
-
-
 Told = Sequence[tuple[Line, Filled, Mapping[str, str]]]  # with the words of its slots
 Asked = Sequence[tuple[Line, Mapping[str, str]]]         # lines that are not told
 
 
 def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
     """A text, and lines that could have been told too, to ask what it does not say."""
-    if dice.chance(SHORT):
-        return alike(dice, split, most=1, new=0, full=0), []
     kind = dice.between(1, 10)
     if kind <= 2:
         return about_facts(dice, split)
     if kind <= 8:
-        told = alike(dice, split) if kind <= 5 else about_persons(dice, split)
+        told = alike(dice, split)[0] if kind <= 5 else about_persons(dice, split)
         persons = list({words["person"]: words for _, _, words in told}.values())
         stranger = another_person(dice, split, *persons)
         return told, [*((line, words) for words in persons
@@ -221,7 +204,8 @@ def about_persons(dice: Dice, split: str) -> Told:
             for line, filled in story(dice, stories.PERSON, words, split, 3, "person")]
 
 
-def alike(dice: Dice, split: str, most: int = 3, **names: float) -> Told:
+def alike(dice: Dice, split: str, most: int = 3, **names: float
+          ) -> tuple[Told, Asked]:
     """Two persons of whom the same is said: only the name tells which line answers.
 
     One after the other; or, if no line says "he", by turns.  Up to `most` lines each.
@@ -237,7 +221,16 @@ def alike(dice: Dice, split: str, most: int = 3, **names: float) -> Told:
             break
     if all("person" in line.slots for line in lines) and dice.chance(0.5):
         rows = [list(both) for both in zip(*rows)]
-    return [said for row in rows for said in row]
+    return [said for row in rows for said in row], []
+
+
+def short(dice: Dice, split: str) -> tuple[Told, Asked]:
+    """Two persons again, a line each, and known names only.
+
+    A model of the size that ships learns from these to heed the name in a question; of
+    longer texts alone it does not.
+    """
+    return alike(dice, split, most=1, new=0, full=0)
 
 
 def about_facts(dice: Dice, split: str) -> tuple[Told, Asked]:
@@ -280,6 +273,23 @@ def ask(dice: Dice, told: Told, untold_lines: Asked) -> Question | None:
         return None
     question, answer, start = dice.pick(clear)
     return Question(question, context, answer, start)
+
+
+def questions(count: int, split: str = TRAIN, seed: int = 0,
+              passages: Callable[[Dice, str], tuple[Told, Asked]] = passage
+              ) -> list[Question]:
+    """Questions about texts of `passages`.
+
+    By default about stories and facts of 2 to 6 sentences; one in five has no answer.
+    """
+    dice = Dice(f"questions {split} {seed} {passages.__name__}")
+    found: list[Question] = []
+    while len(found) < count:
+        told, asked = passages(dice, split)
+        made = ask(dice, told, asked)
+        if made is not None:
+            found.append(made)
+    return found
 
 
 # -------------------------------------------------------------------------- choices

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from .corpus import documents
-from .exercises import choices, opinion_texts, questions, tagged_texts
+from .exercises import (choices, opinion_texts, passage, questions, short,
+                        tagged_texts)
 from .templates import HELD_OUT, TRAIN
 
 # How many documents or examples there are of each kind: for training, held out.
 SIZES = {"corpus": (52_000, 1_500), "opinions": (6_000, 1_000), "names": (8_000, 1_000),
-         "questions": (40_000, 1_000), "choices": (10_000, 1_000)}
-NAMES = {"corpus": "txt", "opinions": "jsonl", "names": "conll", "questions": "jsonl",
-         "choices": "jsonl"}
+         "short-questions": (40_000, 100), "questions": (40_000, 1_000),
+         "choices": (10_000, 1_000)}
+SUFFIXES = {"corpus": "txt", "opinions": "jsonl", "names": "conll",
+            "short-questions": "jsonl", "questions": "jsonl", "choices": "jsonl"}
 
 
 def path(folder, kind: str, split: str) -> Path:
     """Where a file is: corpus.train.txt, ..., choices.held-out.jsonl."""
-    return Path(folder) / f"{kind}.{split}.{NAMES[kind]}"
+    return Path(folder) / f"{kind}.{split}.{SUFFIXES[kind]}"
 
 
 def write_all(folder, seed: int = 0, scale: float = 1.0) -> None:
@@ -56,9 +59,10 @@ def name_lines(count: int, split: str, seed: int) -> Iterable[str]:
                       for word, tag in zip(example.words, example.tags)) + "\n"
 
 
-def question_lines(count: int, split: str, seed: int) -> Iterable[str]:
+def question_lines(count: int, split: str, seed: int, passages=passage
+                   ) -> Iterable[str]:
     """JSONL as of SQuAD, one question per line."""
-    for made in questions(count, split, seed):
+    for made in questions(count, split, seed, passages):
         answers: dict[str, list] = {"text": [], "answer_start": []}
         if made.answer:
             answers = {"text": [made.answer], "answer_start": [made.start]}
@@ -72,5 +76,7 @@ def choice_lines(count: int, split: str, seed: int) -> Iterable[str]:
         yield json.dumps(made._asdict()) + "\n"
 
 
-MAKERS = {"corpus": corpus_lines, "opinions": opinion_lines, "names": name_lines,
-          "questions": question_lines, "choices": choice_lines}
+MAKERS: dict[str, Callable[..., Iterable[str]]] = {
+    "corpus": corpus_lines, "opinions": opinion_lines, "names": name_lines,
+    "short-questions": partial(question_lines, passages=short),
+    "questions": question_lines, "choices": choice_lines}
