@@ -151,7 +151,8 @@ class BertPreTrainedModel:
             pooled, pooler_saved = pooler(p.at("pooler"), x)
         states = States(x, pooled, call.past if call.gives_past else None,
                         Scope(self.params, run), watched(call.watch))
-        given = (call.tokens["inputs_embeds"] is not None, call.source is not None)
+        given = (call.tokens["inputs_embeds"] is not None,
+                 None if call.source is None else call.source.shape)
         saved = (embeddings_saved, stack_saved, pooler_saved, x.shape, given)
         return states, Saved(run, saved if run.keep else None)
 
@@ -216,8 +217,9 @@ class BertPreTrainedModel:
                  for name, shape in self.shapes.items()}
         if given[0]:
             grads["inputs_embeds"] = dembeds
-        if given[1]:
-            grads["encoder_hidden_states"] = dsource
+        if given[1] is not None:          # its keys may have come from the cache alone
+            grads["encoder_hidden_states"] = \
+                np.zeros(given[1], self.dtype) if dsource is None else dsource
         return grads
 
     # ----------------------------------------------------------------------- files

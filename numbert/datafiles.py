@@ -59,7 +59,7 @@ def read_jsonl(path) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{where}: broken JSON: {error}") from None
         if not isinstance(value, dict):
             raise ValueError(f"{where}: a JSON {type(value).__name__}, expected an "
@@ -79,7 +79,8 @@ def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
     """
     width, start, words, labels = 0, "", list[str](), list[str]()
     for where, line in text_lines(path):
-        columns = line.strip(" ").split("\t") if "\t" in line else line.split()
+        columns = [column.strip() for column in line.split("\t")] if "\t" in line \
+            else line.split()
         if not any(columns) or columns[0] == "-DOCSTART-":
             if words:
                 yield start, words, labels
@@ -99,9 +100,9 @@ def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
         yield start, words, labels
 
 
-def is_jsonl(path) -> bool:
+def is_jsonl(path, suffixes: tuple[str, ...] = (".jsonl", ".ndjson", ".json")) -> bool:
     """Whether the name of the file says that it is JSONL."""
-    return Path(path).suffix.lower() in (".jsonl", ".ndjson")
+    return Path(path).suffix.lower() in suffixes
 
 
 def field(where: str, row: dict, name: str, kind: type = str) -> Any:
@@ -111,7 +112,9 @@ def field(where: str, row: dict, name: str, kind: type = str) -> Any:
         ValueError: it is absent, or of another type.
     """
     if row.get(name) is None:
-        raise ValueError(f"{where}: no {name!r}; it has {', '.join(row) or 'nothing'}")
+        found = f"{name!r} is null" if name in row else \
+            f"no {name!r}; it has {', '.join(row) or 'nothing'}"
+        raise ValueError(f"{where}: {found}")
     return checked(where, name, row[name], kind)
 
 

@@ -232,8 +232,6 @@ class EncoderDecoderModel:
         if "inputs_embeds" in decoder:
             grads["decoder_inputs_embeds"] = decoder["inputs_embeds"]
         dsource = decoder["encoder_hidden_states"]                 # (B, S, C)
-        if dsource is None:             # keys and values all came from a cache
-            dsource = np.zeros_like(saved.source)
         if saved.projection is not None:
             dsource, dw, db = linear_backward(dsource, saved.projection)
             grads |= {f"{PROJECTION}.weight": dw, f"{PROJECTION}.bias": db}

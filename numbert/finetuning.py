@@ -9,6 +9,7 @@ Devlin et al. 2019, section 4 and appendix A.3: AdamW, 2 to 4 epochs, batches of
 
 from __future__ import annotations
 
+import errno
 import json
 import warnings
 from pathlib import Path
@@ -126,6 +127,7 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
         ValueError: an unknown task, or data that does not fit it.
         OSError: a file can't be read.
     """
+    refuse_unfinished(Path(model))
     folder = Path(resolve(str(model), REQUIRED))
     record = read_record(folder)
     chosen = known_task(task or record.get("task") or "")
@@ -178,6 +180,9 @@ def known_task(name: str) -> Task:
 
 def refuse_finished(out: Path, overwrite: bool) -> None:
     """Make sure that nothing in `out` is lost by mistake, nor mixed up."""
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "this is a file; expected a folder for "
+                                 "the result", str(out))
     if not overwrite and ((out / RECORD).exists() or (
             (out / WEIGHTS).exists() and not (out / STATE).exists())):
         raise ValueError(f"{out} already holds a model: choose another folder, or "
@@ -185,11 +190,18 @@ def refuse_finished(out: Path, overwrite: bool) -> None:
 
 
 def prepare_folder(out: Path, overwrite: bool) -> None:
-    """Make the folder; to start anew, remove what an earlier run goes on from."""
+    """Make the folder; to start anew, remove an earlier run and its model."""
     out.mkdir(parents=True, exist_ok=True)
     if overwrite:
-        for name in (STATE, RECORD):
+        for name in (STATE, RECORD, WEIGHTS):
             (out / name).unlink(missing_ok=True)
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Say what is missing of a run that has not ended."""
+    if (folder / STATE).exists() and not (folder / RECORD).exists():
+        raise ValueError(f"{folder} holds an unfinished run: give the command that "
+                         "began it again, without --overwrite, to end it")
 
 
 def read_record(folder: Path) -> dict[str, Any]:

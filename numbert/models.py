@@ -10,7 +10,10 @@ Arguments that all classes have, with their shapes (B batch, T tokens, C hidden 
 
 `forward` gives (output, saved), and `backward(saved)` the gradient of the loss, a dict
 with the keys of `params`.  `backward(saved, <name of an output>=gradient)` gives the
-gradient of that output instead; several are added up.
+gradient of that output instead; several are added up.  That is for the loss, logits,
+last_hidden_state and pooler_output; hidden_states and attentions are for looking at.
+What is saved is not copied: change no input, output or parameter in place before
+backward has used it.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from .base import BertPreTrainedModel
 from .cache import given_cache
 from .heads import classifier, classifier_backward, classifier_dropout
 from .heads import word_head, word_head_backward
-from .inputs import class_labels
+from .inputs import class_labels, shaped
 from .targets import answer_positions, class_targets, classification_loss
 from .targets import logits_gradients, mean_cross_entropy, positions_to_keep
 from .targets import sentence_labels, word_labels
@@ -68,6 +71,16 @@ class BertModel(BertPreTrainedModel):
             raise ValueError("BertModel has no loss: give the gradient of "
                              "last_hidden_state or of pooler_output")
         g = self.start_backward(saved, trace)
+        batch, _, width = shape = saved.bert[3]
+        if pooler_output is not None:
+            if not self.pooler:
+                raise ValueError("pooler_output has a gradient, but this BertModel was "
+                                 "built without a pooler")
+            pooler_output = shaped("the gradient of pooler_output", np.asarray(
+                pooler_output, self.dtype), (batch, width))
+        if last_hidden_state is not None:
+            last_hidden_state = shaped("the gradient of last_hidden_state", np.asarray(
+                last_hidden_state, self.dtype), shape)
         return self.bert_backward(g, saved, last_hidden_state, pooler_output)
 
 

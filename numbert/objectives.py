@@ -39,7 +39,8 @@ def label_counts(model, part: dict) -> tuple[int, ...]:
     kind = type(model).__name__
     if kind == "BertForQuestionAnswering":
         # HF: a position outside the text is ignored.
-        length = np.shape(part["input_ids"])[-1]
+        length = np.shape(part["input_ids" if "input_ids" in part else
+                               "inputs_embeds"])[1]
         return tuple(int((labels(model, part, name) < length).sum())
                      for name in ("start_positions", "end_positions"))
     targets = labels(model, part, "labels")

@@ -242,6 +242,8 @@ def next_sentence_pairs(documents: Sequence[Document], rng: np.random.Generator,
 
     Source: google-research/bert, create_instances_from_document.
     """
+    if not 0 <= short_probability <= 1:
+        raise ValueError(f"short_probability is {short_probability}, expected 0 to 1")
     if max_length < 5:
         raise ValueError(f"max_length is {max_length}, expected at least 5: [CLS], "
                          "[SEP], [SEP] and a token of each segment")

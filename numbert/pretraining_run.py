@@ -82,14 +82,14 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     vocab = vocabulary(words)
     config = BertConfig.from_dict(config.to_dict(), pad_token_id=vocab.pad_id)
     rng = np.random.default_rng([seed, 1])         # its own, beside the model's
-    examples = pairs(read_documents(corpus, words), rng, vocab, max_length, repeats,
-                     short_probability)
+    examples = pairs(corpus, read_documents(corpus, words), rng, vocab, max_length,
+                     repeats, short_probability)
     masking = dict(probability=probability, whole_word=whole_word)
     if rule == "exact":
         masking["max_predictions"] = max_predictions
     collate = masking_collate(vocab, rule, **masking)
     held_out = None if dev is None else evaluation_batches(
-        read_documents(dev, words), vocab, max_length, short_probability, collate,
+        dev, read_documents(dev, words), vocab, max_length, short_probability, collate,
         training.get("batch_size", 32))
     prepare_folder(out, overwrite)
     model = BertForPreTraining(config, dtype=dtype, rng=seed)
@@ -123,6 +123,8 @@ def load_tokenizer(name, corpus, config, lowercase: bool) -> BertTokenizer:
     """The tokenizer of this name, or one learnt from the corpus."""
     if name is not None:
         return BertTokenizer.from_pretrained(str(name))
+    if not any(line.strip() for _, line in text_lines(corpus)):
+        raise ValueError(f"{corpus} holds no words to learn a vocabulary from")
     from .tokenization.training import train_wordpiece
     learnt = train_wordpiece((line for _, line in text_lines(corpus)),
                              config.vocab_size, lowercase=lowercase)
@@ -130,25 +132,25 @@ def load_tokenizer(name, corpus, config, lowercase: bool) -> BertTokenizer:
                          model_max_length=config.max_position_embeddings)
 
 
-def pairs(documents: list[Document], rng, vocab: Vocabulary, max_length: int,
+def pairs(file, documents: list[Document], rng, vocab: Vocabulary, max_length: int,
           repeats: int, short_probability: float) -> list[dict]:
-    """The examples of a corpus, not masked yet."""
+    """The examples of a corpus, not masked yet.  file: its name, for errors."""
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}, expected at least 1")
     if len(documents) < 2:
         raise ValueError(
-            "the corpus is one document: a random next sentence would come from it, "
+            f"{file} is one document: a random next sentence would come from it, "
             "too.  Put a blank line after each document")
     return [pair_inputs(pair, vocab) for _ in range(repeats)
             for pair in next_sentence_pairs(documents, rng, max_length,
                                             short_probability)]
 
 
-def evaluation_batches(documents, vocab, max_length, short_probability, collate,
+def evaluation_batches(file, documents, vocab, max_length, short_probability, collate,
                        batch_size: int) -> list[dict]:
     """Batches with the same pairs and masks at every evaluation."""
     rng = np.random.default_rng(0)
-    examples = pairs(documents, rng, vocab, max_length, 1, short_probability)
+    examples = pairs(file, documents, rng, vocab, max_length, 1, short_probability)
     examples.sort(key=lambda example: len(example["input_ids"]))
     return [collate(examples[i:i + batch_size], rng)
             for i in range(0, len(examples), batch_size)]

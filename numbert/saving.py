@@ -67,12 +67,21 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
 
 
 def atomic_write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all; readers see the old or the new."""
+    """Write a UTF-8 text file whole or not at all; readers see the old or the new.
+
+    A link is replaced, not followed.  A pipe or a device has nothing to replace: it is
+    written to.
+    """
     path, data = Path(path), text.encode("utf-8")
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         _write(temporary, data)
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
     fsync_directory(path.parent)

@@ -32,6 +32,7 @@ from .training_recipe import Recipe, checked_recipe, require_loss, run_settings
 from .training_state import TrainingState, load_state, save_state
 
 
+KEPT = "a checkpoint of an earlier step, if there is one, is kept"
 REMEDY = "Try a lower lr, a longer warmup or a smaller clip"
 
 
@@ -250,16 +251,16 @@ def refuse_nan(value: float, what: str, state: TrainingState, lr: float) -> None
     if not math.isfinite(value):
         raise DivergedError(
             f"step {state.step + 1}: the {what} is {value}, at learning rate {lr:.3g}; "
-            f"the parameters are those after step {state.step}, and the last checkpoint"
-            f" is kept.  {REMEDY}, and look at the data of this step")
+            f"the parameters are those after step {state.step}, and {KEPT}.  {REMEDY}, "
+            "and look at the data of this step")
 
 
 def refuse_broken(params: dict, state: TrainingState) -> None:
     """Never replace a good checkpoint by parameters that are not finite."""
     for name, x in params.items():
         if not np.isfinite(x).all():
-            raise DivergedError(f"step {state.step}: {name} is no longer finite; the "
-                                f"last checkpoint is kept.  {REMEDY}")
+            raise DivergedError(f"step {state.step}: {name} is no longer finite; "
+                                f"{KEPT}.  {REMEDY}")
 
 
 def refuse_ruined(task: Task, parts: list[dict], state: TrainingState, lr) -> None:
@@ -268,7 +269,7 @@ def refuse_ruined(task: Task, parts: list[dict], state: TrainingState, lr) -> No
     if not math.isfinite(loss):
         raise DivergedError(
             f"step {state.step}: after this last update, at learning rate {lr:.3g}, "
-            f"the loss is {loss}; the last checkpoint is kept.  {REMEDY}")
+            f"the loss is {loss}; {KEPT}.  {REMEDY}")
 
 
 def require_finite(model, outputs: dict) -> None:
@@ -295,8 +296,8 @@ def judge(task: Task, recipe: Recipe, state: TrainingState) -> None:
         try:
             metrics = as_metrics(task.evaluate(task.model))
         except DivergedError as error:
-            raise DivergedError(f"evaluation after step {state.step}: {error}; the last"
-                                f" checkpoint is kept.  {REMEDY}") from error
+            raise DivergedError(f"evaluation after step {state.step}: {error}; {KEPT}."
+                                f"  {REMEDY}") from error
         state.history.append({**position(state, recipe), **metrics})
         if is_better(metrics, state.best, recipe):
             state.best_step, state.best, state.worse = state.step, metrics, 0
@@ -368,5 +369,5 @@ def interrupts() -> Iterator[list]:
 def farewell(state: TrainingState, recipe: Recipe, checkpoint_dir) -> str:
     """What an interrupted run says."""
     where = "nothing was saved" if checkpoint_dir is None else \
-        f"saved in {checkpoint_dir}: the same call goes on from there"
+        f"saved in {checkpoint_dir}: the same call, without overwrite, goes on from it"
     return f"interrupted after step {state.step} of {recipe.steps}; {where}"

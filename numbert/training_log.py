@@ -34,8 +34,11 @@ class Speed:
     def stop(self, parts: list[dict], lr: float, norm: float) -> None:
         """A step has ended."""
         self.seconds += time.perf_counter() - self.began
-        self.examples += sum(len(part["input_ids"]) for part in parts)
-        self.tokens += sum(int(np.sum(part["attention_mask"])) for part in parts)
+        for part in parts:
+            tokens = np.asarray(part["input_ids"] if "input_ids" in part else
+                                part["inputs_embeds"][..., 0])
+            self.examples += len(tokens)
+            self.tokens += int(np.sum(part.get("attention_mask", tokens.size)))
         self.lr, self.norm = lr, norm
 
 

@@ -588,6 +588,17 @@ def test_a_text_has_ordinary_permissions_and_links_are_not_followed(tmp_path):
         assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a POSIX system")
+def test_a_pipe_is_written_to(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    checkpoint.atomic_write_text(pipe, "new")
+    assert os.read(reader, 9) == b"new" and names(tmp_path) == ["pipe"]
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
 # ------------------------------------------------------------------ transformers
 
 @pytest.fixture

@@ -118,6 +118,16 @@ def test_evaluate_uses_the_model_that_ships(capsys, tmp_path, task, text, metric
     assert score == 1 if task == TEXT else 1 <= score < 20     # of 1,600 pieces
 
 
+def test_predictions_go_where_a_link_names(capsys, tmp_path):
+    file = tiny.write(tmp_path, "data.tsv", "I love this film.\tPOSITIVE\n")
+    given = ["evaluate", "--task", TEXT, "--data", file, "--predictions"]
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    assert run(capsys, *given, tmp_path / "link")[0] == 0
+    assert json.loads((tmp_path / "target").read_text())["prediction"] == "POSITIVE"
+    code, text, errors = run(capsys, *given, tmp_path / "none" / "p.jsonl")
+    assert code == 2 and text == "" and "p.jsonl: there is no folder for" in errors
+
+
 @pytest.mark.parametrize("more, message", [
     ([], "which model?  Expected --model DIR, or --task TASK"),
     (["--task", "regression"], "no checkpoint for 'regression' comes with this copy"),
@@ -232,8 +242,10 @@ def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
 
 
 @pytest.mark.parametrize("corpus, options, message", [
-    ("a cat\nthe dog\n", {}, "the corpus is one document"),
+    ("a cat\nthe dog\n", {}, "c.txt is one document"),
     ("\n", {"tokenizer": "{base}"}, "c.txt holds no sentences"),
+    (" \n", {}, "c.txt holds no words to learn a vocabulary from"),
+    (CORPUS, {"short_probability": 7}, "short_probability is 7, expected 0 to 1"),
     (CORPUS, {"max_length": 33}, "max_length is 33, but max_position_embeddings"),
     (CORPUS, {"repeats": 0}, "repeats is 0"),
     (CORPUS, {"rule": "all"}, "rule is 'all'"),
@@ -318,11 +330,11 @@ def test_scores_by_hand():
 
 def test_every_evaluation_is_the_same(tmp_path):
     words = tiny.tokenizer()
-    documents = pretraining_run.read_documents(tiny.write(tmp_path, "c.txt", CORPUS),
-                                               words)
+    file = tiny.write(tmp_path, "c.txt", CORPUS)
+    documents = pretraining_run.read_documents(file, words)
     vocab = vocabulary(words)
     collate = pretraining_run.masking_collate(vocab)
-    first, second = (pretraining_run.evaluation_batches(documents, vocab, 20, 0.1,
-                                                        collate, 4) for _ in range(2))
+    first, second = (pretraining_run.evaluation_batches(
+        file, documents, vocab, 20, 0.1, collate, 4) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert all(np.array_equal(a[name], b[name]) for name in a)

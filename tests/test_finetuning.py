@@ -146,6 +146,39 @@ def test_nothing_is_overwritten_unasked(base, tmp_path):
     assert result.steps == 2 and result.best is None
 
 
+def test_overwrite_removes_nothing_before_all_is_checked(base, tmp_path):
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    finetune(TEXT, file, None, base, out, epochs=1)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    bad = tiny.write(tmp_path, "bad.tsv", "a cat\tfine\nno label\n")
+    for files in ((tmp_path / "typo.tsv", None), (file, bad)):
+        with pytest.raises((OSError, ValueError)):
+            finetune(TEXT, *files, base, out, overwrite=True)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_unfinished_run_is_said_to_be_one(base, tmp_path, monkeypatch):
+    """Also where a finished model was overwritten: its weights are gone."""
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    options = dict(batch_size=2, checkpoint_every=1)
+    finetune(TEXT, file, None, base, out, epochs=1, **options)
+    with monkeypatch.context() as patch:
+        patch.setitem(TASKS, TEXT, TASKS[TEXT]._replace(collate=interrupted_at(3)))
+        with pytest.raises(RuntimeError):
+            finetune(TEXT, file, None, base, out, epochs=2, overwrite=True, **options)
+    assert not (out / "model.safetensors").exists()
+    with pytest.raises(ValueError, match="out holds an unfinished run: give the"):
+        evaluate(out, file)
+    assert finetune(TEXT, file, None, base, out, epochs=2, **options).steps == 8
+
+
+def test_the_folder_for_the_result_is_no_file(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    for overwrite in (False, True):
+        with pytest.raises(NotADirectoryError, match="a folder for the result"):
+            finetune(TEXT, file, None, base, file, overwrite=overwrite)
+
+
 def test_the_head_goes_with_its_labels(tmp_path):
     """Kept for the same labels, in the checkpoint's order; fresh for any others."""
     names = {"id2label": {0: "poor", 1: "fine"}, "label2id": {"poor": 0, "fine": 1}}

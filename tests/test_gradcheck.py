@@ -300,6 +300,41 @@ def test_an_op_that_is_a_little_wrong_is_found(op, monkeypatch):
     assert report.wrong, report
 
 
+@pytest.mark.parametrize("forgotten", [
+    lambda dx, dw, db: (dx, dw, None), lambda dx, dw, db: (dx,)])
+def test_a_gradient_that_an_op_does_not_give_is_wrong(forgotten):
+    report = check_pair(ops.linear, lambda d, s: forgotten(*ops.linear_backward(d, s)),
+                        fill(2, 3), fill(4, 3), fill(4))
+    assert "argument2" in report.wrong and "argument0" not in report.wrong
+
+
+def test_an_input_without_its_gradient_is_wrong():
+    model = planted(stressed(numbert.BertModel),
+                    lambda grads: grads.pop("inputs_embeds"))
+    report = check_model(model, {"inputs_embeds": fill(B, T, CFG.hidden_size)},
+                         cotangents=["last_hidden_state"], directions=1)
+    assert report.wrong == ["inputs_embeds"]
+
+
+@pytest.mark.parametrize("slope", [1e-9, 1e-11, 1e-13])
+@pytest.mark.parametrize("claim", [0.5, 1, 2])
+def test_a_slope_below_the_noise_is_unsure(slope, claim):
+    x = fill(5)
+    report = check(lambda values: 1 + slope * values["x"].sum(), {"x": x},
+                   {"x": np.full(5, claim * slope)})
+    assert not report.ok
+
+
+def test_a_model_of_two_halves_is_left_as_it_was():
+    half = config(is_decoder=True, add_cross_attention=True)
+    both = numbert.EncoderDecoderConfig.from_encoder_decoder_configs(config(), half)
+    model = numbert.EncoderDecoderModel(both, dtype="float64")
+    before = {name: x.copy() for name, x in model.params.items()}
+    check_model(model, {"input_ids": ids(), "decoder_input_ids": ids()},
+                cotangents=["logits"], directions=1)
+    assert all(np.array_equal(before[name], x) for name, x in model.params.items())
+
+
 def test_full_mode_names_the_entry():
     cfg = config(vocab_size=7, hidden_size=4, num_attention_heads=2,
                  intermediate_size=5, num_hidden_layers=1, max_position_embeddings=4)

@@ -177,6 +177,28 @@ def test_backward_without_a_loss():
         MODEL.backward(saved)
 
 
+@pytest.mark.parametrize("name, shape", [
+    ("last_hidden_state", ()), ("last_hidden_state", (T, 1)),
+    ("last_hidden_state", (B, 1, 12)), ("pooler_output", (12,)),
+    ("pooler_output", (B, 1))])
+def test_a_gradient_has_the_shape_of_its_output(name, shape):
+    _, saved = MODEL.forward(X)
+    with pytest.raises(ValueError, match=f"the gradient of {name} has shape"):
+        MODEL.backward(saved, **{name: np.ones(shape)})
+
+
+def test_a_gradient_has_the_dtype_of_the_model():
+    model = stressed(numbert.BertModel, dtype="float32")
+    out, saved = model.forward(X)
+    grads = model.backward(saved, pooler_output=np.ones(out.pooler_output.shape),
+                           last_hidden_state=np.ones(out.last_hidden_state.shape))
+    assert {x.dtype for x in grads.values()} == {np.dtype("float32")}
+    plain = numbert.BertModel(config(), add_pooling_layer=False)
+    out, saved = plain.forward(X)
+    with pytest.raises(ValueError, match="built without a pooler"):
+        plain.backward(saved, pooler_output=np.ones((B, 12)))
+
+
 def test_lists_and_small_integers_are_welcome():
     want = MODEL(X).last_hidden_state
     assert np.array_equal(MODEL(X.tolist()).last_hidden_state, want)

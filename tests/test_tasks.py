@@ -52,11 +52,17 @@ BAD_FILES = [
     (TEXT, "d.jsonl", '{"text": "\\ud800", "label": "x"}', "half of a surrogate pair"),
     (TEXT, "d.jsonl", '{"text": "a", "label": "x"}\n{"text": "a", "text_pair": "b", '
                       '"label": "x"}', "some examples are pairs"),
+    (TEXT, "d.jsonl", '{"text": "a", "label": -100}', "line 1: the label -100 means"),
+    (TEXT, "d.jsonl", '{"text": "a", "label": null}', "line 1: 'label' is null"),
+    (TEXT, "d.jsonl", "[" * 100_000, "line 1: broken JSON"),
+    (TEXT, "d.json", '[{"text": "a", "label": "x"}]', "line 1: a JSON list, expected"),
     (MULTI, "d.tsv", "a\tx,,y\n", "line 1: an empty label in 'x,,y'"),
     (MULTI, "d.jsonl", '{"text": "a", "labels": "x"}', "labels is .x., expected a l"),
     (MULTI, "d.jsonl", '{"text": "a", "labels": [3]}', r"labels\[0\] is 3, expected"),
     (NUMBER, "d.tsv", "a\tten\n", "line 1: 'ten' is not a number"),
     (NUMBER, "d.tsv", "a\tnan\n", "line 1: 'nan' is not a number"),
+    (NUMBER, "d.tsv", "a\t1e39\n", "line 1: '1e39' is not a number that can be learnt"),
+    (NUMBER, "d.jsonl", '{"text": "a", "label": ' + "9" * 400 + "}", "not a number"),
     (NUMBER, "d.jsonl", '{"text": "a", "label": "1"}', "no number as 'label'"),
     (TOKEN, "d.conll", "", "d.conll holds no examples"),
     (TOKEN, "d.conll", "a O\n\nb\n", "d.conll, line 3: 'b' has no label"),
@@ -103,8 +109,10 @@ def test_what_files_may_look_like(tmp_path):
                  "t.conll")
     assert [x[1:] for x in found] == [(["a", "cat"], ["O", "B-X"]), (["b"], ["O"])]
     assert found[1].where.endswith("line 7")
-    found = read(TOKEN, tmp_path, "a b\tO\n \t \nc\tO\n", "t.conll")
-    assert [x.words for x in found] == [["a b"], ["c"]]
+    found = read(TOKEN, tmp_path, "a b\tO\n \t \n c \t B-X \n", "t.conll")
+    assert [x[1:] for x in found] == [(["a b"], ["O"]), (["c"], ["B-X"])]
+    found = read("masked-lm", tmp_path, '{"text": "a cat"}\n', "t.json")
+    assert [x.text for x in found] == ["a cat"]
     found = read(QA, tmp_path, ANSWER + '{"text": [" cat"], "answer_start": [1]}}',
                  "t.jsonl")
     assert found[0].answers == [(2, "cat")]                   # white space is no answer
@@ -124,6 +132,9 @@ def test_labels_are_sorted():
     for labels in (["a", "a"], []):
         with pytest.raises(ValueError, match="nothing to learn"):
             class_names(labels)
+    assert class_names(["a", "a"], least=1) == ["a"]       # some texts may not have it
+    with pytest.raises(ValueError, match="nothing to learn"):
+        class_names([], least=1)
 
 
 def test_a_label_that_training_never_saw(tmp_path):

@@ -385,3 +385,17 @@ def test_recipe_says_how_long_an_epoch_is():
     recipe = training.checked_recipe(given)
     assert (recipe.steps_per_epoch, recipe.steps, recipe.warmup) == (4, 10, 2)
     assert without_speed([{"seconds": 1, "step": 2}]) == [{"step": 2}]
+
+
+def test_a_collate_may_leave_the_mask_out():
+    """attention_mask is optional in forward, so it is here."""
+    def plain(rows, rng):
+        return {name: np.stack([row[name] for row in rows])
+                for name in ("input_ids", "labels")}
+
+    rows = [{"input_ids": ids((5,), rng=i), "labels": i % 2} for i in range(8)]
+    model = numbert.BertForSequenceClassification(config(num_labels=2))
+    result = train(model, rows, lr=0.01, steps=2, batch_size=4, collate=plain,
+                   log_every=1)
+    assert [row["tokens_per_second"] > row["examples_per_second"] > 0
+            for row in result.history] == [True, True]

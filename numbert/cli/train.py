@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import math
+from pathlib import Path
 
 from . import common
 
 TASKS = ("text-classification", "multi-label-classification", "regression",
          "token-classification", "question-answering", "multiple-choice", "masked-lm")
 FORMATS = """\
-tasks and their files (UTF-8; *.jsonl is read as JSONL, others as the first format):
+tasks and their files (UTF-8; *.jsonl, and *.json but for question-answering, is read as
+JSONL, others as the first format; a TSV may begin with a line that ends in "label"):
   text-classification         TSV: text, label; or text, second text, label
                               JSONL: {"text": ..., "text_pair": ..., "label": ...}
   multi-label-classification  TSV: text, labels with commas between
@@ -31,7 +34,8 @@ tasks and their files (UTF-8; *.jsonl is read as JSONL, others as the first form
 FINETUNE = """\
 Train a checkpoint on a task, and write the model, its tokenizer, log.jsonl and
 training.json (scores) to a folder.  The labels are those of the training file,
-sorted.  Interrupted, it goes on when the same command is given again."""
+sorted.  Interrupted, it goes on when the same command is given again, without
+--overwrite."""
 FINETUNE_EXAMPLES = """\
   numbert finetune text-classification --train train.tsv --dev dev.tsv \\
       --model DIR --out OUT
@@ -48,7 +52,7 @@ PRETRAIN = """\
 Train a BERT from scratch by masked LM and next sentence prediction.  The corpus is a
 text file with a sentence per line and a blank line after each document.  Without
 --tokenizer a WordPiece vocabulary is learnt from it.  Interrupted, it goes on when the
-same command is given again."""
+same command is given again, without --overwrite."""
 PRETRAIN_EXAMPLES = """\
   numbert pretrain --corpus corpus.txt --config config.json --out OUT --epochs 20
   numbert pretrain --corpus corpus.txt --dev held-out.txt --config config.json \\
@@ -222,6 +226,8 @@ def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
 
 def training_of(args) -> dict:
     """The arguments of add_training as those of `train`."""
+    if args.dev is None and (args.patience or args.eval_every):
+        raise ValueError("--patience and --eval-every need --dev")
     names = [*TRAINING, "lr", "warmup", "seed", "dtype", "dropout", "group-by-length",
              "epochs", "overwrite"]
     return {name.replace("-", "_"): getattr(args, name.replace("-", "_"))
@@ -236,8 +242,6 @@ def run_finetune(args) -> None:
     from ..tasks import Settings
     settings = Settings(**applying(args))
     options = training_of(args)
-    if args.dev is None and (args.patience or args.eval_every):
-        raise ValueError("--patience and --eval-every need --dev")
     distilling = given(args, ("temperature", "soft_weight"))
     if args.teacher is not None:
         options |= {"teacher": args.teacher, **distilling}
@@ -320,11 +324,15 @@ def run_evaluate(args) -> None:
     if args.model is None and args.task is None:
         raise ValueError("which model?  Expected --model DIR, or --task TASK for one "
                          "that comes with numbert")
+    output = Path(args.predictions or ".").resolve()        # what a link names
+    if not output.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no folder for this file",
+                                args.predictions)
     scores, examples, predictions = evaluate(
         common.model_folder(args.model, args.task), args.data, task=args.task,
         batch_size=args.batch_size)
     if args.predictions:
-        atomic_write_text(args.predictions, "".join(
+        atomic_write_text(output, "".join(
             json.dumps({"where": example.where, "prediction": prediction},
                        ensure_ascii=False) + "\n"
             for example, prediction in zip(examples, predictions)))

@@ -59,10 +59,12 @@ def pretraining(folder: Path, data: Path) -> Scores:
     """
     tokenizer = BertTokenizer.from_pretrained(str(folder))
     vocab, model = vocabulary(tokenizer), BertForPreTraining.from_pretrained(folder)
-    corpus = read_documents(path(data, "corpus", HELD_OUT), tokenizer)
-    batches = evaluation_batches(corpus, vocab, 128, 0.0, masking_collate(vocab), 32)
+    file = path(data, "corpus", HELD_OUT)
+    corpus = read_documents(file, tokenizer)
+    batches = evaluation_batches(file, corpus, vocab, 128, 0.0, masking_collate(vocab),
+                                 32)
     pieces = np.concatenate([x["labels"][x["labels"] != IGNORE_INDEX] for x in batches])
-    examples = pairs_of(corpus, np.random.default_rng(0), vocab, 128, 1, 0.0)
+    examples = pairs_of(file, corpus, np.random.default_rng(0), vocab, 128, 1, 0.0)
     order = np.array([example["next_sentence_label"] for example in examples])
     logits = outputs(model, examples, ["seq_relationship_logits"], tokenizer,
                      progress=False)

@@ -77,14 +77,14 @@ class Task(NamedTuple):
     objective: Objective = LABELS
 
 
-def class_names(labels) -> list[str]:
+def class_names(labels, least: int = 2) -> list[str]:
     """The labels that occur, sorted: as numbers if all are whole numbers, else as text.
 
     Raises:
-        ValueError: fewer than two.
+        ValueError: fewer than `least`.
     """
     names = set(labels)
-    if len(names) < 2:
+    if len(names) < least:
         raise ValueError("the training data has "
                          f"{', '.join(map(repr, names)) or 'no label'} only: there is "
                          "nothing to learn")

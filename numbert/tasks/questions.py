@@ -41,7 +41,8 @@ def read(path) -> list[Question]:
     "answer_start": [...]} with character positions; both lists are empty if the text
     does not answer the question.
     """
-    rows = read_jsonl(path) if is_jsonl(path) else squad_rows(path)
+    rows = read_jsonl(path) if is_jsonl(path, (".jsonl", ".ndjson")) else \
+        squad_rows(path)
     return nonempty([question(where, row) for where, row in rows], path)
 
 
@@ -57,7 +58,7 @@ def squad_rows(path) -> Iterator[tuple[str, dict]]:
                         "question": row["question"], "context": paragraph["context"],
                         "answers": {name: [answer[name] for answer in answers]
                                     for name in ("text", "answer_start")}}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no JSON file of SQuAD ({error!r}); name a file of "
                          "one question per line *.jsonl") from None
 

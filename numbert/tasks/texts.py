@@ -11,8 +11,12 @@ import numpy as np
 
 from .. import metrics
 from ..datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
+from ..losses import IGNORE_INDEX
 from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
                      names_of, outputs)
+
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class Text(NamedTuple):
@@ -57,6 +61,9 @@ def one_label(where: str, column: str) -> str:
     """A label that must be there."""
     if not column:
         raise ValueError(f"{where}: no label")
+    if column == str(IGNORE_INDEX):
+        raise ValueError(f"{where}: the label {column} means that there is none: leave "
+                         "the example out")
     return column
 
 
@@ -64,7 +71,7 @@ def one_from_json(where: str, row: dict) -> str:
     """The field "label": a string, or a whole number."""
     label = row.get("label")
     if isinstance(label, int) and not isinstance(label, bool):
-        return str(label)
+        return one_label(where, str(label))
     return one_label(where, field(where, row, "label"))
 
 
@@ -77,12 +84,12 @@ def some_labels(where: str, column: str) -> list[str]:
 
 
 def number(where: str, value) -> float:
-    """A finite number."""
+    """A number that is finite in float32, too."""
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = math.nan
-    if not math.isfinite(found):
+    if not abs(found) <= LARGEST:
         raise ValueError(f"{where}: {value!r} is not a number that can be learnt")
     return found
 
@@ -169,7 +176,7 @@ SOME_LABELS = Task(
     "f1", {"problem_type": "multi_label_classification"},
     partial(read, from_column=some_labels,
             from_json=lambda where, row: strings(where, row, "labels")),
-    lambda examples: class_names(name for x in examples for name in x.label),
+    lambda examples: class_names((name for x in examples for name in x.label), least=1),
     partial(encode, some_targets),
     partial(predict, lambda logits, names: [
         name for name, logit in zip(names, logits) if logit > 0]),

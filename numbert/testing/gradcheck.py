@@ -136,8 +136,8 @@ def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
 
             analytic = float(np.vdot(gradient, d))
             numeric, bound = slope(along, max(abs(analytic), size))
-            report.append(Comparison(name, where, analytic, numeric, bound,
-                                     verdict(analytic, numeric, bound, size)))
+            judged = verdict(analytic, numeric, bound, size, here[1])
+            report.append(Comparison(name, where, analytic, numeric, bound, judged))
     return Report(report)
 
 
@@ -209,15 +209,15 @@ def richardson(along: Callable[[float], tuple], h: float) -> tuple[float, float]
     return final, abs(final - second) + kink + rounding
 
 
-def verdict(analytic: float, numeric: float, bound: float, size: float) -> str:
-    """See Comparison.  size: of the gradient in a typical direction."""
+def verdict(analytic: float, numeric: float, bound: float, size: float, scale: float
+            ) -> str:
+    """See Comparison.  size: of the gradient in a typical direction; scale: of f."""
     error = abs(analytic - numeric)
     if not error <= SAFETY * bound:
         return "wrong"
-    seen = max(abs(numeric), size)
-    # A zero gradient that cannot be told from zero is right.
-    coarse = bound > RESOLUTION * seen and seen > SAFETY * bound
-    return "unsure" if coarse else "ok"
+    claim = max(abs(analytic), size)
+    zero = claim <= ROUNDING * np.finfo(np.float64).eps * scale
+    return "ok" if zero or bound <= RESOLUTION * max(abs(numeric), claim) else "unsure"
 
 
 # ------------------------------------------------------- op pairs, blocks and models
@@ -226,25 +226,23 @@ def check_pair(forward: Callable, backward: Callable, *arguments, rng=0,
                **options) -> Report:
     """Check an op: forward(*arguments) -> (out, saved), backward(dout, saved).
 
-    backward gives the gradients of forward's float arrays in their order (of the first
-    only, if it gives one array).  The objective is the inner product of out and a
-    random cotangent.  options: directions, full, fixed; see `check`.  The names in the
-    report are argument0, argument1, ...
+    backward gives the gradients of forward's float arrays in their order, of the first
+    only if it gives one array; None claims that a gradient is zero.  The objective is
+    the inner product of out and a random cotangent.  options: directions, full, fixed;
+    see `check`.  The names in the report are argument0, argument1, ...
     """
     rng = np.random.default_rng(rng)
     names = [f"argument{i}" for i, x in enumerate(arguments) if is_float_array(x)]
     out, saved = forward(*arguments)
     dout = rng.standard_normal(np.shape(out))
     found = backward(np.asarray(dout)[()], saved)
-    found = found if isinstance(found, tuple) else (found,)
 
     def objective(values):
         moved = [values.get(f"argument{i}", x) for i, x in enumerate(arguments)]
         return inner_product(forward(*moved)[0], dout)
 
     values = {f"argument{i}": x for i, x in enumerate(arguments)}
-    gradients = {name: g for name, g in zip(names, found) if g is not None}
-    return check(objective, values, gradients, rng=rng, **options)
+    return check(objective, values, claimed(names, found, values), rng=rng, **options)
 
 
 def check_block(forward: Callable, backward: Callable, config, params: dict, *inputs,
@@ -252,9 +250,9 @@ def check_block(forward: Callable, backward: Callable, config, params: dict, *in
     """Check a block: forward(p, *inputs) -> (out, saved), backward(dout, saved, g).
 
     Args:
-        forward, backward: the block; backward gives the gradients of the first float
-            inputs, in order (None for one that has none), and adds those of params
-            to g.
+        forward, backward: the block; backward gives the gradients of the float inputs,
+            in order, of the first only if it gives one array (None claims that one is
+            zero), and adds those of params to g.
         config: what the block reads from p.run.config.
         params: {name: array} under the block's scope.
         inputs: the other arguments.
@@ -271,10 +269,9 @@ def check_block(forward: Callable, backward: Callable, config, params: dict, *in
     dout = rng.standard_normal(out.shape)
     grads: dict[str, np.ndarray] = {}
     found = backward(dout, saved, Scope(grads, Run(config)))
-    found = found if isinstance(found, tuple) else (found,)
     names = [f"input{i}" for i, x in enumerate(inputs) if is_float_array(x)]
-    grads |= {name: g for name, g in zip(names, found) if g is not None}
     values = {**params, **{f"input{i}": x for i, x in enumerate(inputs)}}
+    grads |= claimed(names, found, values)
 
     def objective(moved):
         arguments = [moved[f"input{i}"] for i in range(len(inputs))]
@@ -322,6 +319,8 @@ def check_model(model, inputs: Mapping[str, Any], *, cotangents=None,
         cotangents = {name: rng.standard_normal(np.shape(out[name]))
                       for name in cotangents}
     gradients = twin.backward(saved, **cotangents)
+    learnt = {name: x for name, x in values.items() if name in model.params
+              or name.endswith(("inputs_embeds", "encoder_hidden_states"))}
 
     def objective(values):
         out, _ = run(values)
@@ -329,8 +328,11 @@ def check_model(model, inputs: Mapping[str, Any], *, cotangents=None,
         return sum(f for f, _ in terms), sum(scale for _, scale in terms)
 
     fixed = {**pad_row(model, inputs), **(options.pop("fixed", None) or {})}
-    return check(objective, values, with_zeros(gradients, model.params), rng=rng,
-                 fixed=fixed, **options)
+    try:
+        return check(objective, values, with_zeros(gradients, learnt), rng=rng,
+                     fixed=fixed, **options)
+    finally:                  # a model of two halves shares them with its twin
+        twin.params = {name: values[name] for name in model.params}
 
 
 def is_float_array(x) -> bool:
@@ -342,6 +344,18 @@ def inner_product(out, dout) -> tuple[float, float]:
     """The sum of out times dout, and the scale of its rounding errors."""
     terms = np.asarray(out) * dout
     return math.fsum(terms.ravel()), 1 + float(np.abs(terms).sum())
+
+
+def claimed(names: Sequence[str], found, values: Mapping) -> dict:
+    """{name: gradient} of what a backward gave.
+
+    An array is the gradient of the first.  In a tuple, None and what is left out at the
+    end claim to be zero.
+    """
+    if not isinstance(found, tuple):
+        names, found = names[:1], (found,)
+    gradients = {name: g for name, g in zip(names, found) if g is not None}
+    return with_zeros(gradients, {name: values[name] for name in names})
 
 
 def with_zeros(gradients: Mapping, params: Mapping) -> dict:
