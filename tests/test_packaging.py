@@ -5,6 +5,7 @@ import configparser
 import importlib.metadata
 import re
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import numbert
+from numbert import cli
 from minilm import minilm_dir
 
 ROOT = Path(__file__).parent.parent
@@ -216,6 +218,26 @@ def test_readme_names_files_that_exist():
     assert names
     for name in names:
         assert (ROOT / name).exists(), name
+
+
+def test_readme_and_help_show_commands_that_parse():
+    top = cli.parser()
+    texts = [(ROOT / "README.md").read_text()]
+    for action in top._actions:
+        if isinstance(action.choices, dict):
+            texts += [command.epilog or "" for command in action.choices.values()]
+    lines = [re.split(" [<>|] ", line)[0] for text in texts for line in
+             re.findall(r"^ +numbert ([a-z].*)", text.replace("\\\n", " "), re.M)
+             if "ner | " not in line and "--help" not in line]
+    assert len(lines) > 30
+    for line in lines:
+        assert top.parse_args(shlex.split(line)).run, line
+
+
+def test_the_command_works_without_the_module_resource():
+    """Windows has none."""
+    run("import sys; sys.modules['resource'] = None\n"
+        "from numbert.cli import parser; parser().parse_args(['info'])")
 
 
 def test_readme_example_runs(monkeypatch):
