@@ -314,4 +314,4 @@ def test_files_are_read_by_the_tasks(tmp_path):
 def test_text_of_seed_0_is_the_text_that_shipped_models_learnt_from():
     """A change of the world means that the shipped models must be trained again."""
     text = repr([*(maker(50) for maker in MAKERS), questions(50, passages=short)])
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "8123d2fb7480c66b"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "5d1af98142b3cee5"

@@ -225,12 +225,12 @@ def alike(dice: Dice, split: str, most: int = 3, **names: float
 
 
 def short(dice: Dice, split: str) -> tuple[Told, Asked]:
-    """Two persons again, a line each, and known names only.
+    """Two persons again, a line each, without surnames.
 
     A model of the size that ships learns from these to heed the name in a question; of
     longer texts alone it does not.
     """
-    return alike(dice, split, most=1, new=0, full=0)
+    return alike(dice, split, most=1, full=0)
 
 
 def about_facts(dice: Dice, split: str) -> tuple[Told, Asked]:
