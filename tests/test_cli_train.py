@@ -62,6 +62,9 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
     assert (code, errors) == (0, "")
     assert "1 update, finished" in text or "2 updates, finished" in text
     assert f"  {TASKS[task].metric} " in text
+    classes = {TEXT: "classes: fine, poor\n", "token-classification": ": B-X, I-X, O\n",
+               "multi-label-classification": "classes: cat, red\n"}
+    assert classes.get(task, "") in text and ("classes" in text) == (task in classes)
     code, text, errors = run(capsys, "evaluate", "--model", out, "--data", file,
                              "--json", "--predictions", tmp_path / "p.jsonl")
     scores = json.loads(text)

@@ -299,8 +299,13 @@ def run_pretrain(args) -> None:
 
 def report(result, out: str) -> None:
     """What a run came to."""
+    from ..config import BertConfig
+    from ..tasks.common import names_of
     updates = "1 update" if result.steps == 1 else f"{result.steps} updates"
     print(f"{updates}, {result.stopped}; saved in {out}")
+    names = names_of(BertConfig.from_pretrained(out))
+    if names[0] != "LABEL_0":                       # the name where there is none
+        print(f"classes: {', '.join(names)}")
     if result.best is not None:
         print(f"best evaluation, after update {result.best_step}:")
         print_scores(result.best)
