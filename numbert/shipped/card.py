@@ -89,8 +89,8 @@ were widened once after an earlier total was seen.
 - Opinions are those of short, plain reviews.  Irony, comparisons and long texts are
   beyond them.
 - Names are found by their place in the sentence, as the models don't see capitals.
-- Questions are answered from a few short sentences about one or two persons or
-  subjects; with more of them in one text, expect it to take one for another.
+- Questions are answered by a sentence that says the same in nearly the same words.
+  Where other words are used, or two sentences must be put together, expect mistakes.
 - Inputs end at 128 word pieces.
 - Embeddings come from the pre-trained model as it is; nothing was trained to make
   similar sentences close.
