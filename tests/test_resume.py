@@ -248,7 +248,7 @@ def test_ctrl_c_saves_and_stops(at, whole, tmp_path):
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match=f"after step {at} of 20; saved in .*: "
-                                                "the same call goes on from there"):
+                                                "the same call, without overwrite, goes on"):
         run(dataset=examples(32), checkpoint_dir=tmp_path, collate=collate)
     assert signal.getsignal(signal.SIGINT) is before
     assert saved(tmp_path)["step"] == at
