@@ -247,8 +247,9 @@ def test_ctrl_c_saves_and_stops(at, whole, tmp_path):
         return collate(rows, rng)
 
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt, match=f"after step {at} of 20; saved in .*: "
-                                                "the same call, without overwrite, goes on"):
+    message = (f"after step {at} of 20; saved in .*: the same call, without overwrite, "
+               "goes on from it")
+    with pytest.raises(KeyboardInterrupt, match=message):
         run(dataset=examples(32), checkpoint_dir=tmp_path, collate=collate)
     assert signal.getsignal(signal.SIGINT) is before
     assert saved(tmp_path)["step"] == at
