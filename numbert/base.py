@@ -24,11 +24,22 @@ OPTIONS = {"output_attentions", "output_hidden_states", "return_dict", "trace", 
            "keep"}
 
 
+class Backbone(NamedTuple):
+    """What the backbone hands to its backward."""
+
+    embeddings: Any
+    stack: Any
+    pooler: Any
+    shape: tuple                # (B, T, C) of the hidden states
+    embeds: bool                # whether inputs_embeds were given
+    source: tuple | None        # (B, S, C) of encoder_hidden_states, if given
+
+
 class Saved(NamedTuple):
     """What `forward` hands to `backward`: the run, and each part's `saved`."""
 
     run: Run
-    bert: Any
+    bert: Any                   # a Backbone; None if nothing was kept
     head: Any = None
     loss: Any = None            # per logits: (backward, its saved, weight); or None
     shapes: tuple = ()          # of the logits
@@ -151,9 +162,9 @@ class BertPreTrainedModel:
             pooled, pooler_saved = pooler(p.at("pooler"), x)
         states = States(x, pooled, call.past if call.gives_past else None,
                         Scope(self.params, run), watched(call.watch))
-        given = (call.tokens["inputs_embeds"] is not None,
-                 None if call.source is None else call.source.shape)
-        saved = (embeddings_saved, stack_saved, pooler_saved, x.shape, given)
+        saved = Backbone(embeddings_saved, stack_saved, pooler_saved, x.shape,
+                         call.tokens["inputs_embeds"] is not None,
+                         None if call.source is None else call.source.shape)
         return states, Saved(run, saved if run.keep else None)
 
     def start(self, options: dict) -> tuple[Run, Trace]:
@@ -203,23 +214,23 @@ class BertPreTrainedModel:
         The chain rule, last part first: pooler, stack, embeddings.  The pooler reads
         position 0 of the sequence, so there its gradient is added to dsequence.
         """
-        embeddings_saved, stack_saved, pooler_saved, shape, given = saved.bert
+        bert = saved.bert
         root, g = g, Scope(g.arrays, g.run, self.prefix)
-        dx = np.zeros(shape, self.dtype)                           # (B, T, C)
+        dx = np.zeros(bert.shape, self.dtype)                      # (B, T, C)
         if dsequence is not None:
             dx += dsequence
         if dpooled is not None:
-            dx[:, 0] += pooler_backward(dpooled, pooler_saved, g.at("pooler"))
-        dx, dsource = stack_backward(dx, stack_saved, g.at("encoder"))
-        dembeds = embeddings_backward(dx, embeddings_saved, g.at("embeddings"))
+            dx[:, 0] += pooler_backward(dpooled, bert.pooler, g.at("pooler"))
+        dx, dsource = stack_backward(dx, bert.stack, g.at("encoder"))
+        dembeds = embeddings_backward(dx, bert.embeddings, g.at("embeddings"))
         grads = {name: root.arrays[name] if name in root.arrays
                  else np.zeros(shape, self.dtype)
                  for name, shape in self.shapes.items()}
-        if given[0]:
+        if bert.embeds:
             grads["inputs_embeds"] = dembeds
-        if given[1] is not None:          # its keys may have come from the cache alone
+        if bert.source is not None:       # its keys may have come from the cache alone
             grads["encoder_hidden_states"] = \
-                np.zeros(given[1], self.dtype) if dsource is None else dsource
+                np.zeros(bert.source, self.dtype) if dsource is None else dsource
         return grads
 
     # ----------------------------------------------------------------------- files

@@ -100,9 +100,9 @@ def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
         yield start, words, labels
 
 
-def is_jsonl(path, suffixes: tuple[str, ...] = (".jsonl", ".ndjson", ".json")) -> bool:
-    """Whether the name of the file says that it is JSONL."""
-    return Path(path).suffix.lower() in suffixes
+def is_jsonl(path, json_too: bool = True) -> bool:
+    """Whether the name of the file says that it is JSONL; *.json often is, too."""
+    return Path(path).suffix.lower() in (".jsonl", ".ndjson", *[".json"] * json_too)
 
 
 def field(where: str, row: dict, name: str, kind: type = str) -> Any:

@@ -98,8 +98,8 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     prepare_folder(out, overwrite)
     result = train(
         student, data.inputs, epochs=epochs, lr=lr, warmup=warmup, seed=seed,
-        accumulate=accumulate,
-        collate=chosen.collate(tokenizer, settings), objective=objective,
+        accumulate=accumulate, collate=chosen.collate(tokenizer, settings),
+        objective=objective,
         evaluate=None if dev is None else lambda m: scores(
             chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
         metric=None if dev is None else chosen.metric, log=out / "log.jsonl",

@@ -71,7 +71,7 @@ class BertModel(BertPreTrainedModel):
             raise ValueError("BertModel has no loss: give the gradient of "
                              "last_hidden_state or of pooler_output")
         g = self.start_backward(saved, trace)
-        batch, _, width = shape = saved.bert[3]
+        batch, _, width = shape = saved.bert.shape
         if pooler_output is not None:
             if not self.pooler:
                 raise ValueError("pooler_output has a gradient, but this BertModel was "
@@ -189,7 +189,7 @@ class BertLMHeadModel(BertPreTrainedModel):
         g = self.start_backward(saved, trace)
         dlm, = logits_gradients(saved, loss, self.dtype, {"logits": logits})
         lm_saved, places = saved.head
-        dsequence = np.zeros(saved.bert[3], self.dtype)                # (B, T, C)
+        dsequence = np.zeros(saved.bert.shape, self.dtype)             # (B, T, C)
         np.add.at(dsequence, places, word_head_backward(dlm, lm_saved, g))
         return self.bert_backward(g, saved, dsequence)
 

@@ -74,7 +74,7 @@ class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
 
     last_hidden_state: Any = None
     pooler_output: Any = None
-    cache: Any = None         # HF: here in a tuple, though declared later
+    cache: Any = None                   # HF: here in a tuple, though declared later
     hidden_states: Any = None
     attentions: Any = None
     cross_attentions: Any = None
@@ -93,7 +93,7 @@ class BertForPreTrainingOutput(ModelOutput):
 
 @dataclass
 class CausalLMOutputWithCrossAttentions(ModelOutput):
-    """loss (); logits (B, T, V), of the next token; cache a cache."""
+    """loss (); logits (B, T, V), of the next token; cache the KV cache."""
 
     loss: Any = None
     logits: Any = None

@@ -76,7 +76,7 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
     except OSError as error:
         kept = "the previous checkpoint is kept" if path.exists() else \
             "there is no earlier one"
-        number = getattr(error, "errno", None) or errno.EIO
+        number = error.errno or errno.EIO
         raise OSError(number, f"the checkpoint of step {state.step} could not be "
                       f"written ({error}); {kept}", str(path)) from error
     finally:

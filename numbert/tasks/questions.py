@@ -41,8 +41,7 @@ def read(path) -> list[Question]:
     "answer_start": [...]} with character positions; both lists are empty if the text
     does not answer the question.
     """
-    rows = read_jsonl(path) if is_jsonl(path, (".jsonl", ".ndjson")) else \
-        squad_rows(path)
+    rows = read_jsonl(path) if is_jsonl(path, json_too=False) else squad_rows(path)
     return nonempty([question(where, row) for where, row in rows], path)
 
 

@@ -183,16 +183,16 @@ def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
     return told, []
 
 
-def another_person(dice: Dice, split: str, *persons: Mapping[str, str],
-                   new: float = 0.3, full: float = 0.2) -> dict[str, str]:
+def another_person(dice: Dice, split: str, *persons: Mapping[str, str], **names: float
+                   ) -> dict[str, str]:
     """The words of a person who has nothing in common with the others.
 
-    new, full: see `stories.person_words`.
+    names: as of `stories.person_words`.
     """
     taken = {word for words in persons for word in words.values()}
     taken -= {"he", "she", "his", "her", "him"}
     while True:
-        words = stories.person_words(dice, split, new, full)
+        words = stories.person_words(dice, split, **names)
         if taken.isdisjoint(words.values()):
             return words
 
