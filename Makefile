@@ -19,7 +19,7 @@ help:            ## list the targets
 setup: $(VENV)/.numbert       ## make .venv and install numbert in it, editable
 
 demo: $(VENV)/.demo           ## embed real sentences with a real checkpoint; writes demo.png
-	$(BIN)/python -m numbert.demo --picture demo.png
+	$(BIN)/python -m numbert.cli.demo --picture demo.png
 
 test: $(VENV)/.test           ## run the tests
 	$(BIN)/python -m pytest $(PYTEST)

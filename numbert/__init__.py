@@ -10,28 +10,28 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .base import BertPreTrainedModel
-from .cache import DynamicCache, EncoderDecoderCache
-from .config import BertConfig
-from .models import (
-    BertForMaskedLM, BertForMultipleChoice, BertForNextSentencePrediction,
-    BertForPreTraining, BertForQuestionAnswering, BertForSequenceClassification,
-    BertForTokenClassification, BertLMHeadModel, BertModel)
-from .trace import Trace
+from .models.base import BertPreTrainedModel
+from .models.cache import DynamicCache, EncoderDecoderCache
+from .models.config import BertConfig
+from .models.classes import (BertForMaskedLM, BertForMultipleChoice,
+                             BertForNextSentencePrediction, BertForPreTraining,
+                             BertForQuestionAnswering, BertForSequenceClassification,
+                             BertForTokenClassification, BertLMHeadModel, BertModel)
+from .models.trace import Trace
 
 if TYPE_CHECKING:
-    from .sentences import embed, sentence_settings
-    from .encoder_decoder import EncoderDecoderModel
-    from .encoder_decoder_config import EncoderDecoderConfig
-    from .finetuning import evaluate, finetune
-    from .generation import generate
+    from .pipelines.sentences import embed, sentence_settings
+    from .models.encoder_decoder import EncoderDecoderModel
+    from .models.encoder_decoder_config import EncoderDecoderConfig
+    from .tasks.finetuning import evaluate, finetune
+    from .models.generation import generate
     from .pipelines import pipeline
-    from .pretraining_run import pretrain
-    from .sampling import GenerationConfig
+    from .tasks.pretraining import pretrain
+    from .models.sampling import GenerationConfig
     from .tokenization import (
         AddedToken, BatchEncoding, BertTokenizer, BertTokenizerFast,
         BertTokenizerLegacy)
-    from .training import train
+    from .training.loop import train
 
 __version__ = "0.1.0"
 
@@ -50,11 +50,13 @@ LATER = {
     "AddedToken": "tokenization", "AutoTokenizer": "tokenization",
     "BatchEncoding": "tokenization", "BertTokenizer": "tokenization",
     "BertTokenizerFast": "tokenization", "BertTokenizerLegacy": "tokenization",
-    "EncoderDecoderModel": "encoder_decoder",
-    "EncoderDecoderConfig": "encoder_decoder_config", "GenerationConfig": "sampling",
-    "embed": "sentences", "evaluate": "finetuning", "finetune": "finetuning",
-    "generate": "generation", "pipeline": "pipelines", "pretrain": "pretraining_run",
-    "sentence_settings": "sentences", "train": "training",
+    "EncoderDecoderModel": "models.encoder_decoder",
+    "EncoderDecoderConfig": "models.encoder_decoder_config",
+    "GenerationConfig": "models.sampling", "generate": "models.generation",
+    "pipeline": "pipelines", "embed": "pipelines.sentences",
+    "sentence_settings": "pipelines.sentences",
+    "train": "training.loop", "evaluate": "tasks.finetuning",
+    "finetune": "tasks.finetuning", "pretrain": "tasks.pretraining",
 }
 
 

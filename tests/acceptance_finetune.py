@@ -68,7 +68,7 @@ def main() -> None:
 
 def compare(args, folder: Path, name: str, metric: str, train_file, dev_file) -> dict:
     """Train both sides on one task."""
-    from numbert.finetuning import load_student
+    from numbert.tasks.finetuning import load_student
     from numbert.tasks import TASKS
     task = TASKS[name]
     examples = task.read(folder / train_file)[:args.limit]
@@ -88,9 +88,9 @@ def compare(args, folder: Path, name: str, metric: str, train_file, dev_file) ->
 def train_numbert(args, task, model, examples, dev) -> tuple[dict, Iterator[dict]]:
     """Scores and seconds, and the parts of the batches in their order."""
     from numbert import BertTokenizer
-    from numbert.finetuning import scores
+    from numbert.tasks.finetuning import scores
     from numbert.tasks import Settings
-    from numbert.training import train
+    from numbert.training.loop import train
     settings, seen = Settings(), []
     start = time.perf_counter()
     tokenizer = BertTokenizer.from_pretrained(args.model)
@@ -169,7 +169,7 @@ def loop(args, model, tokenizer, rows, batches) -> float:
     import numpy as np
     import torch
     import transformers
-    from numbert.batches import epoch_order
+    from numbert.training.batches import epoch_order
     per_epoch = -(-len(rows) // args.batch_size)
     steps = per_epoch * args.epochs
     plain = [n for n, _ in model.named_parameters()

@@ -8,7 +8,7 @@ import pytest
 
 import numbert
 from common import config, stress, stressed, to_torch, twin
-from numbert.encoder_decoder import EncoderDecoderConfig, EncoderDecoderModel
+from numbert.models.encoder_decoder import EncoderDecoderConfig, EncoderDecoderModel
 
 V, POSITIONS, S = 23, 40, 5
 

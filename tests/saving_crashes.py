@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from numbert import checkpoint
+from numbert.system import checkpoint
 
 WATCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 ONE, TWO, THREE = 10**6, 300, 200         # bytes a shard; each tensor has 100

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import numbert
-from numbert.training import train
+from numbert.training.loop import train
 
 CONFIG = numbert.BertConfig(
     vocab_size=23, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,

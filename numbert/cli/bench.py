@@ -7,7 +7,8 @@ import importlib
 from . import common
 
 BENCHES = {
-    "tokenizer": ("bench", "BertTokenizer: a document, many sentences, one sentence"),
+    "tokenizer": ("bench_tokenizer",
+                  "BertTokenizer: a document, many sentences, one sentence"),
     "forward": ("bench_forward",
                 "BertModel: time and memory of a forward pass, cold start"),
 }
@@ -21,7 +22,7 @@ def register(commands) -> None:
     kinds = command.add_subparsers(title="what to measure", metavar="WHAT",
                                    required=True)
     for name, (module, help) in BENCHES.items():
-        bench = importlib.import_module(f"...{module}", __name__)
+        bench = importlib.import_module(f"..{module}", __name__)
         kind = common.add_command(kinds, name, bench.run, help,
                                   description=(bench.__doc__ or "").strip())
         bench.add_arguments(kind)

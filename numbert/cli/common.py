@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..datafiles import decoded_lines, text_lines
+from ..system.datafiles import decoded_lines, text_lines
 
 MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
               "or a repository's name on the Hugging Face hub (needs numbert[hub]); "
@@ -35,7 +35,7 @@ def add_model(command) -> None:
 
 def model_folder(given: str | None, task: str = "feature-extraction") -> str:
     """The checkpoint asked for, or the one that ships for a task."""
-    from ..models_data import default_model
+    from ..checkpoints import default_model
     return given or str(default_model(task))
 
 
@@ -55,7 +55,7 @@ def load_tokenizer(name: str) -> Any:
 
 def load_backbone(name: str, dtype: str = "float32") -> Any:
     """The BertModel of a checkpoint, without a pooler; heads are left alone quietly."""
-    from ..models import BertModel
+    from ..models.classes import BertModel
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="BertModel does not use")
         return BertModel.from_pretrained(name, dtype=dtype, add_pooling_layer=False)
@@ -96,7 +96,7 @@ def count_lines(path: str) -> int | None:
 
 def print_json(value: Any, indent: int | None = None) -> None:
     """One JSON value on stdout; a number that is not finite becomes null."""
-    from ..training_log import json_text
+    from ..training.log import json_text
     print(json_text(value, indent=indent))
 
 
@@ -125,7 +125,7 @@ def cosines(vectors) -> Any:
 
     vectors (n, C) -> (n, n)
     """
-    from ..sentences import unit
+    from ..pipelines.sentences import unit
     vectors = unit(vectors)
     return vectors @ vectors.T
 

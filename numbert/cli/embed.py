@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from . import common
-from ..progress import bar
+from ..system.progress import bar
 
 DESCRIPTION = """\
 Turn each text into one vector: the mean of its tokens' last hidden states, or the
@@ -64,7 +64,7 @@ def run(args) -> None:
     texts, total = source(args)
     if args.out:
         check_target(args.out)
-    from ..sentences import embed_stream
+    from ..pipelines.sentences import embed_stream
     options = settings(args)
     tokenizer = common.load_tokenizer(common.model_folder(args.model))
     model = common.load_backbone(common.model_folder(args.model), args.dtype)
@@ -97,7 +97,7 @@ def source(args) -> tuple[Iterable[str], int | None]:
 
 def settings(args) -> dict:
     """The options of `embed`: those given, or those of the checkpoint's own files."""
-    from ..sentences import sentence_settings
+    from ..pipelines.sentences import sentence_settings
     names = ("pooling", "max_length", "normalize")
     given = {name: getattr(args, name) for name in names
              if getattr(args, name) is not None}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import common
-from ..params import bert_shapes
+from ..models.params import bert_shapes
 
 EXAMPLES = """\
   numbert info --model DIR
@@ -65,9 +65,9 @@ def register(commands) -> None:
 
 def run(args) -> None:
     """Print what the checkpoint holds."""
-    from ..checkpoint import inventory
-    from ..config import BertConfig
-    from ..hub import resolve
+    from ..system.checkpoint import inventory
+    from ..models.config import BertConfig
+    from ..system.hub import resolve
     folder = resolve(common.model_folder(args.model),
                      ("config.json", "model.safetensors"))
     config = BertConfig.from_pretrained(folder)

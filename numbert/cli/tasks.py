@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from . import common
-from ..progress import progress
+from ..system.progress import progress
 
 TABS = "the parts of a line are separated by tabs"
 

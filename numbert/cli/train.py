@@ -62,7 +62,7 @@ OF_ONE_TASK = {"doc_stride": "question-answering",
                "max_answer_length": "question-answering",
                "label_all": "token-classification", "mask_probability": "masked-lm",
                "whole_word": "masked-lm"}
-# The arguments of numbert.training.train that both commands have: type, default, help.
+# The arguments of numbert.train that both commands have: type, default, help.
 TRAINING = {
     "batch-size": (common.positive, 32, "examples per update"),
     "accumulate": (common.positive, 2, "cut each batch into this many parts, computed "
@@ -238,7 +238,7 @@ def training_of(args) -> dict:
 
 def run_finetune(args) -> None:
     """Train, and print the scores."""
-    from ..finetuning import finetune
+    from ..tasks.finetuning import finetune
     from ..tasks import Settings
     settings = Settings(**applying(args))
     options = training_of(args)
@@ -280,7 +280,7 @@ def applying(args) -> dict:
 
 def run_pretrain(args) -> None:
     """Train, and print the scores."""
-    from ..pretraining_run import pretrain
+    from ..tasks.pretraining import pretrain
     masking = given(args, ("max_predictions",))
     if masking and args.rule != "exact":
         raise ValueError("--max-predictions needs --rule exact: bernoulli masks each "
@@ -299,7 +299,7 @@ def run_pretrain(args) -> None:
 
 def report(result, out: str) -> None:
     """What a run came to."""
-    from ..config import BertConfig
+    from ..models.config import BertConfig
     from ..tasks.common import names_of
     updates = "1 update" if result.steps == 1 else f"{result.steps} updates"
     print(f"{updates}, {result.stopped}; saved in {out}")
@@ -310,7 +310,7 @@ def report(result, out: str) -> None:
         print(f"best evaluation, after update {result.best_step}:")
         print_scores(result.best)
     elif result.last is not None:
-        from ..finetuning import NOTHING_BEST
+        from ..tasks.finetuning import NOTHING_BEST
         print(f"{NOTHING_BEST}:")
         print_scores(result.last)
 
@@ -324,8 +324,8 @@ def print_scores(scores: dict) -> None:
 
 def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
-    from ..finetuning import evaluate
-    from ..saving import atomic_write_text
+    from ..tasks.finetuning import evaluate
+    from ..system.saving import atomic_write_text
     if args.model is None and args.task is None:
         raise ValueError("which model?  Expected --model DIR, or --task TASK for one "
                          "that comes with numbert")

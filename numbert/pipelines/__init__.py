@@ -63,7 +63,7 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
     """
     kind = task_class(task)
     if model is None:
-        from ..models_data import default_model
+        from ..checkpoints import default_model
         model = default_model(kind.task)
     if not isinstance(model, (str, os.PathLike)):
         check_given(tokenizer, dtype, model_kwargs)
@@ -73,7 +73,7 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
                 name: value for name, value in (model_kwargs or {}).items()
                 if name in HUB})
         if kind is SentenceEmbeddingPipeline:
-            from ..sentences import sentence_settings
+            from .sentences import sentence_settings
             hub = {name: value for name, value in (model_kwargs or {}).items()
                    if name in HUB}
             options = {**sentence_settings(model, **hub), **options}

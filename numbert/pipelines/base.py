@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..progress import progress as with_bar
+from ..system.progress import progress as with_bar
 
 AHEAD = 32          # batches of a list that are sorted by length together
 TOKENIZING = {"truncation": False, "max_length": None, "tokenizer_kwargs": None}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..sentences import POOLINGS, pool, unit
-from ..models import BertModel
+from .sentences import POOLINGS, pool, unit
+from ..models.classes import BertModel
 from . import base
 from .base import Pipeline
 

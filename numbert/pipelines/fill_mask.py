@@ -6,8 +6,8 @@ import warnings
 
 import numpy as np
 
-from ..heads import word_head
-from ..models import BertForMaskedLM
+from ..bert.heads import word_head
+from ..models.classes import BertForMaskedLM
 from . import base
 from .base import Pipeline, softmax, top
 

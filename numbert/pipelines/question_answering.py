@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..models import BertForQuestionAnswering
+from ..models.classes import BertForQuestionAnswering
 from . import base
 from .base import Pipeline, softmax
 

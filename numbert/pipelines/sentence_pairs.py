@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..models import BertForMultipleChoice, BertForNextSentencePrediction
+from ..models.classes import BertForMultipleChoice, BertForNextSentencePrediction
 from . import base
 from .base import Pipeline, softmax, top
 

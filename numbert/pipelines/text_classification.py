@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..models import BertForSequenceClassification
-from ..ops import sigmoid
+from ..models.classes import BertForSequenceClassification
+from ..bert.ops import sigmoid
 from . import base
 from .base import Pipeline, softmax, top
 

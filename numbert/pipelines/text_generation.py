@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from ..models import BertLMHeadModel
+from ..models.classes import BertLMHeadModel
 from . import base
 from .base import Pipeline
 
@@ -27,7 +27,7 @@ class TextGenerationPipeline(Pipeline):
         prefix: a text to put before each prompt, not given back.
         truncation, tokenizer_kwargs: see FillMaskPipeline.
         generation_config, rng (a seed), and the fields of a GenerationConfig; see
-            numbert.generation.generate.  If nothing is said: samples of temperature
+            numbert.generate.  If nothing is said: samples of temperature
             0.7, of 256 new tokens or as many as the model has room for.
 
     Returns for a text:
@@ -43,7 +43,7 @@ class TextGenerationPipeline(Pipeline):
                 "truncation": False, "tokenizer_kwargs": None}
 
     def checked(self, options):
-        from ..generation import check_decoder
+        from ..models.generation import check_decoder
         check_decoder(self.model)
         given = {**self.options, **options}
         known = settings_known()
@@ -103,7 +103,7 @@ class TextGenerationPipeline(Pipeline):
 
 def settings_known() -> list[str]:
     """The names of the settings of generate that a pipeline can pass on."""
-    from ..sampling import GenerationConfig
+    from ..models.sampling import GenerationConfig
     output = {"return_dict_in_generate", "output_scores", "output_logits"}
     return ["generation_config", "rng", *(field.name for field in
             fields(GenerationConfig) if field.name not in output)]

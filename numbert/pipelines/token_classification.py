@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..models import BertForTokenClassification
+from ..models.classes import BertForTokenClassification
 from . import base
 from .base import Pipeline, Row, shown, softmax
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..batches import collate
-from ..objectives import LABELS, Objective
-from ..parallel import cores, in_threads
-from ..progress import bar
-from ..training import require_finite
+from ..training.batches import collate
+from ..training.objectives import LABELS, Objective
+from ..system.parallel import cores, in_threads
+from ..system.progress import bar
+from ..training.loop import require_finite
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..batches import collate as pad
-from ..datafiles import field, is_jsonl, nonempty, read_jsonl, text_lines
-from ..pretraining import mask_exact, masking_collate, tally, vocabulary
-from ..pretraining_objective import MASKED_ONLY
-from ..progress import bar
-from ..training import require_finite
+from ..training.batches import collate as pad
+from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, text_lines
+from ..training.masking import mask_exact, masking_collate, tally, vocabulary
+from ..training.pretraining_objective import MASKED_ONLY
+from ..system.progress import bar
+from ..training.loop import require_finite
 from .common import Data, Settings, Task, encoded_rows, longest
 
 EVALUATION_SEED = 0

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import metrics
-from ..datafiles import checked, field, is_jsonl, nonempty, read_jsonl
+from . import metrics
+from ..system.datafiles import checked, field, is_jsonl, nonempty, read_jsonl
 from .common import Data, Settings, Task, encoded_rows, longest, outputs
 
 NO_ANSWER = 0                  # the position of [CLS]

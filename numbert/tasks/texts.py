@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import metrics
-from ..datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
-from ..losses import IGNORE_INDEX
+from . import metrics
+from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
+from ..bert.losses import IGNORE_INDEX
 from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
                      names_of, outputs)
 

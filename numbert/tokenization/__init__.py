@@ -1,7 +1,7 @@
 """Tokenizers: from text to the ids that BERT reads, and back."""
 
-from .added_tokens import AddedToken
-from .batch import BatchEncoding
-from .legacy import BertTokenizerLegacy
+from .definition.added_tokens import AddedToken
+from .rows.batch import BatchEncoding
+from .legacy.tokenizer import BertTokenizerLegacy
 from .tokenizer import BertTokenizer, BertTokenizerFast
-from .training import train_wordpiece
+from .learn import train_wordpiece

@@ -4,10 +4,11 @@ import os
 import warnings
 from typing import NamedTuple, Optional
 
-from . import files, inputs, loading, options
-from .batch import BatchEncoding, check_tensor_type
-from .padding import NO_PAD_TOKEN, pad as pad_rows
-from .vocabulary import Vocabulary
+from .vocabulary import files, loading
+from .rows import inputs, options
+from .rows.batch import BatchEncoding, check_tensor_type
+from .rows.padding import NO_PAD_TOKEN, pad as pad_rows
+from .vocabulary.tokens import Vocabulary
 
 
 class Request(NamedTuple):
@@ -163,7 +164,7 @@ class TokenizerBase(Vocabulary):
     def pad(self, encoded_inputs, padding=True, max_length=None,
             pad_to_multiple_of=None, padding_side=None, return_attention_mask=None,
             return_tensors=None, verbose=True):
-        """Pad rows that were encoded earlier: see `numbert.tokenization.padding`."""
+        """Pad rows that were encoded earlier: see `rows.padding`."""
         return pad_rows(self, encoded_inputs, padding, max_length, pad_to_multiple_of,
                         padding_side, return_attention_mask, return_tensors,
                         verbose)

@@ -2,11 +2,12 @@
 
 import dataclasses
 
-from . import decoding, encoding, files, inputs
+from .vocabulary import decoding, files
+from .rows import encoding, inputs
 from .base import TokenizerBase
-from .options import flag
-from .pipeline import compile_core, normalize
-from .vocabulary import as_special, as_vocabulary
+from .rows.options import flag
+from .fast.pipeline import compile_core, normalize
+from .vocabulary.tokens import as_special, as_vocabulary
 
 # Up to so many samples and characters, lists are quicker than arrays.
 FEW, SHORT = 8, 10_000
@@ -87,7 +88,7 @@ class BertTokenizer(TokenizerBase):
 
     @property
     def core(self):
-        """The compiled pipeline; see `numbert.tokenization.pipeline`."""
+        """The compiled pipeline; see `numbert.tokenization.fast.pipeline`."""
         if self._core is None:
             added = {i: dataclasses.replace(token, special=token.content in
                                             self._ever_special)

@@ -1,6 +1,6 @@
 """Tokenization for reading: plain text for `numbert tokenize`."""
 
-from .pipeline import stages
+from .fast.pipeline import stages
 
 SPACE = "\u2423"                # shown instead of a blank
 HEADER = ("token", "id", "chars", "text")

@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "models")]
 
 from minilm import minilm_dir                              # noqa: E402
 from test_minilm import GOLDEN, SENTENCES                  # noqa: E402

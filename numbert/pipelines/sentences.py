@@ -1,0 +1,177 @@
+"""Sentence embeddings: one vector per text, from BertModel's last hidden states.
+
+Mean pooling and normalisation: Reimers and Gurevych 2019, Sentence-BERT, section 3.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..models.classes import BertModel
+from ..system.progress import bar
+
+POOLINGS = ("mean", "cls")
+FILES = ("config.json", "sentence_bert_config.json", "modules.json",
+         "1_Pooling/config.json")
+WINDOW = 32                             # batches that are sorted by length together
+POOLING_KEY = re.compile(r"pooling_mode_(\w+?)(?:_tokens?)?")
+
+
+def embed(model: BertModel, tokenizer: Any, texts, pooling: str = "mean",
+          normalize: bool = False, batch_size: int = 32, max_length: int | None = None,
+          progress: bool | None = False) -> np.ndarray:
+    """One vector for each text.
+
+    Args:
+        model: a BertModel; BertModel.from_pretrained loads the backbone of any
+            BERT checkpoint.
+        tokenizer: the BertTokenizer of the same checkpoint.
+        texts: a str, or an iterable of str.
+        pooling: "mean" over the tokens, [CLS] and [SEP] included and padding excluded;
+            or "cls", the hidden state of [CLS].
+        normalize: scale each vector to length 1, so that a dot product is a cosine.
+        batch_size: texts per forward pass.
+        max_length: cut each text to this many tokens; None means as many as the
+            model and its tokenizer allow.
+        progress: show a bar: True, False, or None for "if stderr is a terminal".
+
+    Returns:
+        (n, C) in the model's dtype, in the order of the texts; (C,) for a single str.
+
+    Raises:
+        TypeError: a text that is not a str, or a model that is not a BertModel.
+        ValueError: an unknown pooling, or sizes that the model can't have.
+
+    `sentence_settings(folder)` gives the arguments that a sentence-transformers
+    checkpoint was made for.
+    """
+    if isinstance(texts, str):
+        return embed(model, tokenizer, [texts], pooling, normalize, batch_size,
+                     max_length, progress)[0]
+    texts = list(texts)
+    with bar(len(texts), "embed", progress, " texts") as shown:
+        parts = list(embed_stream(model, tokenizer, texts, pooling, normalize,
+                                  batch_size, max_length, shown.update))
+    empty = np.empty((0, model.config.hidden_size), model.dtype)
+    return np.concatenate([empty, *parts])
+
+
+def embed_stream(model: BertModel, tokenizer: Any, texts: Iterable[str],
+                 pooling: str = "mean", normalize: bool = False, batch_size: int = 32,
+                 max_length: int | None = None, done=lambda count: None
+                 ) -> Iterator[np.ndarray]:
+    """As `embed`, for more texts than fit into memory: yields (m, C) arrays in order.
+
+    Args:
+        done: called with the number of texts after each forward pass.
+
+    Texts are taken from the iterable WINDOW batches at a time.  Inside such a window
+    they are sorted by length, so that little of a batch is padding.
+    """
+    limit = check(model, tokenizer, pooling, batch_size, max_length)
+    source = iter(texts)
+    while window := list(islice(source, WINDOW * batch_size)):
+        rows = tokenizer(window, truncation=True, max_length=limit)
+        order = np.argsort([-len(ids) for ids in rows["input_ids"]], kind="stable")
+        out = np.empty((len(window), model.config.hidden_size), model.dtype)
+        for start in range(0, len(order), batch_size):
+            chosen = order[start:start + batch_size]
+            batch = tokenizer.pad({name: [values[i] for i in chosen]
+                                   for name, values in rows.items()},
+                                  padding_side="right", return_tensors="np")
+            out[chosen] = pool(model(**batch).last_hidden_state,
+                               batch["attention_mask"], pooling)
+            done(len(chosen))
+        yield unit(out) if normalize else out
+
+
+def pool(hidden: np.ndarray, mask: np.ndarray, pooling: str) -> np.ndarray:
+    """From one vector per token to one per text.
+
+    hidden (B, T, C), mask (B, T) 0/1 -> out (B, C)
+    """
+    if pooling == "cls":
+        return hidden[:, 0]
+    weights = mask.astype(hidden.dtype)                            # (B, T)
+    total = (weights[:, None] @ hidden)[:, 0]                      # (B, C)
+    return total / weights.sum(1, keepdims=True)     # [CLS] is always there: not 0
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Scale each row to length 1; a row of zeros stays.     x (n, C) -> out (n, C)"""
+    length = np.sqrt(np.vecdot(x, x))[:, None]                     # (n, 1)
+    return x / np.maximum(length, 1e-12)
+
+
+def check(model, tokenizer, pooling, batch_size, max_length) -> int:
+    """Refuse what can't work; give the number of tokens to cut texts to."""
+    if not isinstance(model, BertModel):
+        raise TypeError(f"model is a {type(model).__name__}, expected a BertModel: "
+                        "BertModel.from_pretrained reads any checkpoint's backbone")
+    if pooling not in POOLINGS:
+        raise ValueError(f"pooling is {pooling!r}, expected one of "
+                         f"{', '.join(POOLINGS)}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, expected at least 1")
+    positions = model.config.max_position_embeddings
+    if max_length is None:
+        return min(positions, tokenizer.model_max_length)
+    if not 2 < max_length <= positions:
+        raise ValueError(f"max_length is {max_length}, expected 3 to {positions}: room "
+                         "for [CLS], a token and [SEP], and at most the model's "
+                         "max_position_embeddings")
+    return max_length
+
+
+def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
+    """The arguments of `embed` that a sentence-transformers checkpoint asks for.
+
+    Args:
+        name_or_path: a folder with a checkpoint, or a name on the Hugging Face hub.
+        **hub: revision, cache_dir, local_files_only and token, for the hub.
+
+    Returns:
+        a dict with those of pooling, max_length and normalize that its files
+        1_Pooling/config.json, sentence_bert_config.json and modules.json name;
+        an empty one for a plain checkpoint.  A pooling that `embed` doesn't have is
+        given by its name, for `embed` to refuse.
+
+    Raises:
+        ValueError: broken JSON.
+    """
+    from ..system.hub import resolve
+    directory = resolve(name_or_path, FILES, **hub)
+    settings: dict[str, Any] = {}
+    pooling = read_json(directory / "1_Pooling" / "config.json")
+    chosen = [POOLING_KEY.fullmatch(key) for key, value in pooling.items()
+              if value is True]
+    if names := [match[1] for match in chosen if match]:
+        settings["pooling"] = " and ".join(names)
+    longest = read_json(directory / "sentence_bert_config.json").get("max_seq_length")
+    if longest is not None:
+        settings["max_length"] = longest
+    modules = read_json(directory / "modules.json", kind=list)
+    if any(str(module.get("type", "")).endswith(".Normalize") for module in modules):
+        settings["normalize"] = True
+    return settings
+
+
+def read_json(path: Path, kind: type = dict) -> Any:
+    """The content of a JSON file, or an empty one if there is no such file."""
+    if not path.is_file():
+        return kind()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is broken JSON: {error}") from None
+    if not isinstance(content, kind):
+        raise ValueError(f"{path} must hold a JSON {kind.__name__}, not a "
+                         f"{type(content).__name__}")
+    return content

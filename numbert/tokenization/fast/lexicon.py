@@ -1,0 +1,219 @@
+"""All words seen so far, by number, and the pieces of each."""
+
+import numpy as np
+
+from .keytable import MAX_LETTERS, KeyTable, pack, width_of, widths
+from .letters import HARD, HARD_ALONE
+from ..definition.wordpiece import PREFIX, wordpiece_many
+from .words import as_word
+
+MAX_WORDS = 1 << 17         # beyond so many words, all but the vocabulary is forgotten
+MAX_KEY = 256               # longer words are solved anew each time
+FEW = 64                    # so few words are solved sooner one by one
+
+
+class Pile:
+    """Parallel int32 arrays that grow at the end, by doubling."""
+
+    def __init__(self, n_columns):
+        self.columns = [np.zeros(1024, np.int32) for _ in range(n_columns)]
+        self.used = 0
+
+    def extend(self, *new):
+        """Add the items of one array for each column."""
+        end = self.used + len(new[0])
+        for i, column in enumerate(self.columns):
+            if end > len(column):
+                column = np.resize(column, max(end, 2 * len(column)))
+            column[self.used:end] = new[i]
+            self.columns[i] = column
+        self.used = end
+
+    def cut(self, used):
+        """Forget all but the first `used` items."""
+        self.used = used
+
+
+class Lexicon:
+    """Numbers words, and knows the pieces of each.
+
+    Args:
+        letters: a `Letters`.
+        vocab: {piece: id}.
+        solve: function of a word that gives its ids, starts, ends and word numbers.
+        unknown: function of a word that gives the id for an unknown one.
+    """
+
+    def __init__(self, letters, vocab, solve, unknown):
+        self.letters, self.solve, self.unknown = letters, solve, unknown
+        self.pieces = Pile(4)       # id, start, end, number of the word: of each piece
+        self.words = Pile(3)        # first piece, number of pieces, of words: of each
+        self.vocab = vocab
+        self.long: dict[str, int] = {}
+        begin = [piece for piece in vocab if not piece.startswith(PREFIX)]
+        self.begin, ids, lengths = self._piece_tables(begin, 0)
+        zeros = np.zeros_like(ids)
+        self._store((np.arange(len(ids)), ids, zeros, lengths, zeros), zeros + 1)
+        self.go_on: dict[int, KeyTable] = {}    # made when needed, as are these:
+        self.go_on_ids = np.zeros(0, np.int32)
+        self.tables = {width: table.copy() for width, table in self.begin.items()}
+        self.n_vocab = len(ids)
+
+    def _piece_tables(self, pieces, skip):
+        """({width: KeyTable of numbers}, ids by number, lengths by number).
+
+        Only of pieces that a normalised word can have; the first `skip` characters of
+        each, the prefix, are not part of the key.
+        """
+        if self.letters.dtype == np.uint8:
+            pieces = list(filter(str.isascii, pieces))
+        pieces = [piece for piece in pieces if skip < len(piece) <= MAX_LETTERS + skip]
+        ids = np.array([self.vocab[piece] for piece in pieces], np.int32)
+        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        text = "".join(pieces)
+        letters, _ = self.letters.read(text)
+        same = letters[:len(text)] == np.frombuffer(text.encode("utf-32-le"), "<u4")
+        same &= self.letters.simple[letters[:len(text)]]
+        bad = np.concatenate([[0], np.cumsum(~same)])
+        ends = np.cumsum(lengths)
+        good = np.flatnonzero(bad[ends] == bad[ends - lengths])
+        starts, lengths, ids = (ends - lengths)[good] + skip, lengths[good], ids[good]
+        lengths = lengths - skip
+        tables, new_rows = {}, []
+        count = 0
+        width = width_of(lengths, letters.dtype)
+        for w in widths(letters.dtype):
+            rows = np.flatnonzero(width == w)
+            tables[w] = KeyTable(w)
+            _, new = tables[w].add(pack(letters, starts[rows], lengths[rows], w), count)
+            new_rows.append(rows[new])
+            count += len(new)
+        order = np.concatenate(new_rows)
+        return tables, ids[order], lengths[order]
+
+    def _store(self, pieces, n_words):
+        """Add words, n_words (n,), and their pieces, five arrays (m,) in order.
+
+        They are: owner, 0 for the first of the new words; id, start, end, word.
+        """
+        owner, ids, starts, ends, words = pieces
+        counts = np.bincount(owner, minlength=len(n_words))
+        first = self.pieces.used + np.cumsum(counts) - counts
+        self.words.extend(first, counts, n_words)
+        self.pieces.extend(ids, starts, ends, words)
+
+    def look_up(self, text, letters, starts, ends):
+        """The number of each word text[start:end].  (n,), (n,) -> (n,) int32
+
+        Raises:
+            ValueError: a word is unknown and nothing stands for it.
+        """
+        if self.words.used > self.n_vocab + MAX_WORDS:
+            self._forget()
+        try:
+            return self._look_up(text, letters, starts, ends)
+        except BaseException:       # words may have a number but no pieces yet
+            self._forget()
+            raise
+
+    def _forget(self):
+        """Go back to the vocabulary."""
+        self.tables = {width: table.copy() for width, table in self.begin.items()}
+        self.words.cut(self.n_vocab)
+        self.pieces.cut(self.n_vocab)
+        self.long.clear()
+
+    def _look_up(self, text, letters, starts, ends):
+        lengths = ends - starts
+        out = np.empty(len(starts), np.int32)
+        width = width_of(lengths, letters.dtype)
+        hard = np.flatnonzero((letters == HARD) | (letters == HARD_ALONE))
+        width[np.searchsorted(starts, hard, "right") - 1] = 0
+        for w, table in self.tables.items():
+            rows = np.flatnonzero(width == w)
+            if not rows.size:
+                continue
+            keys = pack(letters, starts[rows], lengths[rows], w)
+            numbers = table.find(keys)
+            absent = np.flatnonzero(numbers < 0)
+            if absent.size:
+                numbers[absent], new = table.add(
+                    [column[absent] for column in keys], self.words.used)
+                new = rows[absent[new]]
+                self._solve(text, letters, starts[new], ends[new])
+            out[rows] = numbers
+        for i in np.flatnonzero(width == 0).tolist():
+            out[i] = self._long_word(text[starts[i]:ends[i]])
+        return out
+
+    def _solve(self, text, letters, starts, ends):
+        """Find the pieces of new words and store them, in this order."""
+        hard = self._is_hard(letters, starts, ends)
+        if len(hard) < FEW:
+            hard[:] = True
+        easy = np.flatnonzero(~hard)
+        parts = []
+        if easy.size:
+            parts.append(self._solve_easy(text, letters, starts, ends, easy))
+        n_words = np.ones(len(starts), np.int32)
+        for i in np.flatnonzero(hard).tolist():
+            word = as_word(*self.solve(text[starts[i]:ends[i]]))
+            parts.append(np.array([(i, *piece) for piece in word.pieces], np.int32)
+                         .reshape(-1, 5).T)
+            n_words[i] = word.n_words
+        pieces = np.concatenate(parts, axis=1)
+        pieces = pieces[:, np.argsort(pieces[0], kind="stable")]
+        self._store(pieces, n_words)
+
+    def _is_hard(self, letters, starts, ends):
+        """Which words have a character that is not simply a letter."""
+        bad = np.concatenate([[0], np.cumsum(~self.letters.simple[letters])])
+        return bad[starts] < bad[ends]
+
+    def _solve_easy(self, text, letters, starts, ends, easy):
+        """The pieces of the words `easy`, int32 (5, m): owner, id, start, end, word."""
+        (word, ids, at, stop), failed = wordpiece_many(
+            self._finder(letters), starts[easy], ends[easy])
+        good = ~failed[word]
+        owner, lost = easy[word[good]], easy[failed]
+        zeros = np.zeros(len(owner) + len(lost), np.int32)
+        unknown = self.unknown(text[starts[lost[0]]:ends[lost[0]]]) if lost.size else 0
+        return np.array([
+            np.concatenate([owner, lost]),
+            np.concatenate([ids[good], np.full(len(lost), unknown)]),
+            np.concatenate([at[good] - starts[owner], zeros[:len(lost)]]),
+            np.concatenate([stop[good] - starts[owner], ends[lost] - starts[lost]]),
+            zeros], np.int32)
+
+    def _finder(self, letters):
+        """The function that finds letters[start:end] in the vocabulary."""
+        if not self.go_on:
+            go_on = [piece for piece in self.vocab if piece.startswith(PREFIX)]
+            self.go_on, ids, _ = self._piece_tables(go_on, len(PREFIX))
+            self.go_on_ids = np.append(ids, np.int32(-1))       # [-1] says "none"
+        begin_ids = np.append(self.pieces.columns[0][:self.n_vocab], np.int32(-1))
+
+        def find(starts, ends, begins):
+            tables, ids = ((self.begin, begin_ids) if begins
+                           else (self.go_on, self.go_on_ids))
+            numbers = np.full(len(starts), -1, np.int32)
+            width = width_of(ends - starts, letters.dtype)
+            for w, table in tables.items():
+                rows = np.flatnonzero(width == w)
+                if rows.size:
+                    at = starts[rows]
+                    numbers[rows] = table.find(pack(letters, at, ends[rows] - at, w))
+            return ids[numbers]
+        return find
+
+    def _long_word(self, text):
+        """The number of a word that has no key."""
+        number = self.long.get(text)
+        if number is None:
+            word = as_word(*self.solve(text))
+            pieces = np.array([(0, *piece) for piece in word.pieces], np.int32)
+            number = self.words.used
+            self._store(pieces.reshape(-1, 5).T, np.array([word.n_words]))
+            if len(text) <= MAX_KEY:
+                self.long[text] = number
+        return number

@@ -1,0 +1,282 @@
+"""Learn a WordPiece vocabulary from text.
+
+Begin with single characters; again and again, join the two neighbouring pieces whose
+joining makes the text most likely; stop when the vocabulary is full.
+
+Source: Schuster and Nakajima, "Japanese and Korean voice search", ICASSP 2012: of all
+possible new units, take the one that increases the likelihood on the training data
+most.  The likelihood here is that of a unigram model: each piece u, seen n(u) times
+among N, has the probability n(u) / N, so the log-likelihood is
+
+    L = sum over u of n(u) log n(u)  -  N log N.
+
+Joining a and b, which stand side by side m times, takes m from n(a), from n(b) and from
+N, and adds m to n(ab).  `_gains` is the change of L, without approximation.
+
+HF: the trainer that Hugging Face calls WordPiece joins the most frequent pair, which
+is byte pair encoding (Sennrich, Haddow and Birch, 2016) with ## in front of pieces.
+The score m / (n(a) n(b)), often quoted for WordPiece, orders pairs by the change of L
+for one place where they are joined, not for all, and so prefers the rarest pairs.
+"""
+
+import math
+import operator
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from .definition import normalization as norm
+from .definition.encode import check_unicode
+from .definition.tables import CJK, PUNCT, flags
+from .definition.wordpiece import MAX_CHARS, PREFIX
+from .fast.words import TO_SPACE
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
+                    chinese_chars=True, special_tokens=SPECIAL_TOKENS, min_frequency=2,
+                    limit_alphabet=1000):
+    """Learn the pieces of a WordPiece vocabulary.
+
+    The same words, however often the texts are shuffled, give the same vocabulary.
+
+    Args:
+        texts: an iterable of str, such as the lines of a file.
+        vocab_size: how many pieces in all; there are fewer if no pair is left to join.
+        lowercase, strip_accents, chinese_chars: of the tokenizer that will use it.
+        special_tokens: the first pieces.
+        min_frequency: join no pair that is seen less often.
+        limit_alphabet: keep so many characters, the most frequent; words with others
+            are left out.
+
+    Returns:
+        {piece: id}: the special tokens, the characters, and the joined pieces in the
+        order in which they were learned.
+
+    Raises:
+        TypeError: `texts` is one str, or holds something else than str; vocab_size is
+            no integer.
+        ValueError: there are no words in the texts; vocab_size has no room for the
+            special tokens and the characters.
+    """
+    try:
+        vocab_size = operator.index(vocab_size)
+    except TypeError:
+        raise TypeError("vocab_size must be an integer, the number of pieces, got "
+                        f"{vocab_size!r}") from None
+    counts = count_words(
+        texts, norm.normalizer_steps(lowercase, strip_accents, chinese_chars))
+    if not counts:
+        raise ValueError("texts holds no words to learn from; pass at least one text "
+                         "that is not blank (an iterator can be read only once)")
+    letters: Counter = Counter()
+    for word, n in counts.items():
+        for c in word:
+            letters[c] += n
+    by_frequency = sorted(letters, key=lambda c: (-letters[c], c))
+    alphabet = sorted(by_frequency[:limit_alphabet])
+    pieces = [*special_tokens, *alphabet,
+              *(PREFIX + c for c in alphabet if not _stands_alone(c, chinese_chars))]
+    vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
+    if vocab_size < len(vocab):
+        raise ValueError(
+            f"vocab_size is {vocab_size}, but the special tokens "
+            f"({len(special_tokens)}) and the pieces of single characters "
+            f"({len(alphabet)} of them) are {len(vocab)} already; raise vocab_size or "
+            "lower limit_alphabet")
+    kept = set(alphabet)
+    known = {word: n for word, n in sorted(counts.items()) if kept.issuperset(word)}
+    return _join_pairs(_Corpus(known), vocab, vocab_size, max(min_frequency, 1))
+
+
+def count_words(texts, steps):
+    """How often each normalised word occurs, as a Counter.
+
+    Args:
+        texts: an iterable of str.
+        steps: from `normalizer_steps`.
+    """
+    if isinstance(texts, str):
+        raise TypeError("texts is one str; pass a list of texts, or an open file")
+    if not isinstance(texts, Iterable):
+        raise TypeError(
+            f"texts must be an iterable of str, such as a list, got {texts!r}")
+    raw: Counter = Counter()
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"every text must be a str, got {text!r} (text {i})")
+        check_unicode(text, f"text {i}")
+        raw.update(text.translate(TO_SPACE).split(" "))
+    words: Counter = Counter()
+    for stretch, n in raw.items():
+        chars = norm.normalize(norm.spanned(stretch), steps)
+        for word in norm.split_words(chars):
+            if len(word) <= MAX_CHARS:
+                words[norm.plain(word)] += n
+    return words
+
+
+def _stands_alone(char, chinese_chars):
+    """Is this character always a word by itself?"""
+    return bool(flags(char) & (PUNCT | CJK if chinese_chars else PUNCT))
+
+
+class _Corpus:
+    """Words cut into pieces, and how often each piece and each pair of them occurs.
+
+    Args:
+        counts: {word: how often it occurs}.
+    """
+
+    def __init__(self, counts):
+        self.names: list[str] = []              # of the pieces, by number
+        self.numbers: dict[str, int] = {}
+        self.pair_numbers: dict[tuple[int, int], int] = {}
+        self.pairs: list[tuple[int, int]] = []
+        self.where: list[set[int]] = []         # the words in which a pair occurs
+        self.counts = list(counts.values())
+        self.words = [[self.number(PREFIX + c if i else c) for i, c in enumerate(word)]
+                      for word in counts]
+        n_piece: Counter = Counter()
+        n_pair: Counter = Counter()
+        for i, (word, n) in enumerate(zip(self.words, self.counts)):
+            for piece in word:
+                n_piece[piece] += n
+            for pair in _neighbours(word):
+                n_pair[self.pair_number(pair)] += n
+                self.where[self.pair_number(pair)].add(i)
+        self.n_piece = np.array([n_piece[i] for i in range(len(self.names))], float)
+        self.n_pair = np.array([n_pair[i] for i in range(len(self.pairs))], float)
+        self.sides = np.array(self.pairs, np.intp).reshape(-1, 2)
+
+    def number(self, name):
+        """The number of a piece, a new one if it has none."""
+        if name not in self.numbers:
+            self.numbers[name] = len(self.names)
+            self.names.append(name)
+        return self.numbers[name]
+
+    def pair_number(self, pair):
+        """The number of a pair, a new one if it has none."""
+        if pair not in self.pair_numbers:
+            self.pair_numbers[pair] = len(self.pairs)
+            self.pairs.append(pair)
+            self.where.append(set())
+        return self.pair_numbers[pair]
+
+    def joined(self, pair):
+        """The name of the piece that a pair, by its number, makes."""
+        left, right = self.pairs[pair]
+        return self.names[left] + self.names[right][len(PREFIX):]
+
+    def join(self, pair):
+        """Make one piece of a pair wherever it occurs; bring all counts up to date."""
+        a, b = self.pairs[pair]
+        ab = self.number(self.joined(pair))
+        more_pieces: dict[int, int] = defaultdict(int)
+        more_pairs: dict[int, int] = defaultdict(int)
+        for i in sorted(self.where[pair]):
+            old, n = self.words[i], self.counts[i]
+            new = _replace(old, a, b, ab)
+            for word, sign in ((old, -n), (new, n)):
+                for piece in word:
+                    more_pieces[piece] += sign
+                for two in _neighbours(word):
+                    number = self.pair_number(two)
+                    more_pairs[number] += sign
+                    self.where[number].add(i)
+            for two in set(_neighbours(old)) - set(_neighbours(new)):
+                self.where[self.pair_numbers[two]].discard(i)
+            self.words[i] = new
+        self.n_piece = _add(self.n_piece, more_pieces, len(self.names))
+        self.n_pair = _add(self.n_pair, more_pairs, len(self.pairs))
+        new = self.pairs[len(self.sides):]
+        self.sides = np.concatenate([self.sides, np.array(new, np.intp).reshape(-1, 2)])
+
+
+def _neighbours(word):
+    """The pairs of neighbours, as often as they can be joined: a a a has one a a."""
+    out, last = [], -2
+    for i, pair in enumerate(zip(word, word[1:])):
+        if pair[0] == pair[1]:
+            if last == i - 1:
+                continue
+            last = i
+        out.append(pair)
+    return out
+
+
+def _replace(word, a, b, ab):
+    """`word` with ab for each a followed by b, from left to right."""
+    out: list[int] = []
+    i = 0
+    while i < len(word):
+        if word[i] == a and i + 1 < len(word) and word[i + 1] == b:
+            out.append(ab)
+            i += 2
+        else:
+            out.append(word[i])
+            i += 1
+    return out
+
+
+def _add(array, more, size):
+    """`array`, lengthened with zeros to `size`, with the changes {index: change}."""
+    if size > len(array):
+        array = np.concatenate([array, np.zeros(size - len(array))])
+    array[list(more)] += list(more.values())
+    return array
+
+
+def _join_pairs(corpus, vocab, vocab_size, min_frequency):
+    """Join the best pair until the vocabulary is full.  Changes and returns `vocab`."""
+    while len(vocab) < vocab_size:
+        best = _best_pair(corpus, min_frequency)
+        if best is None:
+            break
+        vocab.setdefault(corpus.joined(best), len(vocab))
+        corpus.join(best)
+    return vocab
+
+
+def _best_pair(corpus, min_frequency):
+    """The pair of the largest gain, of equals the first by name; None if none gains.
+
+    A pair seen m times gains at most m (1 + log N - log m), which grows with m: having
+    looked at the frequent pairs, the rare ones need no look.
+    """
+    n_pair, total = corpus.n_pair, corpus.n_piece.sum()
+    if not len(n_pair) or n_pair.max() < min_frequency:
+        return None
+    least = n_pair.max() / 4
+    while True:
+        rows = np.flatnonzero(n_pair >= max(least, min_frequency))
+        gains = _gains(corpus, rows, total)
+        best = gains.max()
+        if least <= min_frequency or best >= least * (1 + math.log(total / least)):
+            break
+        least /= 4
+    if best <= 0:
+        return None
+    # What is equal but for rounding must not depend on the machine.
+    equals = rows[gains >= best * (1 - 1e-11)]
+    names = corpus.names
+    return min(equals.tolist(), key=lambda p: tuple(names[i] for i in corpus.pairs[p]))
+
+
+def _gains(corpus, rows, total):
+    """The change of the log-likelihood if this pair were joined, for each.  -> (n,)"""
+    def x_log_x(x):
+        return x * np.log(np.maximum(x, 1))
+
+    a, b = corpus.sides[rows].T
+    m = corpus.n_pair[rows]
+    n_a, n_b = corpus.n_piece[a], corpus.n_piece[b]
+    same = a == b                               # both sides are taken from one count
+    parts = np.where(
+        same, x_log_x(np.maximum(n_a - 2 * m, 0)) - x_log_x(n_a),
+        x_log_x(n_a - m) - x_log_x(n_a) + x_log_x(n_b - m) - x_log_x(n_b))
+    # n(ab) is 0 before: the same letters have been joined the same way everywhere.
+    return parts + x_log_x(m) - x_log_x(total - m) + x_log_x(total)

@@ -1,0 +1,365 @@
+"""BertTokenizerLegacy: the tokenizer of old, with which older results were computed.
+
+Its pieces come from the same pipeline with other switches (Unicode as the running
+Python knows it, NFC first, final sigma); its rows are built one by one, from lists of
+ids.
+"""
+
+import dataclasses
+import warnings
+
+from ..vocabulary import decoding, loading
+from ..definition.added_tokens import AddedToken
+from ..base import TokenizerBase
+from ..definition.encode import cut, legacy_parts, legacy_words
+from ..rows.inputs import Samples
+from ..rows.options import flag
+from ..fast.pipeline import compile_core, encode_one
+from ..vocabulary.tokens import as_vocabulary
+
+
+class BertTokenizerLegacy(TokenizerBase):
+    """The WordPiece tokenizer of BERT, as the pure Python one of transformers does it.
+
+    Args:
+        vocab_file: the path of a vocab.txt, or a dict of token -> id.
+        do_lower_case: turn the text to lower case.
+        do_basic_tokenize: False cuts the raw text at white space alone.
+        never_split: words that are kept whole where white space surrounds them.
+        unk_token, sep_token, pad_token, cls_token, mask_token: the special tokens.
+        tokenize_chinese_chars: make every CJK ideograph a word.
+        strip_accents: drop accents; None means "if do_lower_case".
+        clean_up_tokenization_spaces: decode without spaces before punctuation.
+        kwargs: as for BertTokenizer.
+    """
+
+    model_input_names = ["input_ids", "attention_mask"]
+
+    def __init__(self, vocab_file, do_lower_case=True, do_basic_tokenize=True,
+                 never_split=None, unk_token="[UNK]", sep_token="[SEP]",
+                 pad_token="[PAD]", cls_token="[CLS]", mask_token="[MASK]",
+                 tokenize_chinese_chars=True, strip_accents=None,
+                 clean_up_tokenization_spaces=True, **kwargs):
+        special = {"unk_token": unk_token, "sep_token": sep_token,
+                   "pad_token": pad_token, "cls_token": cls_token,
+                   "mask_token": mask_token}
+        super().__init__(as_vocabulary(vocab_file, legacy=True), special, kwargs)
+        self.clean_up_tokenization_spaces = flag(
+            "clean_up_tokenization_spaces", clean_up_tokenization_spaces, or_none=True)
+        self.do_lower_case = flag("do_lower_case", do_lower_case)
+        self.do_basic_tokenize = flag("do_basic_tokenize", do_basic_tokenize)
+        self.never_split = list(never_split or ())
+        self.tokenize_chinese_chars = flag(
+            "tokenize_chinese_chars", tokenize_chinese_chars)
+        self.strip_accents = flag("strip_accents", strip_accents, or_none=True)
+        self.init_kwargs.update(
+            do_lower_case=do_lower_case, do_basic_tokenize=do_basic_tokenize,
+            never_split=never_split, tokenize_chinese_chars=tokenize_chinese_chars,
+            strip_accents=strip_accents,
+            clean_up_tokenization_spaces=clean_up_tokenization_spaces)
+        for index, token in (kwargs.get("added_tokens_decoder") or {}).items():
+            self._added[int(index)] = token
+            self._added_ids[token.content] = int(index)
+        self._add([token for token in self.all_special_tokens
+                   if token not in self._added_ids], special=True)
+
+    @property
+    def core(self):
+        """The compiled pipeline; see `numbert.tokenization.fast.pipeline`."""
+        if self._core is None:
+            self._core = compile_core(
+                self._vocab, unk_token=self.unk_token, lowercase=self.do_lower_case,
+                strip_accents=self.strip_accents,
+                chinese_chars=self.tokenize_chinese_chars, added_tokens=self._added,
+                legacy=True, never_split=self.never_split, basic=self.do_basic_tokenize)
+        return self._core
+
+    def _core_for(self, split_special_tokens):
+        """The pipeline; with split_special_tokens, one that finds no added tokens."""
+        if split_special_tokens is None:
+            split_special_tokens = self.split_special_tokens
+        if not split_special_tokens:
+            return self.core
+        return dataclasses.replace(self.core, raw_matcher=None)
+
+    def _add(self, tokens, special):
+        """HF: unlike BertTokenizer, only tokens new to the vocabulary count, and one
+        that is found in normalised text is itself turned to lower case."""
+        count, size = 0, len(self.get_vocab())
+        for token in tokens:
+            if str(token) == "" or isinstance(token, str) and token in self._added_ids:
+                continue
+            if isinstance(token, str):
+                token = AddedToken(
+                    token, special=special or token in self.all_special_tokens)
+            elif special:
+                token = dataclasses.replace(token, special=True)
+            if not token.special and token.normalized and self.do_lower_case:
+                token = dataclasses.replace(token, content=token.content.lower())
+            index = self._id_of(token.content)
+            if index is None:
+                index = size + count
+                count += 1
+                self._warn_if_taken(token, index)
+            if token.special and token.content not in self.all_special_tokens:
+                self._extra_special.append(token)
+            self._added[index] = token
+            self._added_ids[token.content] = index
+        return count
+
+    # From text to ids
+
+    def tokenize(self, text, split_special_tokens=None):
+        """The tokens of a text, as a list of str.
+
+        HF: a word of never_split is shown as it is, though its id may be that of [UNK].
+        """
+        core, tokens = self._core_for(split_special_tokens), []
+        for part in legacy_parts(core, text):
+            if core.raw_matcher and part in core.raw_matcher.tokens:
+                tokens.append(part)
+                continue
+            for word in legacy_words(core, part):
+                if core.basic and word in core.never_split:
+                    tokens.append(word)
+                else:
+                    tokens += [self._token_of(index) for index, _, _ in cut(core, word)]
+        return tokens
+
+    def _ids(self, text, words, core):
+        """The ids of a text: a str, a list of words, of tokens, or of ids."""
+        if isinstance(text, str):
+            return encode_one(core, text)[0]
+        if isinstance(text, (list, tuple)) and text:
+            if all(isinstance(item, str) for item in text):
+                if words:
+                    return [i for word in text for i in encode_one(core, word)[0]]
+                return self.convert_tokens_to_ids(list(text))
+            if all(isinstance(item, int) for item in text):
+                return list(text)
+        raise TypeError("a text must be a str, or a list of words, tokens or ids that "
+                        f"is not empty, got {text!r}.")
+
+    def _read(self, text, text_pair, words):
+        """HF: a list of ints is one text, as ids; "" is a text like any other."""
+        lists = (list, tuple)
+        if not isinstance(text, lists):
+            batched = False
+        elif not text:
+            batched = not words
+        else:
+            batched = isinstance(text[0], lists if words else (str, *lists))
+        if not batched:
+            return Samples([text], None if text_pair is None else [text_pair], False)
+        if not text:
+            raise ValueError("The batch is empty: pass at least one text.")
+        if text_pair is None:
+            pairs = [_split_pair(item, words) for item in text]
+            return Samples([a for a, _ in pairs], [b for _, b in pairs], True)
+        if not isinstance(text_pair, lists) or len(text_pair) != len(text):
+            raise ValueError(f"text is a batch of {len(text)}, so text_pair must be a "
+                             f"list of as many, got {text_pair!r}.")
+        return Samples(list(text), list(text_pair), True)
+
+    def _encode(self, samples, plan, request):
+        if "offset_mapping" in request.keys:
+            raise NotImplementedError("BertTokenizerLegacy keeps no offsets; use "
+                                      "BertTokenizer.")
+        core = self._core_for(request.split)
+        rows = []
+        for a, b in zip(samples.first, samples.second or [None] * len(samples.first)):
+            b = None if b is None else self._ids(b, request.words, core)
+            rows.append(self._row(self._ids(a, request.words, core), b, plan, request))
+        if not samples.batched:
+            return self._finish(rows[0], plan, request, True)
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        return self._finish(columns, plan, request, False)
+
+    def _row(self, ids, pair_ids, plan, request):
+        """The outputs of one sample, but for padding and attention mask."""
+        special = plan.add_special_tokens
+        total = len(ids) + len(pair_ids or ())
+        if special:
+            total += self.num_special_tokens_to_add(pair_ids is not None)
+        excess = 0 if not plan.truncation or not plan.max_length else max(
+            total - plan.max_length, 0)
+        pair = pair_ids is not None
+        if plan.overflow and plan.truncation == "longest_first" and pair:
+            raise ValueError("a pair that is cut by 'longest_first' has no overflow; "
+                             "take 'only_first' or 'only_second'.")
+        ids, pair_ids, overflow = self.truncate_sequences(
+            ids, pair_ids, excess, plan.truncation or "longest_first", plan.stride)
+        if special:
+            row = {"input_ids": self.build_inputs_with_special_tokens(ids, pair_ids)}
+            types = self.create_token_type_ids_from_sequences(ids, pair_ids)
+            mask = self.get_special_tokens_mask(ids, pair_ids)
+        else:
+            row = {"input_ids": ids + (pair_ids or [])}
+            types = mask = [0] * len(row["input_ids"])
+        if "token_type_ids" in request.keys:
+            row["token_type_ids"] = types
+        if "special_tokens_mask" in request.keys:
+            row["special_tokens_mask"] = mask
+        if plan.overflow:
+            row["overflowing_tokens"] = overflow
+            row["num_truncated_tokens"] = excess
+        if request.warn:
+            self.warn_if_too_long(len(row["input_ids"]))
+        return row
+
+    def _finish(self, columns, plan, request, single, batch_axis=True):
+        """Pad, and convert to tensors."""
+        overflow = columns.get("overflowing_tokens") or ()
+        if request.tensors or not (overflow if single else any(overflow)):
+            columns = {k: v for k, v in columns.items() if k not in OVERFLOW}
+        rows = columns["input_ids"]
+        if request.length and not single:     # HF: lengths in a batch: without padding
+            columns["length"] = [len(row) for row in rows]
+        out = self.pad(columns, plan.padding or False, plan.max_length,
+                       plan.pad_to_multiple_of, plan.padding_side,
+                       "attention_mask" in request.keys)
+        if request.length and single:
+            out["length"] = len(out["input_ids"])
+        return out.convert_to_tensors(request.tensors, single and batch_axis)
+
+    # From ids to rows
+
+    def prepare_for_model(self, ids, pair_ids=None, add_special_tokens=True,
+                          padding=False, truncation=False, max_length=None, stride=0,
+                          pad_to_multiple_of=None, padding_side=None,
+                          return_tensors=None, return_token_type_ids=None,
+                          return_attention_mask=None, return_overflowing_tokens=False,
+                          return_special_tokens_mask=False, return_length=False,
+                          verbose=True, prepend_batch_axis=False):
+        """A call on one sample whose texts are ids already.
+
+        Args:
+            ids: the ids of the text, a list of int.
+            pair_ids: the ids of the second text, or None.
+            prepend_batch_axis: with return_tensors, give rows instead of one flat row.
+            the others: as in a call.
+        """
+        plan, request = self._settle(
+            add_special_tokens, padding, truncation, max_length, stride, False,
+            pad_to_multiple_of, padding_side, return_tensors,
+            self._keys(return_token_type_ids, return_attention_mask,
+                       return_special_tokens_mask, False),
+            return_overflowing_tokens, return_length, verbose)
+        row = self._row(list(ids), pair_ids, plan, request)
+        return self._finish(row, plan, request, True, prepend_batch_axis)
+
+    def truncate_sequences(self, ids, pair_ids=None, num_tokens_to_remove=0,
+                           truncation_strategy="longest_first", stride=0):
+        """Take tokens away from one text or from a pair of them.
+
+        HF: unlike BertTokenizer, of an odd number of tokens the shorter text loses one
+            less; and
+        a text that isn't long enough is emptied, or left, instead of being refused.
+
+        Args:
+            ids, pair_ids: the ids of the texts; pair_ids may be None.
+            num_tokens_to_remove: tokens to take away.
+            truncation_strategy: "longest_first", "only_first" or "only_second".
+            stride: how many of the tokens kept are repeated among those taken away.
+
+        Returns:
+            (ids, pair_ids, tokens taken away; [] for a pair cut by "longest_first")
+        """
+        excess = num_tokens_to_remove
+        if excess <= 0:
+            return ids, pair_ids, []
+        if truncation_strategy == "longest_first" and pair_ids is not None:
+            a, b = _shares(len(ids), len(pair_ids), excess)
+            return self._drop(ids, a), self._drop(pair_ids, b), []
+        first = truncation_strategy != "only_second"
+        text = ids if first else pair_ids
+        if not text or len(text) < excess:
+            warnings.warn(f"a text of length {len(text or ())} can't lose {excess}: "
+                          "the row stays longer than max_length.", stacklevel=5)
+        if not text:
+            return ids, pair_ids, []
+        window = min(len(text), stride + excess)
+        left = self.truncation_side == "left"
+        overflow = text[:window] if left else text[-window:]
+        kept = self._drop(text, excess)
+        return (kept, pair_ids, overflow) if first else (ids, kept, overflow)
+
+    def _drop(self, ids, count):
+        """ids without `count` of them at the side where texts are cut."""
+        if self.truncation_side == "left":
+            return ids[count:]
+        return ids[:max(len(ids) - count, 0)]
+
+    def build_inputs_with_special_tokens(self, token_ids_0, token_ids_1=None):
+        """[CLS] a [SEP], or [CLS] a [SEP] b [SEP], as ids."""
+        row = [self.cls_token_id, *token_ids_0, self.sep_token_id]
+        return row if token_ids_1 is None else [*row, *token_ids_1, self.sep_token_id]
+
+    def create_token_type_ids_from_sequences(self, token_ids_0, token_ids_1=None):
+        """0 for each token of [CLS] a [SEP], 1 for each of b [SEP]."""
+        types = [0] * (len(token_ids_0) + 2)
+        return types if token_ids_1 is None else types + [1] * (len(token_ids_1) + 1)
+
+    def get_special_tokens_mask(self, token_ids_0, token_ids_1=None,
+                                already_has_special_tokens=False):
+        """1 for special tokens, 0 for the others.
+
+        Args:
+            token_ids_0, token_ids_1: the ids of the texts.
+            already_has_special_tokens: token_ids_0 is a whole row, whose special tokens
+                are to be found; otherwise the mask is that of the row which would be
+                built.
+
+        Raises:
+            ValueError: a whole row, and a second list.
+        """
+        if not already_has_special_tokens:
+            mask = [1] + [0] * len(token_ids_0) + [1]
+            return mask if token_ids_1 is None else mask + [0] * len(token_ids_1) + [1]
+        return self._find_special(token_ids_0, token_ids_1)
+
+    # Back to text
+
+    def _token_of(self, index):
+        token = super()._token_of(index)        # HF: an id without a token is unknown
+        return self.unk_token if token is None else token
+
+    def convert_tokens_to_string(self, tokens):
+        """The text that tokens stand for, "##" joined."""
+        return decoding.join_legacy(tokens)
+
+    def _decode_ids(self, ids, skip_special_tokens):
+        return decoding.join_legacy(
+            self.convert_ids_to_tokens(ids, skip_special_tokens))
+
+    def _save(self, directory, prefix):
+        return loading.save_legacy(self, directory, prefix)
+
+
+OVERFLOW = ("overflowing_tokens", "num_truncated_tokens")
+
+
+def _shares(a, b, excess):
+    """How many tokens each text of a pair loses: the longer one down to the length of
+    the other, then both alike, and of an odd number one more from the second."""
+    level = min(abs(a - b), excess)
+    rest = excess - level
+    if a > b:
+        return level + rest // 2, rest - rest // 2
+    return rest // 2, level + rest - rest // 2
+
+
+def _split_pair(item, words):
+    """An element of a batch as (first, second or None)."""
+    lists = (list, tuple)
+    if not isinstance(item, lists) or not item or isinstance(item[0], int):
+        return item, None
+    texts = all(isinstance(part, (str, *lists)) for part in item)
+    if len(item) == 2 and texts and (not words or isinstance(item, tuple)):
+        return item[0], item[1]
+    if len(item) == 1:
+        return item[0], None
+    if not words:
+        raise ValueError("an element of a batch is a text or a pair, got "
+                         f"{len(item)} parts: {item!r}.")
+    return item, None

@@ -1,0 +1,339 @@
+"""The vocabulary of a tokenizer, and the way back from ids to text."""
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+
+from . import decoding, files
+from ..rows import options
+from ..definition.added_tokens import AddedToken
+from .special_tokens import SpecialTokens, check_token
+
+
+class Vocabulary(SpecialTokens):
+    """The part of a tokenizer that knows tokens and their ids."""
+
+    is_fast = False
+    vocab_files_names = {"vocab_file": "vocab.txt"}
+    model_input_names = ["input_ids", "attention_mask"]
+    padding_side = "right"
+    truncation_side = "right"
+    pad_token_type_id = 0
+    clean_up_tokenization_spaces = False
+
+    def __init__(self, vocab, special, kwargs):
+        """
+        Args:
+            vocab: dict of token -> id.
+            special: dict of name -> str, AddedToken or None, for `SPECIAL_TOKENS`.
+            kwargs: the other settings, as found in tokenizer_config.json.
+        """
+        self.init_kwargs = {**special, **kwargs}
+        kwargs = dict(kwargs)
+        self._vocab = vocab
+        self._tokens_by_id = None                 # the inverse, made when it is needed
+        self._core = None                         # the compiled pipeline, likewise
+        self._added: dict[int, AddedToken] = {}   # by id, in the order of adding
+        self._added_ids: dict[str, int] = {}      # the same, by content
+        self._ever_special: set[str] = set()      # HF: a text that was special stays so
+        self._warned_too_long = False
+        self._set_special(special, kwargs)
+        self.name_or_path = str(kwargs.pop("name_or_path", ""))
+        self.model_max_length = options.limit(
+            kwargs.pop("model_max_length", kwargs.pop("max_len", None)))
+        for name in ("padding_side", "truncation_side"):
+            value = kwargs.pop(name, None)
+            setattr(self, name, options.side(name, value or getattr(self, name)))
+        self.model_input_names = list(
+            kwargs.pop("model_input_names", None) or self.model_input_names)
+        clean = kwargs.pop("clean_up_tokenization_spaces", None)
+        if clean is not None:
+            self.clean_up_tokenization_spaces = options.flag(
+                "clean_up_tokenization_spaces", clean)
+        self.split_special_tokens = bool(options.flag(
+            "split_special_tokens", kwargs.pop("split_special_tokens", None), True))
+
+    def add_special_tokens(self, special_tokens_dict,
+                           replace_extra_special_tokens=True):
+        """Set special tokens by name, and add those that the vocabulary lacks.
+
+        Args:
+            special_tokens_dict: name -> str or AddedToken; for "extra_special_tokens" a
+                list of them.
+            replace_extra_special_tokens: False keeps the earlier extra tokens.
+
+        Returns:
+            How many tokens were added or changed.
+
+        Raises:
+            ValueError: an unknown name.
+            TypeError: something that is not a token.
+        """
+        new = []
+        for name, value in special_tokens_dict.items():
+            if name in ("extra_special_tokens", "additional_special_tokens"):
+                new += self._add_extra(value, replace_extra_special_tokens)
+            elif name in self._special:
+                token = as_special(check_token(name, value))
+                self._special[name] = token
+                new.append(token)
+            else:
+                raise ValueError(f"{name!r} is no special token; the names are "
+                                 f"{', '.join(self._special)}, extra_special_tokens.")
+        return self.add_tokens(new, special_tokens=True)
+
+    def _add_extra(self, value, replace):
+        if not isinstance(value, (list, tuple)):
+            raise TypeError("extra_special_tokens must be a list of tokens, got "
+                            f"{value!r}.")
+        known = () if replace else self.extra_special_tokens
+        new = [as_special(check_token("extra_special_tokens", token))
+               for token in value if str(token) not in known]
+        self._extra_special = new if replace and new else self._extra_special + new
+        return new
+
+    def add_tokens(self, new_tokens, special_tokens=False):
+        """Add tokens that are found in the text before it is split into words.
+
+        Args:
+            new_tokens: a str or AddedToken, or a list of them.
+            special_tokens: mark them as special: skipped in decoding, matched in the
+                text as it is given rather than in its normalised form.
+
+        Returns:
+            How many were added or changed.  One that the vocabulary has keeps its id.
+
+        Raises:
+            TypeError: something that is not a token.
+        """
+        if not isinstance(new_tokens, (list, tuple)):
+            new_tokens = [new_tokens]
+        for token in new_tokens:
+            if not isinstance(token, (str, AddedToken)):
+                raise TypeError("a token must be a str or an AddedToken, got "
+                                f"{token!r}.")
+        count = self._add(new_tokens, special_tokens)
+        self._core = None
+        return count
+
+    def _add(self, tokens, special):
+        """Give each token its id; returns how many are new or changed.
+
+        HF: new ids follow the number of tokens in the vocabulary, or the added ones,
+        even where the vocabulary has larger ids.
+        """
+        size, last = len(self._vocab), max(self._added, default=-1)
+        following = last + 1 if last >= size else size
+        count = 0
+        for token in tokens:
+            if special:
+                token = as_special(token)
+            elif isinstance(token, str):
+                token = AddedToken(token)
+            index = self._id_of(token.content)
+            if not token.content or self._added.get(index) == token:
+                continue
+            if index is None:
+                index, following = following, following + 1
+                self._warn_if_taken(token, index)
+            self._added[index] = token
+            self._added_ids[token.content] = index
+            if token.special:
+                self._ever_special.add(token.content)
+            count += 1
+        return count
+
+    def _warn_if_taken(self, token, index):
+        taken = Vocabulary._token_of(self, index)
+        if taken is not None:
+            warnings.warn(f"the new token {token.content!r} gets the id {index}, which "
+                          f"{taken!r} has, too: the vocabulary has gaps, or tokens on "
+                          "several lines.", stacklevel=4)
+
+    # The vocabulary
+
+    @property
+    def vocab_size(self):
+        """The number of tokens in the vocabulary, without the added ones."""
+        return len(self._vocab)
+
+    def __len__(self):
+        return len(self.get_vocab())
+
+    def __bool__(self):
+        return True
+
+    def __getstate__(self):
+        """What a copy or a pickle needs; the rest is made again when it is needed."""
+        return {**self.__dict__, "_core": None, "_tokens_by_id": None}
+
+    @property
+    def base_vocab(self):
+        """dict of token -> id, without the added tokens; not to be changed."""
+        return self._vocab
+
+    def get_vocab(self):
+        """dict of token -> id, with the added tokens."""
+        return {**self._vocab, **self._added_ids}
+
+    @property
+    def vocab(self):
+        """The same as get_vocab()."""
+        return self.get_vocab()
+
+    @property
+    def added_tokens_decoder(self):
+        """dict of id -> AddedToken, by id."""
+        return dict(sorted(self._added.items()))
+
+    @property
+    def added_tokens_encoder(self):
+        """dict of text -> id of the added tokens, by id."""
+        return {token.content: i for i, token in sorted(self._added.items())}
+
+    def get_added_vocab(self):
+        """The same as added_tokens_encoder."""
+        return self.added_tokens_encoder
+
+    def _id_of(self, token):
+        """The id of a token, or None."""
+        index = self._added_ids.get(token)
+        return self._vocab.get(token) if index is None else index
+
+    def _token_of(self, index):
+        """The token of an id, or None."""
+        if self._tokens_by_id is None:
+            self._tokens_by_id = {i: token for token, i in self._vocab.items()}
+        added = self._added.get(index)
+        return self._tokens_by_id.get(index) if added is None else self._shown(added)
+
+    def _shown(self, token):
+        """The text that stands for an added token in decoded text."""
+        return token.content
+
+    def convert_tokens_to_ids(self, tokens):
+        """The id of a token, or a list of ids; for a stranger that of unk_token.
+
+        Args:
+            tokens: a str, or a list of them.
+        """
+        if isinstance(tokens, str):
+            index = self._id_of(tokens)
+            return self._id_of(self.unk_token) if index is None else index
+        return [self.convert_tokens_to_ids(token) for token in tokens]
+
+    def convert_ids_to_tokens(self, ids, skip_special_tokens=False):
+        """The token of an id, or a list of tokens; None for an id without a token.
+
+        Args:
+            ids: an int, or a list or array of them.
+            skip_special_tokens: leave special tokens out (of a list).
+
+        Raises:
+            OverflowError: a negative id.
+            TypeError: something that is not an integer.
+        """
+        if hasattr(ids, "__index__") and not getattr(ids, "ndim", 0):
+            return self._token_of(check_id(ids))
+        skip = set(self.all_special_ids) if skip_special_tokens else ()
+        return [self._token_of(i) for i in map(check_id, ids) if i not in skip]
+
+    def _find_special(self, row, second=None):
+        """1 for each id of a special token in a whole row, 0 for the others."""
+        if second is not None:
+            raise ValueError("ids that already have special tokens come in one list; "
+                             "token_ids_1 must be None.")
+        special = set(self.all_special_ids)
+        return [int(check_id(i) in special) for i in row]
+
+    # Back to text
+
+    def convert_tokens_to_string(self, tokens):
+        """The text that tokens stand for."""
+        raise NotImplementedError
+
+    def _decode_ids(self, ids, skip_special_tokens):
+        """The text of a list of ids, not yet cleaned up."""
+        raise NotImplementedError
+
+    def decode(self, token_ids, skip_special_tokens=False,
+               clean_up_tokenization_spaces=None):
+        """The text of ids.
+
+        Args:
+            token_ids: an int, a list or array of ints, or a list (array) of such lists;
+                or an encoding with "input_ids".
+            skip_special_tokens: leave [CLS], [SEP], [PAD] ... out.
+            clean_up_tokenization_spaces: remove spaces before punctuation; None means
+                as the tokenizer was made.
+
+        Returns:
+            str, or a list of str for a list of lists
+
+        Raises:
+            OverflowError: a negative id.
+            TypeError: something that is not an integer.
+        """
+        ids = _as_lists(token_ids)
+        if isinstance(ids, list) and ids and isinstance(ids[0], list):
+            return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces)
+                    for row in ids]
+        ids = [check_id(i) for i in (ids if isinstance(ids, list) else [ids])]
+        text = self._decode_ids(ids, skip_special_tokens)
+        if clean_up_tokenization_spaces is None:
+            clean_up_tokenization_spaces = self.clean_up_tokenization_spaces
+        return decoding.clean_up(text) if clean_up_tokenization_spaces else text
+
+    def batch_decode(self, sequences, skip_special_tokens=False,
+                     clean_up_tokenization_spaces=None):
+        """`decode` for a batch; the answer is always a list of str."""
+        texts = self.decode(sequences, skip_special_tokens,
+                            clean_up_tokenization_spaces)
+        return [texts] if isinstance(texts, str) else texts
+
+    def clean_up_tokenization(self, text):
+        """Remove the spaces before English punctuation and contractions."""
+        return decoding.clean_up(text)
+
+
+def as_vocabulary(vocab, legacy=False):
+    """A vocabulary, given as a dict or as the path of a vocab.txt, as a dict."""
+    if isinstance(vocab, (str, os.PathLike)):
+        return files.read_vocabulary(vocab, legacy)
+    return files.check_vocabulary(vocab)
+
+
+def as_special(token):
+    """A str or AddedToken as a special AddedToken."""
+    if isinstance(token, str):
+        return AddedToken(token, special=True)
+    if token.special:
+        return token
+    # HF: a token that becomes special is looked for in the raw text.
+    return dataclasses.replace(token, special=True, normalized=False)
+
+
+def check_id(value):
+    """Return value as an int; an error that names it if it is no token id."""
+    try:
+        index = value.__index__()
+    except AttributeError:
+        raise TypeError(f"a token id must be an integer, got {value!r}.") from None
+    if index < 0:
+        raise OverflowError(f"a token id must be 0 or more, got {index}.")
+    return index
+
+
+def _as_lists(ids):
+    """Ids in any form as a Python int, a list of ints, or a list of lists."""
+    if isinstance(ids, Mapping):
+        ids = ids["input_ids"]
+    if hasattr(ids, "tolist"):
+        return ids.tolist()
+    if isinstance(ids, (list, tuple)):
+        return [_as_lists(row) if isinstance(row, (list, tuple, np.ndarray)) else row
+                for row in ids]
+    return ids

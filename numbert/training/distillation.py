@@ -1,0 +1,94 @@
+"""Knowledge distillation: learn from a teacher's probabilities, and the labels.
+
+Hinton, Vinyals & Dean 2015, section 2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..bert import losses
+from ..bert.losses import IGNORE_INDEX
+from .objectives import Objective, label_counts
+from ..bert.ops import rows
+
+CLASSIFIERS = ("BertForSequenceClassification", "BertForTokenClassification",
+               "BertForMaskedLM", "BertForMultipleChoice")
+
+
+def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=None):
+    """(1 - weight) times the cross-entropy to the labels + weight times the soft one.
+
+    logits (R, K), teacher (R, K), labels (R,) -> loss ()
+
+    The soft one, of a row with the teacher's logits v and the student's z, is
+
+        - T^2 sum_k softmax(v / T)_k log softmax(z / T)_k.
+
+    T^2 makes up for its gradients being about 1 / T^2 as large.  Rows whose label is
+    -100 count in neither; both are means over the others.
+    count: what to divide the sums by instead of the number of these rows.
+    """
+    used = labels != IGNORE_INDEX                          # (R,)
+    count = int(used.sum()) if count is None else count
+    hard, hard_saved = losses.cross_entropy(logits, labels, count=count)
+    probs = np.exp(losses.log_softmax(teacher / temperature))   # (R, K)
+    logp = losses.log_softmax(logits / temperature)        # (R, K)
+    each = -(probs * logp).sum(-1)                         # (R,)
+    soft = temperature ** 2 * each.sum(where=used, dtype=logits.dtype) / max(count, 1)
+    loss = (1 - weight) * hard + weight * soft
+    return loss, (hard_saved, probs, logp, used, count, temperature, weight)
+
+
+def distillation_backward(dloss, saved):
+    """dloss () -> dlogits (R, K); the teacher's logits and the labels are constants.
+
+    d/du of -sum_k p_k log softmax(u)_k is softmax(u) - p, like that of cross_entropy.
+    Here p = softmax(v / T) and u = z / T, so d/dz of the soft part is
+    T (softmax(z / T) - softmax(v / T)): one factor T of T^2 is used up by z / T.
+    Both parts of the loss read z: their gradients add.
+    """
+    hard_saved, probs, logp, used, count, temperature, weight = saved
+    dlogits = losses.cross_entropy_backward(dloss * (1 - weight), hard_saved)
+    soft = (np.exp(logp) - probs) * used[:, None]          # (R, K)
+    return dlogits + soft * (dloss * weight * temperature / max(count, 1))
+
+
+def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Objective:
+    """The objective of a student of this teacher, for `train(objective=...)`.
+
+    Args:
+        teacher: a trained model of the same class and number of outputs, for the same
+            vocabulary; it is only evaluated, without dropout.
+        temperature: T > 0; higher ones show more of the teacher's lesser guesses.
+        weight: of the soft part, in [0, 1].
+
+    Raises:
+        ValueError: a temperature or weight out of range; a model without classes.
+    """
+    if not temperature > 0 or not 0 <= weight <= 1:
+        raise ValueError(f"temperature is {temperature} and weight {weight}, expected "
+                         "a temperature above 0 and a weight from 0 to 1")
+    kind = type(teacher).__name__
+    if kind not in CLASSIFIERS or teacher.config.problem_type in (
+            "regression", "multi_label_classification"):
+        raise ValueError(f"a {kind} ({teacher.config.problem_type}) gives no "
+                         "probabilities of classes to learn from")
+
+    def gradients(model, part, totals, rng):
+        inputs = {name: x for name, x in part.items() if name != "labels"}
+        out, saved = model.forward(**inputs, rng=rng)
+        target = teacher(**inputs).logits
+        if target.shape != out.logits.shape:
+            raise ValueError(f"the teacher's logits have shape {target.shape}, the "
+                             f"student's {out.logits.shape}: expected the same classes")
+        labels = np.reshape(part["labels"], -1)            # (R,)
+        used = np.flatnonzero(labels != IGNORE_INDEX)      # few of them in masked LM
+        loss, loss_saved = distillation(
+            rows(out.logits)[used], rows(target)[used].astype(model.dtype),
+            labels[used], temperature, weight, totals[0])
+        dlogits = np.zeros_like(out.logits)
+        rows(dlogits)[used] = distillation_backward(1.0, loss_saved)
+        return float(loss), model.backward(saved, logits=dlogits)
+
+    return Objective(label_counts, gradients)

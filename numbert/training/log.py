@@ -1,0 +1,132 @@
+"""The history of a training run: rows with losses and speed, and the log file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..system.saving import atomic_write_text
+
+
+@dataclass
+class Speed:
+    """Time and amount of the work since the last row of the history."""
+
+    seconds: float = 0.0
+    examples: int = 0
+    tokens: int = 0
+    lr: float = 0.0             # of the last step
+    norm: float = 0.0           # of the last gradient, before clipping
+    began: float = 0.0
+
+    def start(self) -> None:
+        """A step begins."""
+        self.began = time.perf_counter()
+
+    def stop(self, parts: list[dict], lr: float, norm: float) -> None:
+        """A step has ended."""
+        self.seconds += time.perf_counter() - self.began
+        for part in parts:
+            tokens = np.asarray(part["input_ids"] if "input_ids" in part else
+                                part["inputs_embeds"][..., 0])
+            self.examples += len(tokens)
+            self.tokens += int(np.sum(part.get("attention_mask", tokens.size)))
+        self.lr, self.norm = lr, norm
+
+
+def training_row(place: dict, losses: list[float], speed: Speed) -> dict:
+    """A row of training: the mean loss of its updates, and how fast they went."""
+    return {**place, "loss": float(np.mean(losses)) if losses else None,
+            "lr": speed.lr, "grad_norm": speed.norm,
+            "examples_per_second": round(speed.examples / speed.seconds, 2),
+            "tokens_per_second": round(speed.tokens / speed.seconds, 1)}
+
+
+def postfix(row: dict) -> dict:
+    """What the progress bar shows of a row of training."""
+    loss = "none" if row["loss"] is None else f"{row['loss']:.4f}"
+    return {"loss": loss, "examples/s": f"{row['examples_per_second']:.1f}",
+            "refresh": False}
+
+
+def last_evaluation(history: list[dict]) -> dict[str, float] | None:
+    """The metrics of the last row of evaluation; None if there is none."""
+    for row in reversed(history):
+        if "grad_norm" not in row:
+            return {name: value for name, value in row.items()
+                    if name not in ("step", "epoch")}
+    return None
+
+
+def json_text(value, indent: int | None = None) -> str:
+    """JSON as the standard has it: a number that is not finite becomes null."""
+    return json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def finite(value) -> Any:
+    """The same value, with None for each nan and infinity in it."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(x) for name, x in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(x) for x in value]
+    return value
+
+
+def log_suffix(path) -> str:
+    """Which kind of log a file name asks for.
+
+    Raises:
+        ValueError: neither .jsonl nor .csv.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".jsonl", ".csv"):
+        raise ValueError(f"log is {str(path)!r}, expected a name that ends in .jsonl "
+                         "or .csv")
+    return suffix
+
+
+def write_log(path, history: list[dict]) -> None:
+    """Write the whole history; a log of an interrupted run is made whole again."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of a run that was killed
+        leftover.unlink(missing_ok=True)
+    atomic_write_text(path, log_text(log_suffix(path), history, history, head=True))
+
+
+def append_log(path, history: list[dict], written: int) -> None:
+    """Write the rows of the history after the first `written`, which are there already.
+    """
+    suffix = log_suffix(path)
+    if suffix == ".csv" and columns(history[:written]) != columns(history):
+        write_log(path, history)                    # a new column: in the head too
+        return
+    with open(path, "a", encoding="utf-8", newline="") as file:
+        file.write(log_text(suffix, history, history[written:], head=False))
+
+
+def columns(history: list[dict]) -> list[str]:
+    """The names in all rows, in order of appearance."""
+    return list(dict.fromkeys(name for row in history for name in row))
+
+
+def log_text(suffix: str, history: list[dict], rows: list[dict], head: bool) -> str:
+    """Rows as lines of JSON, or of CSV with the columns of the whole history."""
+    if suffix == ".jsonl":
+        return "".join(json_text(row) + "\n" for row in rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns(history), lineterminator="\n")
+    if head and history:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

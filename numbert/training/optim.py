@@ -1,0 +1,263 @@
+"""Optimisers, gradient clipping and learning rate schedules.
+
+`adamw_step` and `bertadam_step` are the only functions that write to parameters.  They
+do it in place: whatever an earlier forward saved is void after a step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..system.parallel import cores
+
+BLOCK = 1 << 16         # entries of each array that are worked on at a time
+THREADS = cores()
+
+
+# --------------------------------------------------------------------- optimisers
+
+def decayed(name: str) -> bool:
+    """Whether weight decay applies: not to biases, nor to LayerNorm's weights.
+
+    Devlin et al. do not say so; google-research/bert's optimizer does.
+    """
+    return not name.endswith("bias") and "LayerNorm" not in name
+
+
+def adamw_init(params: dict) -> dict:
+    """The state of either optimiser before its first step.
+
+    Returns:
+        {"step": 0, "m": ..., "v": ...}: the running means of the gradient and of its
+        square, zeros of the shapes and names of `params`.
+    """
+    return {"step": 0,
+            "m": {name: np.zeros(x.shape, x.dtype) for name, x in params.items()},
+            "v": {name: np.zeros(x.shape, x.dtype) for name, x in params.items()}}
+
+
+def adamw_step(params: dict, grads: dict, state: dict, lr: float, *,
+               betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+               weight_decay: float = 0.01,
+               decays: Callable[[str], bool] = decayed) -> None:
+    """One update by AdamW, exactly as torch.optim.AdamW makes it.
+
+    Loshchilov & Hutter 2019, algorithm 2; Kingma & Ba 2015, algorithm 1:
+        m = beta1 m + (1 - beta1) g                       v likewise, of g^2
+        p = p - lr weight_decay p - lr m^ / (sqrt(v^) + eps)
+    where m^ = m / (1 - beta1^t) and v^ = v / (1 - beta2^t) undo the start from zero.
+
+    Args:
+        params: {name: array}; written to.
+        grads: {name: array}; a parameter without one is left as it is.
+        state: of adamw_init; written to.
+        lr: learning rate of this step.
+        betas, eps: see the formula.
+        weight_decay: share of p taken away, times lr.
+        decays: decays(name) says which parameters decay.  torch decays all:
+            `lambda name: True`.
+
+    Raises:
+        ValueError: lr, betas or eps out of range, or a gradient of no parameter.
+    """
+    beta1, beta2 = checked_settings(params, grads, lr, betas, eps)
+    state["step"] += 1
+    # Both corrections are numbers, so they are taken out of the arrays:
+    # m^ / (sqrt(v^) + eps) = m (root / (1 - beta1^t)) / (sqrt(v) + root eps)
+    root = math.sqrt(1 - beta2 ** state["step"])
+    rate = lr * root / (1 - beta1 ** state["step"])
+
+    def update(name, p, g, m, v):
+        running_means(g, m, v, beta1, beta2)
+        change = np.sqrt(v)
+        change += root * eps                           # eps stands outside the root
+        np.divide(m, change, out=change)
+        change *= rate
+        if weight_decay and decays(name):
+            p *= 1 - lr * weight_decay                 # not through m and v: decoupled
+        p -= change
+
+    in_blocks(update, *aligned(params, grads, state))
+
+
+def bertadam_step(params: dict, grads: dict, state: dict, lr: float, *,
+                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-6,
+                  weight_decay: float = 0.01,
+                  decays: Callable[[str], bool] = decayed) -> None:
+    """One update by BERT's own Adam, google-research/bert's AdamWeightDecayOptimizer.
+
+        m = beta1 m + (1 - beta1) g                       v likewise, of g^2
+        p = p - lr (m / (sqrt(v) + eps) + weight_decay p)
+    Without a correction for the start from zero the first step is long: (1 - beta1) /
+    sqrt(1 - beta2) = 3.16 lr in every entry, where AdamW's is lr.
+
+    Args, Raises: see adamw_step; eps is 1e-6 here.
+    """
+    beta1, beta2 = checked_settings(params, grads, lr, betas, eps)
+    state["step"] += 1
+
+    def update(name, p, g, m, v):
+        running_means(g, m, v, beta1, beta2)
+        change = np.sqrt(v)
+        change += eps
+        np.divide(m, change, out=change)
+        if weight_decay and decays(name):
+            change += weight_decay * p
+        change *= lr
+        p -= change
+
+    in_blocks(update, *aligned(params, grads, state))
+
+
+def running_means(g, m, v, beta1: float, beta2: float) -> None:
+    """Move m towards g, and v towards g^2, in place."""
+    part = g - m
+    part *= 1 - beta1
+    m += part
+    np.multiply(g, g, out=part)
+    part *= 1 - beta2
+    v *= beta2
+    v += part
+
+
+OPTIMIZERS = {"adamw": adamw_step, "bertadam": bertadam_step}   # as `train` calls them
+
+
+def checked_settings(params, grads, lr, betas, eps) -> tuple[float, float]:
+    """The betas, if everything is in range."""
+    if not lr >= 0:
+        raise ValueError(f"lr is {lr}, expected a number >= 0: is the step beyond the "
+                         "end of its schedule?")
+    if not all(0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas are {betas}, expected two numbers in [0, 1)")
+    if not eps >= 0:
+        raise ValueError(f"eps is {eps}, expected a number >= 0")
+    for name, g in grads.items():
+        if name not in params:
+            raise ValueError(f"there is a gradient of {name!r}, which is not a "
+                             "parameter: take it out of grads")
+        if g.shape != params[name].shape:
+            raise ValueError(f"the gradient of {name} has shape {g.shape}, expected "
+                             f"{params[name].shape}")
+    return betas
+
+
+def aligned(params: dict, grads: dict, state: dict) -> list[dict]:
+    """Parameters, gradients and both means, each {name: flat array}.
+
+    A parameter that cannot be written to in place is replaced by a copy.
+    """
+    for name in grads:
+        if not (params[name].flags.c_contiguous and params[name].flags.writeable):
+            params[name] = params[name].copy(order="C")
+    return [{name: arrays[name].reshape(-1) for name in grads}
+            for arrays in (params, grads, state["m"], state["v"])]
+
+
+def in_blocks(update: Callable, *flat: dict) -> None:
+    """Call update(name, *blocks) for aligned blocks of flat arrays, on every core.
+
+    Each block is read and written several times while it is in the cache, and NumPy
+    lets other threads run meanwhile.  Entries don't depend on one another, so neither
+    size nor threads change the result.
+    """
+    work = [(name, slice(start, start + BLOCK)) for name, x in flat[0].items()
+            for start in range(0, x.size, BLOCK)]
+
+    def share(mine):
+        for name, cut in mine:
+            update(name, *(arrays[name][cut] for arrays in flat))
+
+    if len(work) < 8 * THREADS:
+        share(work)
+    else:
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(share, [work[i::THREADS] for i in range(THREADS)]))
+
+
+# ----------------------------------------------------------------------- clipping
+
+def global_norm(grads: dict) -> float:
+    """The length of all gradients taken together as one vector."""
+    return math.sqrt(sum(float(np.dot(part, part)) for g in grads.values()
+                         for part in pieces(g)))
+
+
+def pieces(x) -> Iterator[np.ndarray]:
+    """Flat parts of an array, so that sums of float32 stay short."""
+    flat = x.reshape(-1)
+    return (flat[start:start + BLOCK] for start in range(0, flat.size, BLOCK))
+
+
+def clip_by_global_norm(grads: dict, max_norm: float) -> float:
+    """Shrink all gradients by one factor, in place, if their norm exceeds max_norm.
+
+    The factor is min(1, max_norm / (norm + 1e-6)), as in torch's clip_grad_norm_.
+    (Pascanu et al. 2013, section 3.2.  google-research/bert uses no 1e-6.)
+
+    Args:
+        grads: {name: array}; written to.
+        max_norm: the largest norm to keep, > 0.
+
+    Returns:
+        the norm before clipping; if it is not finite the gradients are left alone.
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm is {max_norm}, expected a number > 0")
+    norm = global_norm(grads)
+    factor = max_norm / (norm + 1e-6)
+    if math.isfinite(norm) and factor < 1:
+        for g in grads.values():
+            g *= factor
+    return norm
+
+
+# ---------------------------------------------------------------------- schedules
+
+def warm_up(step: int, warmup: int) -> float:
+    """From 0 to 1 in `warmup` steps.
+
+    HF: the very first step has multiplier 0, so it changes nothing.
+    """
+    return step / max(1, warmup)
+
+
+def constant_schedule(step: int, warmup: int = 0, total: int = 0) -> float:
+    """What lr is multiplied by at `step` = 0, 1, ...: 1 after the warm-up.
+
+    Args:
+        step: how many updates came before this one.
+        warmup: updates of the warm-up.
+        total: not used; here so that all schedules can be called alike.
+    """
+    return warm_up(step, warmup) if step < warmup else 1.0
+
+
+def linear_schedule(step: int, warmup: int, total: int) -> float:
+    """Down in a straight line from 1 at the end of the warm-up to 0 at `total`.
+
+    As get_linear_schedule_with_warmup.  (google-research/bert's line starts at step 0
+    instead: after the warm-up lr jumps to 1 - warmup / total.)
+    """
+    if step < warmup:
+        return warm_up(step, warmup)
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+def cosine_schedule(step: int, warmup: int, total: int) -> float:
+    """Down from 1 to 0 along half a wave; as get_cosine_schedule_with_warmup.
+
+    HF: beyond `total` the wave goes on, and climbs again.
+    """
+    if step < warmup:
+        return warm_up(step, warmup)
+    progress = (step - warmup) / max(1, total - warmup)
+    return max(0.0, 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+SCHEDULES = {"constant": constant_schedule, "linear": linear_schedule,
+             "cosine": cosine_schedule}

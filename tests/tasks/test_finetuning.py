@@ -1,0 +1,271 @@
+"""Whole small runs: fine-tuning, going on after a stop, evaluation, a teacher."""
+
+import json
+
+import numpy as np
+import pytest
+import tiny
+
+import numbert
+from numbert.tasks.finetuning import evaluate, finetune
+from numbert.tasks import TASKS, Settings
+from numbert.tasks.common import plain_collate
+from numbert.training.loop import DivergedError
+
+TEXT = "text-classification"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny.checkpoint(tmp_path_factory.mktemp("base"))
+
+
+def suffix(task):
+    return {"token-classification": "conll", "question-answering": "json",
+            "masked-lm": "txt"}.get(task, "tsv")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_from_file_to_score(base, tmp_path, task):
+    """It runs, learns, saves, and `evaluate` finds the same scores again."""
+    file = tiny.write(tmp_path, f"t.{suffix(task)}", tiny.FILES[task])
+    out = tmp_path / "out"
+    options = Settings(max_length=24, doc_stride=4)
+    result = finetune(task, file, file, base, out, settings=options, epochs=25, lr=0.01,
+                      batch_size=2, dropout=False, progress=False)
+    assert sorted(path.name for path in out.iterdir()) == [
+        "config.json", "log.jsonl", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json", "training.json"]
+    scores, examples, predictions = evaluate(out, file)
+    assert scores == pytest.approx(result.best, rel=1e-5, abs=1e-6)
+    assert len(examples) == len(predictions)
+    json.dumps(predictions)
+    losses = [row["loss"] for row in result.history if "lr" in row]
+    assert losses[-1] < losses[0]
+    if task != "masked-lm":
+        assert scores[TASKS[task].metric] > 0.99, scores
+    record = json.loads((out / "training.json").read_text())
+    assert record["task"] == task and record["settings"]["doc_stride"] == 4
+
+
+def interrupted_at(step):
+    """A collate that fails like a crash at its nth call."""
+    def collate_of(tokenizer, settings):
+        calls, collate = [], plain_collate(tokenizer, settings)
+
+        def stopping(examples, rng):
+            calls.append(1)
+            if len(calls) == step:
+                raise RuntimeError("the machine stops")
+            return collate(examples, rng)
+        return stopping
+    return collate_of
+
+
+def test_a_run_that_was_stopped_goes_on(base, tmp_path, monkeypatch):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    options = dict(epochs=3, batch_size=2, checkpoint_every=1, lr=1e-3)
+    whole = finetune(TEXT, file, file, base, tmp_path / "whole", **options)
+    for step in (4, 9):
+        with monkeypatch.context() as patch:
+            patch.setitem(TASKS, TEXT,
+                          TASKS[TEXT]._replace(collate=interrupted_at(step)))
+            with pytest.raises(RuntimeError, match="the machine stops"):
+                finetune(TEXT, file, file, base, tmp_path / "parts", **options)
+        left = {path.name for path in (tmp_path / "parts").iterdir()}
+        assert "training.safetensors" in left and "model.safetensors" not in left
+    parts = finetune(TEXT, file, file, base, tmp_path / "parts", **options)
+    assert parts.best == whole.best and parts.steps == whole.steps == 12
+    for name in ("model.safetensors", "config.json", "training.json"):
+        assert (tmp_path / "parts" / name).read_bytes() == \
+            (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"settings": Settings(max_length=20)}, "max_length was None, is now 20"),
+    ({"train_file": "cat\tfine\n" * 3 + "dog\tpoor\n" * 5}, "train_data_sha256 was"),
+    ({"dev_file": "cat\tfine\n"}, "dev_data_sha256 was"),
+    ({"seed": 1}, "seed was 0, is now 1; model_sha256 was"),
+    ({"model": 5}, "model_sha256 was"),
+    ({"teacher": "t"}, "teacher_sha256 was None, .*temperature was None, is now 2"),
+])
+def test_a_run_does_not_go_on_as_another(base, tmp_path, monkeypatch, change, message):
+    given = {"train_file": tiny.FILES[TEXT], "dev_file": tiny.FILES[TEXT]}
+    if "model" in change:
+        change = {"model": tiny.checkpoint(tmp_path / "m", rng=5)}
+    if "teacher" in change:
+        names = {"id2label": {0: "fine", 1: "poor"}, "label2id": {"fine": 0, "poor": 1}}
+        change = {"teacher": tiny.checkpoint(
+            tmp_path / "t", cls=numbert.BertForSequenceClassification, **names)}
+
+    def again(**changes):
+        all = {"model": base, **given, **changes}
+        for name in given:
+            all[name] = tiny.write(tmp_path, f"{name}.tsv", all[name])
+        return finetune(TEXT, out=tmp_path / "out", epochs=2, batch_size=2,
+                        checkpoint_every=1, **all)
+
+    with monkeypatch.context() as patch:
+        patch.setitem(TASKS, TEXT, TASKS[TEXT]._replace(collate=interrupted_at(4)))
+        with pytest.raises(RuntimeError, match="the machine stops"):
+            again()
+    with pytest.raises(ValueError, match=f"a checkpoint of another run: .*{message}"):
+        again(**change)
+    assert again().steps == 8
+
+
+def test_a_spoilt_model_has_no_scores(base, tmp_path):
+    """Neither while it is trained nor later; its argmax would be class 0."""
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    options = dict(lr=1e30, warmup=0, schedule="constant", batch_size=8, epochs=1)
+    for number, dev in enumerate((file, None)):
+        out = tmp_path / f"out{number}"
+        with np.errstate(all="ignore"), pytest.raises(DivergedError, match="step 1"):
+            finetune(TEXT, file, dev, base, out, **options)
+        assert not (out / "training.json").exists()
+        assert not (out / "model.safetensors").exists()
+    names = {"id2label": {0: "fine", 1: "poor"}, "label2id": {"fine": 0, "poor": 1}}
+    model = numbert.BertForSequenceClassification(tiny.config(**names), rng=0)
+    model.params["classifier.bias"][1] = np.nan
+    model.save_pretrained(tmp_path / "m")
+    tiny.tokenizer().save_pretrained(str(tmp_path / "m"))
+    with pytest.raises(DivergedError, match="the logits of this BertForSequence.* are "
+                                            "not finite"):
+        evaluate(tmp_path / "m", file, task=TEXT)
+
+
+def test_nothing_is_overwritten_unasked(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    finetune(TEXT, file, None, base, tmp_path / "out", epochs=1)
+    with pytest.raises(ValueError, match="out already holds a model"):
+        finetune(TEXT, file, None, base, tmp_path / "out", epochs=1)
+    with pytest.raises(ValueError, match="already holds a model"):
+        finetune(TEXT, file, None, base, base, epochs=1)
+    result = finetune(TEXT, file, None, base, tmp_path / "out", epochs=2,
+                      overwrite=True)
+    assert result.steps == 2 and result.best is None
+
+
+def test_overwrite_removes_nothing_before_all_is_checked(base, tmp_path):
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    finetune(TEXT, file, None, base, out, epochs=1)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    bad = tiny.write(tmp_path, "bad.tsv", "a cat\tfine\nno label\n")
+    for files in ((tmp_path / "typo.tsv", None), (file, bad)):
+        with pytest.raises((OSError, ValueError)):
+            finetune(TEXT, *files, base, out, overwrite=True)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_an_unfinished_run_is_said_to_be_one(base, tmp_path, monkeypatch):
+    """Also where a finished model was overwritten: its weights are gone."""
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    options = dict(batch_size=2, checkpoint_every=1)
+    finetune(TEXT, file, None, base, out, epochs=1, **options)
+    with monkeypatch.context() as patch:
+        patch.setitem(TASKS, TEXT, TASKS[TEXT]._replace(collate=interrupted_at(3)))
+        with pytest.raises(RuntimeError):
+            finetune(TEXT, file, None, base, out, epochs=2, overwrite=True, **options)
+    assert not (out / "model.safetensors").exists()
+    with pytest.raises(ValueError, match="out holds an unfinished run: give the"):
+        evaluate(out, file)
+    assert finetune(TEXT, file, None, base, out, epochs=2, **options).steps == 8
+
+
+def test_the_folder_for_the_result_is_no_file(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    for overwrite in (False, True):
+        with pytest.raises(NotADirectoryError, match="a folder for the result"):
+            finetune(TEXT, file, None, base, file, overwrite=overwrite)
+
+
+def test_the_head_goes_with_its_labels(tmp_path):
+    """Kept for the same labels, in the checkpoint's order; fresh for any others."""
+    names = {"id2label": {0: "poor", 1: "fine"}, "label2id": {"poor": 0, "fine": 1}}
+    model = tiny.checkpoint(tmp_path / "m", rng=7, **names,
+                            cls=numbert.BertForSequenceClassification)
+    head = numbert.BertForSequenceClassification.from_pretrained(model).params[
+        "classifier.weight"]
+    for labels, kept in (("fine poor", True), ("good poor", False), ("a b c", False)):
+        file = tiny.write(tmp_path, "t.tsv", "".join(
+            f"cat\t{label}\n" for label in labels.split()))
+        finetune(TEXT, file, None, model, tmp_path / "o", epochs=1, lr=0,
+                 overwrite=True)
+        new = numbert.BertForSequenceClassification.from_pretrained(tmp_path / "o")
+        assert np.array_equal(new.params["classifier.weight"], head) is kept
+        assert list(new.config.id2label.values()) == (
+            ["poor", "fine"] if kept else labels.split())
+        assert new.config.problem_type == "single_label_classification"
+
+
+def test_a_student_learns_from_a_teacher(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    wrong = tiny.write(tmp_path, "w.tsv", "".join(
+        f"{text}\t{'fine' if label == 'poor' else 'poor'}\n"
+        for text, label in tiny.TEXTS))
+    options = dict(epochs=20, lr=0.01, batch_size=4, dropout=False)
+    finetune(TEXT, wrong, None, base, tmp_path / "teacher", **options)
+    # labels say one thing, the teacher the other: the weight decides
+    for weight, expected in ((0.0, 1.0), (1.0, 0.0)):
+        result = finetune(TEXT, file, file, base, tmp_path / "s", overwrite=True,
+                          teacher=tmp_path / "teacher", soft_weight=weight,
+                          keep_best=False, **options)
+        assert result.history[-1]["accuracy"] == expected
+
+
+def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    other = tiny.write(tmp_path, "o.tsv", "cat\tx\ndog\ty\n")
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match="no task 'poetry': expected one of text"):
+        finetune("poetry", file, None, base, out)
+    with pytest.raises(ValueError, match="o.tsv, line 1: label 'x' does not occur"):
+        finetune(TEXT, file, other, base, out)
+    for bad in ({"lr": "1e-3"}, {"seed": -1}, {"batch_size": "8"}, {"epochs": "3"},
+                {"eval_batch_size": 0}):
+        (name, value), = bad.items()
+        with pytest.raises(ValueError, match=f"{name} is {value!r}, expected a"):
+            finetune(TEXT, file, None, base, out, **bad)
+    with pytest.raises(FileNotFoundError):
+        finetune(TEXT, tmp_path / "none.tsv", None, base, out)
+    larger = tiny.tokenizer(tiny.PIECES + ["zebra"])
+    broken = tiny.checkpoint(tmp_path / "broken")
+    larger.save_pretrained(broken)
+    with pytest.raises(ValueError, match="tokenizer has 35 tokens, the model's vocab"):
+        finetune(TEXT, file, None, broken, out)
+    teacher = tiny.checkpoint(tmp_path / "t", pieces=tiny.PIECES + ["zebra"],
+                              cls=numbert.BertForSequenceClassification)
+    with pytest.raises(ValueError, match="another vocabulary"):
+        finetune(TEXT, file, None, base, out, teacher=teacher)
+    with pytest.raises(ValueError, match="has no trained head for text-classification"):
+        finetune(TEXT, file, None, base, out, teacher=base)
+    teacher = tiny.checkpoint(tmp_path / "t",
+                              cls=numbert.BertForSequenceClassification)
+    with pytest.raises(ValueError, match="teacher's labels are LABEL_0, LABEL_1"):
+        finetune(TEXT, file, None, base, out, teacher=teacher)
+    assert not out.exists()
+
+
+def test_evaluate_refuses_what_does_not_fit(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    with pytest.raises(ValueError, match="the task is not known: expected one of"):
+        evaluate(base, file)
+    with pytest.raises(ValueError, match="no trained head"):
+        evaluate(base, file, task=TEXT)
+    model = tiny.checkpoint(tmp_path / "m", cls=numbert.BertForSequenceClassification,
+                            problem_type="regression", num_labels=1)
+    with pytest.raises(ValueError, match="has problem_type regression, but text-class"):
+        evaluate(model, file, task=TEXT)
+    model = tiny.checkpoint(tmp_path / "m", cls=numbert.BertForSequenceClassification)
+    with pytest.raises(ValueError, match="t.tsv, line 1: label 'fine' does not occur"):
+        evaluate(model, file, task=TEXT)
+
+
+def test_a_damaged_backbone_is_no_fresh_start(tmp_path):
+    model = tiny.checkpoint(tmp_path / "m")
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    config["intermediate_size"] = 20
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    with pytest.raises(ValueError, match="intermediate"):
+        finetune(TEXT, file, None, model, tmp_path / "out")

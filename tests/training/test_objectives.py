@@ -1,0 +1,124 @@
+"""A batch in parts has the loss and the gradient of the batch in one piece."""
+
+import numpy as np
+import pytest
+
+import numbert
+from cases import CASES
+from common import CLASSES, assert_near, config, ids, stressed
+from numbert.training.batches import collate
+from numbert.training.objectives import batch_gradients, label_counts
+from numbert.training.pretraining_objective import MASKED_ONLY
+
+WITH_LOSS = [cls for cls in CLASSES if cls is not numbert.BertModel]
+KINDS = [(cls, {}) for cls in WITH_LOSS] + [
+    (numbert.BertForSequenceClassification, changes) for changes in (
+        {"num_labels": 1}, {"num_labels": 4},
+        {"num_labels": 3, "problem_type": "regression"},
+        {"num_labels": 3, "problem_type": "multi_label_classification"})]
+
+
+def ragged(cls, cfg, count=32):
+    """Examples of many lengths; some have no label at all, one has many."""
+    rng = np.random.default_rng(2)
+    found = []
+    for i in range(count):
+        n = int(rng.integers(2, 12))
+        x, kept = ids((n,), rng=i), rng.random(n) < (0, 0.2, 0.5, 1)[i % 4]
+        classes = cfg.num_labels
+        some = {"labels": int(rng.integers(0, classes))}
+        if cls in (numbert.BertForMaskedLM, numbert.BertLMHeadModel,
+                   numbert.BertForPreTraining):
+            some = {"labels": np.where(kept, x, -100)}
+        if cls is numbert.BertForPreTraining:
+            some["next_sentence_label"] = int(rng.integers(0, 2)) if i % 5 else -100
+        if cls is numbert.BertForTokenClassification:
+            some = {"labels": np.where(kept, x % classes, -100)}
+        if cls is numbert.BertForQuestionAnswering:
+            some = {"start_positions": int(rng.integers(0, 20)), "end_positions": 1}
+        if cls is numbert.BertForMultipleChoice:
+            x, some = np.stack([x, x[::-1]]), {"labels": i % 2 if i % 3 else -100}
+        if cfg.problem_type or classes == 1:
+            some = {"labels": rng.integers(0, 2, classes).astype(float)}
+        found.append({"input_ids": x, **some})
+    return found
+
+
+@pytest.mark.parametrize("cls, changes", KINDS)
+def test_4_times_8_is_1_times_32(cls, changes):
+    cfg = config(is_decoder=cls is numbert.BertLMHeadModel, **changes)
+    model = stressed(cls, cfg)
+    rows = ragged(cls, cfg)
+    whole = collate(rows, pad_to_multiple_of=11)
+    parts = [collate(rows[i:i + 8], pad_to_multiple_of=11) for i in range(0, 32, 8)]
+    counts = [label_counts(model, part) for part in parts]
+    if cls not in (numbert.BertForNextSentencePrediction,
+                   numbert.BertForSequenceClassification):
+        assert len(set(counts)) > 1                     # or the test shows nothing
+    loss, grads = batch_gradients(model, parts)
+    out, saved = model.forward(**whole)
+    want = model.backward(saved)
+    assert abs(loss - out.loss) < 1e-13 * (1 + out.loss)
+    assert list(grads) == list(model.params)
+    for name, g in want.items():
+        assert_near(grads[name], g, 1e-13 * (1 + np.abs(g).max()), name)
+
+
+@pytest.mark.parametrize("name", [name for name, (cls, _, inputs) in CASES.items()
+                                  if cls is not numbert.BertModel])
+def test_labels_are_counted_as_the_losses_count_them(name):
+    cls, changes, inputs = CASES[name]
+    if "input_ids" not in inputs:
+        inputs = {**inputs, "input_ids": np.ones(inputs["inputs_embeds"].shape[:-1])}
+    model = stressed(cls, config(**changes))
+    given = {k: x for k, x in inputs.items()
+             if k != "input_ids" or "inputs_embeds" not in inputs}
+    _, saved = model.forward(**given)
+    used = []
+    for backward, term, _ in saved.loss:
+        cross = isinstance(term, tuple) and len(term) == 4
+        used.append(term[3] if cross else np.size(term[0] if isinstance(term, tuple)
+                                                  else term))
+    assert label_counts(model, inputs) == tuple(used)
+
+
+def test_a_part_without_labels_adds_nothing():
+    model = stressed(numbert.BertForMaskedLM)
+    x = ids((4, 5))
+    labels = np.where(np.arange(4)[:, None] < 2, x, -100)
+    parts = [{"input_ids": x[i:i + 2], "labels": labels[i:i + 2]} for i in (0, 2)]
+    loss, grads = batch_gradients(model, parts)
+    alone, want = batch_gradients(model, parts[:1])
+    assert loss == alone
+    for name, g in want.items():
+        assert_near(grads[name], g, 0, name)
+
+
+def test_no_labels_at_all():
+    model = stressed(numbert.BertForMaskedLM)
+    part = {"input_ids": ids(), "labels": np.full_like(ids(), -100)}
+    assert batch_gradients(model, [part, part]) == (0.0, None)
+    with pytest.raises(ValueError, match="hold input_ids, but BertForMaskedLM learns"):
+        batch_gradients(model, [{"input_ids": ids()}])
+    qa = stressed(numbert.BertForQuestionAnswering)
+    with pytest.raises(ValueError, match="learns from start_positions"):
+        batch_gradients(qa, [{"input_ids": ids(), "labels": 1}])
+
+
+def test_a_tuple_as_output_is_no_hindrance():
+    model = stressed(numbert.BertForMaskedLM, config(return_dict=False))
+    loss, _ = batch_gradients(model, [{"input_ids": ids(), "labels": ids()}])
+    assert loss > 0
+
+
+@pytest.mark.parametrize("cls", [numbert.BertForMaskedLM, numbert.BertForPreTraining])
+def test_masked_only_is_the_loss_of_the_model(cls):
+    model = stressed(cls, config())
+    examples = ragged(cls, model.config, 8)
+    assert any((x["labels"] == -100).all() for x in examples)
+    parts = [{"token_type_ids": np.zeros_like(part["input_ids"]), **part}
+             for part in (collate(examples[:1]), collate(examples[1:]))]
+    want, wanted = batch_gradients(model, parts)
+    got, grads = batch_gradients(model, parts, MASKED_ONLY)
+    assert abs(got - want) < 1e-12 and grads.keys() == wanted.keys()
+    assert all(np.abs(grads[name] - wanted[name]).max() < 1e-12 for name in wanted)
