@@ -302,15 +302,11 @@ def tanh_backward(dout, saved):
     return dout * (1 - saved * saved)
 
 
-# HF: "gelu" is the exact form and "gelu_new" the tanh form; in google-research/bert
-# the name "gelu" means the tanh form.
+# The names that a configuration may use for hidden_act, and the operation each means.
+# HF: "gelu" is the exact form and "gelu_new" the tanh form.  In google-research/bert,
+# "gelu" is the tanh form.
 ACTIVATIONS = {
-    "gelu": (gelu, gelu_backward),
-    "gelu_new": (gelu_tanh, gelu_tanh_backward),
-    "gelu_pytorch_tanh": (gelu_tanh, gelu_tanh_backward),
-    "relu": (relu, relu_backward),
-    "silu": (silu, silu_backward),
-    "swish": (silu, silu_backward),
-    "tanh": (tanh, tanh_backward),
-    "sigmoid": (sigmoid, sigmoid_backward),
+    "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh",
+    "sigmoid": "sigmoid",
 }

@@ -3,71 +3,63 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..bert.encoder import backbone, backbone_backward
+from ..bert.scope import NUMPY, Run, Scope
 from ..system import checkpoint
 from . import params as parameters
 from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
 from .cache import seen_positions
 from .config import BertConfig
-from ..bert.embeddings import embeddings, embeddings_backward
-from ..bert.encoder import pooler, pooler_backward, stack, stack_backward
 from .inputs import attention_mask as usable_mask, encoder_inputs, token_inputs
-from .params import Run, Scope, checked_dtype, checked_params, param_shapes
+from .params import checked_dtype, checked_params, param_shapes
+from .targets import Targets, Term, checked_targets, labelled, output_gradients
+from .targets import total_loss
 from .trace import Trace
 
 HUB = ("revision", "cache_dir", "local_files_only", "token")
 OPTIONS = {"output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
-           "keep"}
-
-
-class Backbone(NamedTuple):
-    """What the backbone hands to its backward."""
-
-    embeddings: Any
-    stack: Any
-    pooler: Any
-    shape: tuple                # (B, T, C) of the hidden states
-    embeds: bool                # whether inputs_embeds were given
-    source: tuple | None        # (B, S, C) of encoder_hidden_states, if given
-
-
-class Saved(NamedTuple):
-    """What `forward` hands to `backward`: the run, and each part's `saved`."""
-
-    run: Run
-    bert: Any                   # a Backbone; None if nothing was kept
-    head: Any = None
-    loss: Any = None            # per logits: (backward, its saved, weight); or None
-    shapes: tuple = ()          # of the logits
+           "label_totals", "labelled_only", "keep"}
 
 
 class Call(NamedTuple):
-    """One call's inputs, checked: what is wrong with them is said before any work."""
+    """One call: its inputs, checked before anything is computed."""
 
+    p: Scope                    # of the whole model
+    shape: tuple[int, ...]      # of input_ids: (B, T), or (B, M, T) with M choices
     tokens: dict                # the arguments of `embeddings`
     mask: Any                   # may attend: broadcasts to (B, N, T, S); None = all may
-    source: Any                 # (B, S, C) what cross-attention reads, or None
+    source: Any                 # (B, S, C), what cross-attention reads, or None
     source_mask: Any
     past: Any                   # the cache to fill, or None
-    gives_past: bool            # whether the call gives it back
-    shape: tuple[int, int]      # (B, T)
-    run: Run
+    gives_past: bool            # whether the call returns it
+    targets: tuple[Targets, ...]    # one for each term of the loss; () without labels
+    totals: Any                 # what each term's sum is divided by, or None
+    places: Any                 # the positions whose words are scored; None = all
     watch: Trace                # collects hidden_states and attentions
+    return_dict: bool
 
 
 class States(NamedTuple):
-    """What the backbone gives to a head."""
+    """What the backbone hands to a head."""
 
-    sequence: Any               # (B, T, C) the last layer's hidden states
+    sequence: Any               # (B, T, C), the last layer's hidden states
     pooled: Any                 # (B, C), or None without a pooler
-    past: Any                   # the cache, or None
-    p: Scope                    # the scope of the run, for the head
-    watched: dict               # the fields that all outputs share
+    saved: Any                  # for backbone_backward
+
+
+class Saved(NamedTuple):
+    """What `forward` hands to `backward`."""
+
+    call: Call
+    bert: Any                   # the backbone's; None if nothing was kept
+    head: Any
+    loss: tuple                 # the terms of the loss, from total_loss; () without
+    shapes: dict                # {name of an output: its shape, or None}
 
 
 class BertPreTrainedModel:
@@ -75,27 +67,36 @@ class BertPreTrainedModel:
 
     Args:
         config: a BertConfig.
-        dtype: "float32" or "float64", of the parameters and so of everything computed.
-        rng: a seed or numpy Generator for fresh parameters.
+        dtype: "float32" or "float64", of the parameters and so of every result.
+        rng: a seed or a numpy Generator for fresh parameters.
         params: parameters to use instead of fresh ones, with the names and shapes of
             `param_shapes(config, type(self))`.
 
-    Calling a model computes its outputs.  Every class's `forward` takes these options
-    besides its own arguments:
-        output_attentions, output_hidden_states, return_dict: default from the config.
-        trace: a Trace that listens to this run.
-        rng: a numpy Generator or a seed; turns dropout on for this call.
+    Calling a model computes its outputs.  The `forward` of every class takes these
+    options besides its own arguments:
+        output_attentions, output_hidden_states, return_dict: the config has defaults.
+        trace: a Trace that records this run.
+        rng: a numpy Generator or a seed; it turns dropout on for this call.
+        label_totals: what the sum of each term of the loss is divided by; by default
+            the number of labels given.  For a batch that is computed in parts.
+        labelled_only: compute the word scores of a masked LM only where a label counts,
+            which saves most of the work; the logits are then (P, V).
     """
 
     prefix = "bert."                    # of the backbone's parameters
     pooler = False                      # whether the backbone has a pooler
     heads: tuple[str, ...] = ()         # names in params.HEAD_SHAPES
+    terms: tuple[Term, ...] = ()        # of the loss; () means that there is none
+    output: Any = None                  # the class of the outputs
+    masked = False                      # whether labelled_only has a meaning
+    generates = False                   # whether `generate` can use it
+    ops: Any = NUMPY                    # the table of leaf operations
     files: tuple[str, ...] = ("config.json", "model.safetensors")   # of a checkpoint
 
     def __init__(self, config: BertConfig, *, dtype="float32", rng=0, params=None):
         if not isinstance(config, BertConfig):
             raise TypeError(f"config is a {type(config).__name__}, expected a "
-                            "BertConfig (BertConfig.from_pretrained makes one)")
+                            "BertConfig: BertConfig.from_pretrained makes one")
         self.config = config
         self.shapes = param_shapes(config, type(self), self.pooler)
         dtype = checked_dtype(dtype)
@@ -120,53 +121,41 @@ class BertPreTrainedModel:
         return self.forward(*args, **kwargs, keep=False)[0]
 
     def forward(self, *args, **kwargs) -> tuple[Any, Saved]:
-        """Give (output, saved); see each class."""
+        """Return (output, saved); each class says what it takes."""
         raise NotImplementedError
 
     def prepare(self, options: dict, input_ids=None, attention_mask=None,
                 token_type_ids=None, position_ids=None, inputs_embeds=None,
                 encoder_hidden_states=None, encoder_attention_mask=None, cache=None,
-                use_cache=None) -> Call:
-        """Check and complete the inputs of the backbone; nothing is computed yet."""
-        config, past = self.config, cache
-        seen = 0 if past is None else seen_positions(config, past)
+                use_cache=None, shape=None, **labels) -> Call:
+        """Check and complete the inputs of a call; nothing is computed yet.
+
+        shape: (B, M, T) of inputs whose choices were made one axis with the batch.
+        """
+        config = self.config
+        run, watch = self.start(options)
+        seen = 0 if cache is None else seen_positions(config, cache)
         tokens = token_inputs(config, self.dtype, input_ids, token_type_ids,
                               position_ids, inputs_embeds, seen)
-        batch, length = shape = tokens["token_type_ids"].shape
+        batch, length = rows = tokens["token_type_ids"].shape
         mask = usable_mask("attention_mask", attention_mask, batch,
                            config.num_attention_heads, length, seen + length,
                            causal=config.is_decoder)
         source, source_mask = encoder_inputs(
-            config, self.dtype, encoder_hidden_states, encoder_attention_mask, shape)
+            config, self.dtype, encoder_hidden_states, encoder_attention_mask, rows)
         gives_past = config.is_decoder and (
             config.use_cache if use_cache is None else use_cache)
-        if past is not None:
-            check_cache(config, past, batch, source)
+        if cache is not None:
+            check_cache(config, cache, batch, source)
         elif gives_past:
-            past = DynamicCache() if source is None else EncoderDecoderCache()
-        return Call(tokens, mask, source, source_mask, past, gives_past, shape,
-                    *self.start(options))
-
-    def run_bert(self, call: Call) -> tuple[States, Saved]:
-        """The backbone: embed, run the stack, pool.
-
-        Returns:
-            the states for a head, and Saved with `bert` filled in.
-        """
-        run = call.run
-        p = Scope(self.params, run, self.prefix)
-        x, embeddings_saved = embeddings(p.at("embeddings"), **call.tokens)
-        x, stack_saved = stack(p.at("encoder"), x, call.mask, call.source,
-                               call.source_mask, *caches(call.past))
-        pooled, pooler_saved = None, None
-        if self.pooler:
-            pooled, pooler_saved = pooler(p.at("pooler"), x)
-        states = States(x, pooled, call.past if call.gives_past else None,
-                        Scope(self.params, run), watched(call.watch))
-        saved = Backbone(embeddings_saved, stack_saved, pooler_saved, x.shape,
-                         call.tokens["inputs_embeds"] is not None,
-                         None if call.source is None else call.source.shape)
-        return states, Saved(run, saved if run.keep else None)
+            cache = DynamicCache() if source is None else EncoderDecoderCache()
+        shape = rows if shape is None else shape
+        targets, places = checked_targets(self.terms, config, shape, labels), None
+        if self.masked and targets and options.get("labelled_only"):
+            places, targets = labelled(targets)
+        return Call(Scope(self.params, run), shape, tokens, mask, source, source_mask,
+                    cache, gives_past, targets, options.get("label_totals"), places,
+                    watch, wanted(options, config, "return_dict"))
 
     def start(self, options: dict) -> tuple[Run, Trace]:
         """The run of one call, and the trace that collects the outputs it asks for."""
@@ -184,55 +173,111 @@ class BertPreTrainedModel:
         watch, user = Trace(*patterns), options.get("trace")
         traces = [watch] if patterns else []
         rng = options.get("rng")
-        run = Run(self.config, rng=None if rng is None else np.random.default_rng(rng),
+        run = Run(self.config, self.ops,
+                  rng=None if rng is None else np.random.default_rng(rng),
                   keep=options.get("keep", True),
                   traces=tuple(traces if user is None else [*traces, user]))
         return run, watch
 
-    def finish(self, options: dict, output, states: States):
-        """The output as asked for: an object, or a tuple if return_dict is False."""
-        for field, value in states.watched.items():
+    def backbone(self, call: Call) -> States:
+        """Run the backbone: embed, run the stack and, if there is a pooler, pool."""
+        p = Scope(self.params, call.p.run, self.prefix)
+        (sequence, pooled), saved = backbone(
+            p, call.tokens, call.mask, call.source, call.source_mask,
+            *caches(call.past))
+        return States(sequence, pooled, saved)
+
+    def finish(self, call: Call, states: States, head_saved, **outputs):
+        """Compute the loss, if there are labels, and return (output, saved).
+
+        outputs: what the head computed, by the names of the output's fields.
+        """
+        loss, judged = total_loss(call.p.run.ops, self.terms, call.targets, outputs,
+                                  call.totals)
+        output = self.output(**outputs)
+        shared = {"loss": loss, "cache": call.past if call.gives_past else None,
+                  **watched(call.watch)}
+        for field, value in shared.items():
             if hasattr(output, field):
                 setattr(output, field, value)
-        return output if wanted(options, self.config, "return_dict") else \
-            output.to_tuple()
+        shapes = {name: None if x is None else x.shape for name, x in outputs.items()}
+        return output if call.return_dict else output.to_tuple(), \
+            Saved(call, states.saved, head_saved, judged, shapes)
 
     # ------------------------------------------------------------------- gradients
 
+    def backward(self, saved: Saved, *, loss=None, trace=None, **outputs) -> dict:
+        """Gradients of outputs -> gradients of all parameters, by their names.
+
+        The chain rule, last part first: the loss, the head, the backbone.
+
+        Args:
+            saved: from `forward`.
+            loss: the gradient of the loss; by default 1, or 0 if any other is given.
+            trace: a Trace that records the gradients on the way.
+            **outputs: gradients of other outputs, by name (logits=...), each of the
+                shape of the output.  Several add up.
+
+        Returns:
+            {name: gradient} with the names and shapes of `params`.  If they were given
+            to forward, inputs_embeds and encoder_hidden_states have theirs, too.
+
+        Raises:
+            TypeError, ValueError: `saved` is not from forward, there is no loss, or a
+                gradient does not fit its output.
+        """
+        g = self.start_backward(saved, trace)
+        given = {name: d for name, d in outputs.items() if d is not None}
+        if not self.terms and not given:
+            raise ValueError(f"{type(self).__name__} has no loss: pass the gradient of "
+                             f"an output ({', '.join(saved.shapes)})")
+        douts = output_gradients(g.run.ops, saved.loss, loss, self.dtype, saved.shapes,
+                                 given)
+        dsequence, dpooled = self.head_backward(*douts, saved.head, g)
+        dembeds, dsource = backbone_backward(
+            dsequence, dpooled, saved.bert, Scope(g.arrays, g.run, self.prefix))
+        grads = {name: g.arrays[name] if name in g.arrays
+                 else np.zeros(shape, self.dtype)
+                 for name, shape in self.shapes.items()}
+        call = saved.call
+        if call.tokens["inputs_embeds"] is not None:
+            grads["inputs_embeds"] = dembeds.reshape(*call.shape, -1)
+        if call.source is not None:       # its keys may have come from the cache alone
+            grads["encoder_hidden_states"] = \
+                np.zeros_like(call.source) if dsource is None else dsource
+        return grads
+
+    def head_backward(self, *douts_saved_g) -> tuple[Any, Any]:
+        """The gradients of a head's outputs, saved, g -> dsequence, dpooled
+
+        dsequence (B, T, C) and dpooled (B, C) are None where the head reads nothing.
+        """
+        raise NotImplementedError
+
     def start_backward(self, saved: Saved, trace=None) -> Scope:
         """A scope over an empty dict of gradients."""
+        if not isinstance(saved, Saved):
+            raise TypeError(f"saved is a {type(saved).__name__}, expected the second "
+                            "result of forward: output, saved = model.forward(...)")
         if saved.bert is None:
             raise ValueError("nothing was saved for a backward pass: use the `saved` "
                              "that model.forward(...) returned")
-        run = replace(saved.run, traces=() if trace is None else (trace,))
-        return Scope({}, run)
+        traces = () if trace is None else (trace,)
+        return Scope({}, saved.call.p.run._replace(traces=traces))
 
-    def bert_backward(self, g: Scope, saved: Saved, dsequence=None,
-                      dpooled=None) -> dict:
-        """Gradients of the whole backbone; completes and returns the gradient dict.
+    def label_counts(self, **arguments) -> tuple[int, ...]:
+        """How many labels each term of the loss is a mean over.
 
-        dsequence (B, T, C), dpooled (B, C): either may be None, meaning zero.
-        The chain rule, last part first: pooler, stack, embeddings.  The pooler reads
-        position 0 of the sequence, so there its gradient is added to dsequence.
+        arguments: those of `forward`.
         """
-        bert = saved.bert
-        root, g = g, Scope(g.arrays, g.run, self.prefix)
-        dx = np.zeros(bert.shape, self.dtype)                      # (B, T, C)
-        if dsequence is not None:
-            dx += dsequence
-        if dpooled is not None:
-            dx[:, 0] += pooler_backward(dpooled, bert.pooler, g.at("pooler"))
-        dx, dsource = stack_backward(dx, bert.stack, g.at("encoder"))
-        dembeds = embeddings_backward(dx, bert.embeddings, g.at("embeddings"))
-        grads = {name: root.arrays[name] if name in root.arrays
-                 else np.zeros(shape, self.dtype)
-                 for name, shape in self.shapes.items()}
-        if bert.embeds:
-            grads["inputs_embeds"] = dembeds
-        if bert.source is not None:       # its keys may have come from the cache alone
-            grads["encoder_hidden_states"] = \
-                np.zeros(bert.source, self.dtype) if dsource is None else dsource
-        return grads
+        return tuple(targets.used for targets in self.targets(arguments))
+
+    def targets(self, arguments: dict) -> tuple[Targets, ...]:
+        """The checked labels of each term, from the arguments of `forward`."""
+        embeds = arguments.get("inputs_embeds")
+        shape = np.shape(arguments["input_ids"]) if embeds is None else \
+            np.shape(embeds)[:-1]
+        return checked_targets(self.terms, self.config, shape, arguments)
 
     # ----------------------------------------------------------------------- files
 

@@ -19,7 +19,6 @@ from ..models.classes import BertForPreTraining, BertLMHeadModel
 from ..checkpoints import PRETRAINED
 from ..training.masking import (masking_collate, next_sentence_pairs, pair_inputs,
                                 read_documents, vocabulary)
-from ..training.pretraining_objective import MASKED_ONLY
 from ..system.saving import save
 from ..tasks import Settings
 from ..tasks.common import encoded_rows
@@ -100,7 +99,7 @@ def pretrained(folder: Path, seed: int, scale: float) -> None:
         BertConfig(**{**SHAPE, "vocab_size": len(tokenizer)}), rng=seed)
     out.mkdir(exist_ok=True)
     train(model, examples, seed=seed, log=out / "log.jsonl", checkpoint_dir=out,
-          collate=masking_collate(vocab, probability=0.2), objective=MASKED_ONLY,
+          collate=masking_collate(vocab, probability=0.2),
           **TRAINING, **PRETRAINING)
     model.save_pretrained(out)
     tokenizer.save_pretrained(str(out))
