@@ -8,7 +8,6 @@ hidden states.  Names, arguments and files are Hugging Face's, of EncoderDecoder
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ import numpy as np
 
 from ..system import checkpoint
 from . import params as parameters
-from .base import HUB, BertPreTrainedModel
+from .base import BertPreTrainedModel
 from .cache import given_cache
 from .config import BertConfig
 from .encoder_decoder_config import EncoderDecoderConfig
@@ -25,29 +24,15 @@ from .generation import generate
 from .inputs import integers, shaped
 from ..bert.losses import IGNORE_INDEX
 from .classes import BertLMHeadModel, BertModel
-from .outputs import ModelOutput
+from .outputs import Seq2SeqLMOutput
 from .params import TIES, checked_dtype, linear_shapes
 from .sampling import read_generation_config, resolved, write_generation_config
 from .targets import Term, checked_targets, output_gradients, total_loss, word_targets
+from .weights import HUB
 
 PROJECTION = "enc_to_dec_proj"
 BOTH = ("output_attentions", "output_hidden_states", "rng", "trace", "keep")
 OURS = ("label_totals", "labelled_only")    # options that are not for the halves
-
-
-@dataclass
-class Seq2SeqLMOutput(ModelOutput):
-    """loss (); logits (B, T, V) of the target; the rest as the two halves give it."""
-
-    loss: Any = None
-    logits: Any = None
-    cache: Any = None
-    decoder_hidden_states: Any = None
-    decoder_attentions: Any = None
-    cross_attentions: Any = None
-    encoder_last_hidden_state: Any = None
-    encoder_hidden_states: Any = None
-    encoder_attentions: Any = None
 
 
 class Saved(NamedTuple):
