@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 
-from numbert.system import checkpoint
+from numbert.system import checkpoint, saving
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -41,7 +41,7 @@ def load(folder, shapes, dtype="float32", **options):
 
 
 def save(folder, params, config_text="{}", **options):
-    checkpoint.save(folder, params, config_text=config_text, **options)
+    saving.save(folder, params, config_text=config_text, **options)
 
 
 def names(folder):

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from .saving import INDEX, WEIGHTS, atomic_write_text, save
-
-__all__ = ["Report", "Stored", "atomic_write_text", "inventory", "load", "read_index",
-           "save"]
+from .jsonfiles import AGAIN, read_json
+from .saving import INDEX, WEIGHTS
+from .saving import save  # noqa: F401  (models call checkpoint.save)
 
 # bfloat16 is the upper half of a float32; NumPy can only hold its bits.
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -181,15 +180,11 @@ def read_index(path: Path) -> dict[str, str]:
     Raises:
         ValueError: not JSON, no weight_map, or a shard that is not a plain file name.
     """
-    try:
-        weight_map = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        files = list(weight_map.values())
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is not an index of shards ({type(error).__name__}: {error}): "
-            'expected JSON with {"weight_map": {tensor: file}}; download it again'
-        ) from None
-    for file in files:
+    expected = 'an index of shards, {"weight_map": {tensor: file}}'
+    weight_map = read_json(path, expected=expected).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise ValueError(f"{path} has no \"weight_map\", expected {expected}: {AGAIN}")
+    for file in weight_map.values():
         if not (isinstance(file, str)
                 and re.fullmatch(r"\w[\w.-]*\.safetensors", file)):
             raise ValueError(

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from .jsonfiles import parse_json
+
 
 def text_lines(path) -> Iterator[tuple[str, str]]:
     """The lines of a UTF-8 file without their ends; a byte order mark is dropped."""
@@ -57,14 +59,9 @@ def read_jsonl(path) -> Iterator[tuple[str, dict[str, Any]]]:
     for where, line in text_lines(path):
         if not line.strip():
             continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where}: broken JSON: {error}") from None
-        if not isinstance(value, dict):
-            raise ValueError(f"{where}: a JSON {type(value).__name__}, expected an "
-                             'object such as {"text": ..., "label": ...}')
-        yield where, value
+        yield where, parse_json(
+            line, where, expected='a JSON object such as {"text": ..., "label": ...}',
+            remedy="write one object on each line")
 
 
 def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:

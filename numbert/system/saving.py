@@ -6,19 +6,21 @@ One process at a time may save into a directory; any number may read it.
 from __future__ import annotations
 
 import contextlib
-import json
+import glob
 import os
 import re
 import shutil
 import stat
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
+
+from .jsonfiles import json_text
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -66,25 +68,53 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
     _remove_stale(directory, files)
 
 
-def atomic_write_text(path: str | os.PathLike, text: str) -> None:
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
+    """Give another path to write to; the file there then takes the place of `path`.
+
+    Readers find the old file or the new one, whole.  After an error the old one stays.
+    A link is replaced, not followed.
+    """
+    path = Path(path)
+    # In a folder of its own: safetensors also writes under a name of its own choice.
+    folder = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        folder.mkdir()
+        yield folder / path.name
+        _fsync(folder / path.name)
+        os.replace(folder / path.name, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    fsync_directory(path.parent)
+
+
+def remove_leftovers(path: str | os.PathLike) -> None:
+    """Remove what `atomic_file` left beside `path` when its process was killed."""
+    path = Path(path)
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def atomic_write_text(path: str | os.PathLike, text: str,
+                      follow_links: bool = False) -> None:
     """Write a UTF-8 text file whole or not at all; readers see the old or the new.
 
-    A link is replaced, not followed.  A pipe or a device has nothing to replace: it is
-    written to.
+    A pipe or a device has nothing to replace: it is written to.
+
+    Args:
+        follow_links: replace the file that a link names, and keep the link.  For a
+            file that the user names; by default the link is replaced, because a folder
+            of links into the hub's cache must not change the cache.
     """
     path, data = Path(path), text.encode("utf-8")
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        _write(temporary, data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_directory(path.parent)
+        with atomic_file(path.resolve() if follow_links else path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:                # of the temporary file, or without a name
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 # ------------------------------------------------------------- what to write
@@ -133,8 +163,8 @@ def _shard_names(directory: Path, count: int) -> list[str]:
 def _index_text(files: list[str], shards: list[dict[str, np.ndarray]]) -> str:
     total = sum(array.nbytes for shard in shards for array in shard.values())
     weight_map = {name: file for file, shard in zip(files, shards) for name in shard}
-    return json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map},
-                      indent=2) + "\n"
+    return json_text({"metadata": {"total_size": total}, "weight_map": weight_map},
+                     indent=2) + "\n"
 
 
 # ------------------------------------------------------------ putting it in place

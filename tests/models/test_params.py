@@ -214,7 +214,7 @@ def test_generation_config(tmp_path):
         again = numbert.BertLMHeadModel.from_pretrained(tmp_path)
     assert again.generation_config == numbert.GenerationConfig(max_new_tokens=3)
     path.write_text("[1]")
-    with pytest.raises(ValueError, match="is not a JSON object of settings"):
+    with pytest.raises(ValueError, match="a list, expected a JSON object of settings"):
         numbert.BertLMHeadModel.from_pretrained(tmp_path)
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 from safetensors.numpy import load_file
 
 from checkpoint_cases import CONFIG, INDEX, TIES, WEIGHTS, floats, load, names, save
-from numbert.system import checkpoint
+from numbert.system import checkpoint, saving
 
 
 # ------------------------------------------------------------------ saving
@@ -134,7 +134,6 @@ def test_a_failing_writer_cleans_up(tmp_path, monkeypatch, failing, limit):
             arguments[1].write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    from numbert.system import saving
     monkeypatch.setattr(saving if failing == "save_file" else os, failing, full)
     with pytest.raises(OSError, match="No space"):
         save(tmp_path, {"a": floats(2, 2), "b": floats(3, 2)}, "new",
@@ -203,12 +202,12 @@ def test_an_interrupt_after_the_last_step(tmp_path, monkeypatch, old_limit, limi
 
 def test_a_text_is_replaced_whole(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
-    checkpoint.atomic_write_text(path, "ä\n")
+    saving.atomic_write_text(path, "ä\n")
     assert path.read_bytes() == "ä\n".encode()               # UTF-8, no \r\n
-    checkpoint.atomic_write_text(str(path), "new")
+    saving.atomic_write_text(str(path), "new")
     assert path.read_text() == "new" and names(tmp_path) == ["a.json"]
     with pytest.raises(UnicodeEncodeError):
-        checkpoint.atomic_write_text(path, "\ud800")
+        saving.atomic_write_text(path, "\ud800")
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -216,7 +215,7 @@ def test_a_text_is_replaced_whole(tmp_path, monkeypatch):
     for function in "fsync", "replace":
         monkeypatch.setattr(os, function, full)
         with pytest.raises(OSError, match="No space"):
-            checkpoint.atomic_write_text(path, "newer")
+            saving.atomic_write_text(path, "newer")
         monkeypatch.undo()
     assert path.read_text() == "new" and names(tmp_path) == ["a.json"]
 
@@ -226,7 +225,7 @@ def test_a_text_has_ordinary_permissions_and_links_are_not_followed(tmp_path):
     plain, linked = tmp_path / "plain", tmp_path / "linked"
     plain.write_text("target")
     linked.symlink_to(plain)
-    checkpoint.atomic_write_text(linked, "new")
+    saving.atomic_write_text(linked, "new")
     assert plain.read_text() == "target" and linked.read_text() == "new"
     assert stat.S_IMODE(linked.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
     save(tmp_path / "model", {"w": floats(0, 2)})
@@ -239,10 +238,97 @@ def test_a_pipe_is_written_to(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    checkpoint.atomic_write_text(pipe, "new")
+    saving.atomic_write_text(pipe, "new")
     assert os.read(reader, 9) == b"new" and names(tmp_path) == ["pipe"]
     os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_link_is_followed_if_that_is_asked_for(tmp_path):
+    real, link, dangling = (tmp_path / name for name in ("real", "link", "dangling"))
+    real.write_text("old")
+    link.symlink_to(real)
+    dangling.symlink_to(tmp_path / "made")
+    for path in link, dangling:
+        saving.atomic_write_text(path, "new", follow_links=True)
+        assert path.is_symlink() and path.read_text() == "new"
+    assert names(tmp_path) == ["dangling", "link", "made", "real"]
+    assert real.read_text() == "new"
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+@pytest.mark.parametrize("follow", [True, False])
+def test_the_standard_output_is_written_to(follow):
+    """Through a pipe, which /dev/stdout is a link to."""
+    code = ("from numbert.system.saving import atomic_write_text\n"
+            f"atomic_write_text('/dev/stdout', 'new', follow_links={follow})")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "new"), done.stderr
+
+
+def test_writing_a_text_asks_no_umask(tmp_path, monkeypatch):
+    """The umask is of the whole process: other threads would write with it."""
+    monkeypatch.setattr(os, "umask", None)
+    saving.atomic_write_text(tmp_path / "a", "new")
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX system")
+@pytest.mark.parametrize("mask", [0o002, 0o022, 0o077])
+def test_the_umask_decides_who_may_read(tmp_path, mask):
+    old = os.umask(mask)
+    try:
+        saving.atomic_write_text(tmp_path / "a", "new")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o666 & ~mask
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / "none" / "a"
+    with pytest.raises(FileNotFoundError) as caught:
+        saving.atomic_write_text(path, "new")
+    assert caught.value.filename == str(path)
+
+
+# ------------------------------------------------------------------ atomic_file
+
+def test_a_file_written_in_parts_is_replaced_whole(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with saving.atomic_file(path) as temporary:
+        with open(temporary, "wb") as file:
+            for part in b"n", b"ew":
+                file.write(part)
+                file.flush()
+                assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new" and names(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt(), ValueError()])
+def test_after_an_error_the_old_file_stays(tmp_path, error):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(type(error)) as caught:
+        with saving.atomic_file(path) as temporary:
+            temporary.write_bytes(b"half")
+            temporary.with_name("of-another-library").write_bytes(b"half")
+            raise error
+    assert caught.value is error
+    assert path.read_bytes() == b"old" and names(tmp_path) == ["a.bin"]
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    """And nothing else, whatever the characters of its name."""
+    path = tmp_path / "log[1].csv"
+    code = ("import os, sys\nfrom numbert.system.saving import atomic_file\n"
+            "with atomic_file(sys.argv[1]) as path:\n"
+            "    path.write_bytes(b'half')\n    os._exit(1)")
+    subprocess.run([sys.executable, "-c", code, str(path)])
+    (tmp_path / ".log1.csv.x.tmp").mkdir()
+    assert len(names(tmp_path)) == 2 and not path.exists()
+    saving.remove_leftovers(path)
+    assert names(tmp_path) == [".log1.csv.x.tmp"]
 
 
 # ------------------------------------------------------------------ transformers
@@ -306,9 +392,9 @@ def test_a_full_disk_is_an_os_error_and_the_old_checkpoint_stays(tmp_path, monke
     def full(*args):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    checkpoint.save(tmp_path, {"w": np.ones(3, "float32")}, config_text="{}")
+    saving.save(tmp_path, {"w": np.ones(3, "float32")}, config_text="{}")
     monkeypatch.setattr("numbert.system.saving.save_file", full)
     with pytest.raises(OSError, match="could not be written: .*No space left"):
-        checkpoint.save(tmp_path, {"w": np.zeros(3, "float32")}, config_text="{}")
+        saving.save(tmp_path, {"w": np.zeros(3, "float32")}, config_text="{}")
     loaded, _ = checkpoint.load(tmp_path, {"w": (3,)}, dtype="float32")
     assert np.array_equal(loaded["w"], np.ones(3))
