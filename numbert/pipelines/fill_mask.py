@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 
 from ..bert.heads import word_head
+from ..bert.ops import softmax
 from ..models.classes import BertForMaskedLM
 from . import base
-from .base import Pipeline, softmax, top
+from .base import Pipeline, top
 
 
 class FillMaskPipeline(Pipeline):
@@ -62,7 +63,8 @@ class FillMaskPipeline(Pipeline):
             self.model.prepare({"keep": False}, **inputs))
         # The head is a third of a small model's work: only the masks go through it.
         logits, _ = word_head(states.p, states.sequence[masked])       # (P, V)
-        return np.split(softmax(logits), np.cumsum(masked.sum(1))[:-1])
+        probs, _ = softmax(logits)
+        return np.split(probs, np.cumsum(masked.sum(1))[:-1])
 
     def result(self, item, rows, outputs, options):
         ids, probs = np.array(rows[0].ids), outputs[0]                 # (T,), (P, V)
