@@ -187,7 +187,7 @@ def test_unknown_arguments_of_from_pretrained(tmp_path):
     for name in ("dtyp", "device_map", "attn_implementation"):
         with pytest.raises(TypeError, match=f"takes no argument {name}"):
             numbert.BertModel.from_pretrained(tmp_path, **{name: "auto"})
-    with pytest.raises(TypeError, match="None is no model"):
+    with pytest.raises(TypeError, match="None is not a model, expected a directory"):
         numbert.BertModel.from_pretrained(None)
     assert numbert.BertModel.from_pretrained(tmp_path, torch_dtype="float64"
                                              ).dtype == np.float64

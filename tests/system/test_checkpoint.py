@@ -77,7 +77,7 @@ def test_reading_does_not_hold_the_file_twice(tmp_path):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int64", None, "huge"])
 def test_a_model_is_float32_or_float64(tmp_path, dtype):
     write_raw(tmp_path / WEIGHTS, {"w": f32([1])})
-    with pytest.raises(ValueError, match="must be 'float32' or 'float64', not"):
+    with pytest.raises(ValueError, match=" is .*, expected 'float32' or 'float64': "):
         load(tmp_path, {"w": (1,)}, dtype)
 
 
@@ -194,7 +194,7 @@ def test_integers_where_floats_belong(tmp_path):
     write_raw(tmp_path / WEIGHTS, {
         "a": ("I8", (2,), b"\1\2"), "b": ("BOOL", (1,), b"\1"), "c": f32([1]),
         "unused": ("I32", (1,), b"\0" * 4)})
-    with pytest.raises(ValueError, match="a: I8; b: BOOL. Convert"):
+    with pytest.raises(ValueError, match="holds a: I8; b: BOOL, expected .*: convert"):
         load(tmp_path, {"a": (2,), "b": (1,), "c": (1,)})
     assert load(tmp_path, {"c": (1,)})[1].unexpected == ["a", "b", "unused"]
 

@@ -93,7 +93,7 @@ def test_an_unchanged_config_is_not_touched(tmp_path):
 
 @pytest.mark.parametrize("size", [0, -1, "0", "five", "5XB", "GB", "", None, "1e9"])
 def test_impossible_shard_sizes(tmp_path, size):
-    with pytest.raises(ValueError, match=f"'5GB', not {re.escape(repr(size))}"):
+    with pytest.raises(ValueError, match=re.escape(f"size is {size!r}, exp")):
         save(tmp_path / "x", {"w": floats(0, 2)}, max_shard_size=size)
     assert not (tmp_path / "x").exists()
 
@@ -101,14 +101,14 @@ def test_impossible_shard_sizes(tmp_path, size):
 @pytest.mark.parametrize("value", [
     np.arange(3), [1.0, 2.0], np.ones(2, complex), np.ones(2, np.longdouble), None])
 def test_only_float_arrays_are_saved(tmp_path, value):
-    with pytest.raises(ValueError, match="^bad.name: expected a NumPy array of float"):
+    with pytest.raises(ValueError, match="^bad.name is .*, expected a NumPy array"):
         save(tmp_path / "x", {"w": floats(0, 2), "bad.name": value})
     assert not (tmp_path / "x").exists()
 
 
 def test_saving_onto_a_file(tmp_path):
     (tmp_path / "x").touch()
-    with pytest.raises(NotADirectoryError, match="is a file; pass a directory"):
+    with pytest.raises(NotADirectoryError, match="is a file, expected a directory"):
         save(tmp_path / "x", {"w": floats(0, 2)})
 
 
