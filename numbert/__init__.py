@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# HF: the Auto classes choose an architecture; here there is only one to choose.
+# HF: the Auto classes choose an architecture; numbert has only one.
 AutoConfig, AutoModel = BertConfig, BertModel
 AutoModelForPreTraining = BertForPreTraining
 AutoModelForCausalLM, AutoModelForMaskedLM = BertLMHeadModel, BertForMaskedLM
@@ -45,7 +45,7 @@ AutoModelForMultipleChoice = BertForMultipleChoice
 AutoModelForTokenClassification = BertForTokenClassification
 AutoModelForQuestionAnswering = BertForQuestionAnswering
 
-# Public names that are imported when first used, so that `import numbert` stays quick.
+# Public names that are imported on first use, so that `import numbert` stays quick.
 LATER = {
     "AddedToken": "tokenization", "AutoTokenizer": "tokenization",
     "BatchEncoding": "tokenization", "BertTokenizer": "tokenization",

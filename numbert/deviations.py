@@ -1,9 +1,9 @@
-"""Where numbert differs from transformers 5.24, on purpose: the whole list.
+"""Where numbert differs from transformers 5.24 on purpose: the whole list.
 
-Everything else is meant to be equal.  Quirks that are matched are marked `HF:` in the
-source.  Each name has its test: those of MODELS in tests/test_deviations.py; those of
-GENERATION name theirs; the others are in tests/test_tokenizer_deviations.py and
-tests/test_pipeline_deviations.py.
+Everything else is meant to be equal.  Quirks that numbert copies are marked `HF:` in
+the source.  Each row has a test named test_NAME, in tests/test_deviations.py (models)
+or in the test_*_deviations.py of tests/tokenization and tests/pipelines.  The tests of
+generation have names of their own; tests/test_deviations.py lists them.
 
     python -m numbert.deviations                           # prints the list
 """
@@ -13,92 +13,92 @@ from .tokenization.deviations import DEVIATIONS as TOKENIZERS, Deviation
 
 MODELS = (
     Deviation("loss_in_float64",
-              "a language model's loss is computed in float32, even in float64 models",
-              "in the model's dtype"),
+              "computes a language model's loss in float32, even in float64 models",
+              "computes it in the model's dtype"),
     Deviation("config_is_never_written",
-              "the first labels write problem_type into the config",
-              "the config stays as it is; the labels decide in every call"),
+              "writes problem_type into the config when it first sees labels",
+              "leaves the config as it is; the labels of each call decide"),
     Deviation("encoder_states_without_cross_attention",
-              "encoder_hidden_states given to an encoder are ignored",
-              "ValueError"),
+              "ignores encoder_hidden_states in a model without cross-attention",
+              "raises ValueError"),
     Deviation("unknown_argument",
-              "an unknown argument of a call is ignored",
-              "TypeError that lists the options"),
+              "ignores an unknown argument of a call",
+              "raises TypeError and lists the options"),
     Deviation("masks_are_boolean",
-              "a mask (B, 1 or N, T, S) is added to the scores: 0/1 hides nothing",
-              "boolean or 0/1, 1 = attend; additive masks are refused with the remedy"),
+              "adds a mask (B, 1 or N, T, S) to the scores, so 0/1 hides nothing",
+              "takes boolean or 0/1, 1 = attend; refuses additive masks and says what "
+              "to pass instead"),
     Deviation("mask_per_query",
-              "a mask (B, T, S) is not taken",
-              "it is, like (B, 1, T, S)"),
+              "fails on a mask (B, T, S)",
+              "takes it, like (B, 1, T, S)"),
     Deviation("mask_and_past",
-              "a mask shorter or longer than past and input together is adapted",
-              "ValueError that names both lengths"),
+              "adapts a mask that is shorter or longer than past and input together",
+              "raises ValueError and names both lengths"),
     Deviation("past_of_an_encoder",
-              "a cache given to an encoder is attended to",
-              "ValueError"),
+              "lets an encoder attend to a cache",
+              "raises ValueError"),
     Deviation("labels_out_of_range",
-              "a label beyond num_labels fails inside torch",
-              "ValueError that names the label and num_labels"),
+              "fails inside torch on a label beyond num_labels",
+              "raises ValueError and names the label and num_labels"),
     Deviation("missing_backbone",
-              "a checkpoint that lacks parts of the backbone loads, with random ones",
-              "ValueError that lists them; only heads and pooler may start fresh"),
+              "fills in random values where a checkpoint lacks parts of the backbone",
+              "raises ValueError and lists them; only heads and pooler may start "
+              "fresh"),
     Deviation("default_dtype",
-              "from_pretrained keeps the dtype of the file",
-              "float32 unless dtype says otherwise; half precision is converted"),
+              "keeps the dtype of the file in from_pretrained",
+              "loads float32 unless dtype says otherwise; converts half precision"),
     Deviation("pickled_weights",
-              "pytorch_model.bin is read",
-              "refused: pickle can run code; convert it to safetensors"),
+              "reads pytorch_model.bin",
+              "refuses it, as pickle can run code: convert it to safetensors"),
     Deviation("resized_embeddings",
-              "new rows are the mean of the old ones plus noise, 3e-5 of their spread",
-              "exactly the mean"),
+              "sets new rows to the mean of the old ones plus noise, 3e-5 of their "
+              "spread",
+              "sets them to exactly the mean"),
     Deviation("position_ids_of_one_axis",
-              "position_ids need two axes",
-              "(T,) will do"),
+              "needs two axes in position_ids",
+              "also takes one, (T,)"),
     Deviation("no_layers",
-              "with num_hidden_layers=0, hidden_states is empty",
-              "it holds the embeddings"),
+              "returns empty hidden_states if num_hidden_layers is 0",
+              "returns the embeddings in them"),
 )
-# Of generation and of encoder-decoders, each with the test that shows it.
-GENERATION = {
+GENERATION = (
     Deviation("scores_in_the_model_s_dtype",
-              "generate compares logits in float32",
-              "in the model's dtype, so a near tie in float64 is decided in float64"):
-    "test_generation.py::test_the_output_with_return_dict",
+              "compares logits in float32 in generate",
+              "compares them in the model's dtype: float64 decides a near tie in "
+              "float64"),
     Deviation("decoder_with_encoder_states_and_cache",
-              "generate(encoder_hidden_states=...) of a decoder needs use_cache=False",
-              "works with and without the cache"):
-    "test_generation.py::test_recorded_answers_of_hugging_face",
+              "needs use_cache=False if a decoder generates with encoder_hidden_states",
+              "works with and without the cache"),
     Deviation("past_the_last_position",
-              "generate warns and fails later, inside the embedding",
-              "ValueError before any work"):
-    "test_generation.py::test_bad_settings_are_one_clear_error",
+              "warns when generate passes the last position, then fails in the "
+              "embedding",
+              "raises ValueError before any work"),
     Deviation("prompt_of_padding",
-              "a prompt of padding only is continued",
-              "ValueError"):
-    "test_generation.py::test_bad_prompts_are_one_clear_error",
+              "continues a prompt that is all padding",
+              "raises ValueError"),
     Deviation("random_draws",
-              "torch's random numbers",
-              "NumPy's: other draws for one seed, the same distribution"):
-    "test_sampling.py::test_draws_have_the_frequencies_of_the_filtered_softmax",
+              "draws torch's random numbers",
+              "draws NumPy's: other draws for one seed, the same distribution"),
     Deviation("crop",
-              "DynamicCache.crop refuses a positive number",
-              "keeps that many positions; negative numbers as in transformers"):
-    "test_cache.py::test_operations_of_the_cache",
+              "refuses a positive number in DynamicCache.crop; drops nothing for 0",
+              "keeps that many positions, none for 0; treats negative numbers alike"),
     Deviation("special_tokens_of_an_encoder_decoder",
-              "fixed in generation_config when the model is built",
-              "read from model.config in every call"):
-    "test_encoder_decoder.py::test_generation_starts_with_what_is_given",
+              "fixes these tokens in generation_config when the model is built",
+              "reads them from model.config in every call"),
     Deviation("decoder_start_token_id",
-              "from_encoder_decoder_pretrained makes it the decoder's start_token_id",
-              "a field of the joint configuration"):
-    "test_encoder_decoder.py::test_a_warm_start_takes_both_halves_from_encoders",
+              "makes this argument of from_encoder_decoder_pretrained the decoder's "
+              "start_token_id",
+              "makes it a field of the joint configuration"),
     Deviation("unused_parameters",
-              "the encoder's pooler in an encoder-decoder has the gradient None",
-              "zeros"):
-    "test_encoder_decoder.py::test_values_and_gradients_are_those_of_hugging_face",
-}
+              "returns None as the gradient of an encoder-decoder's encoder pooler",
+              "returns zeros"),
+)
+SECTIONS = {"Models": MODELS, "Generation and encoder-decoders": GENERATION,
+            "Tokenizers": TOKENIZERS, "Pipelines": PIPELINES}
 DEVIATIONS = (*MODELS, *GENERATION, *TOKENIZERS, *PIPELINES)
 
 if __name__ == "__main__":
-    for name, theirs, ours in DEVIATIONS:
-        print(f"{name}\n    transformers: {theirs}\n    numbert:      {ours}")
+    for title, rows in SECTIONS.items():
+        print(f"# {title}\n")
+        for name, theirs, ours in rows:
+            print(f"{name}\n    transformers: {theirs}\n    numbert:      {ours}\n")

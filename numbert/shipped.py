@@ -1,4 +1,4 @@
-"""`python -m numbert.shipped` trains the checkpoints that ship: see numbert/world/."""
+"""`python -m numbert.shipped` trains the checkpoints that ship: see numbert/world."""
 
 from .world.shipped import main
 

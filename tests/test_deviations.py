@@ -1,5 +1,11 @@
-"""One test for each deliberate difference from transformers; numbert/deviations.py."""
+"""Each row of MODELS in numbert/deviations.py has its test here, test_NAME.
 
+Those of GENERATION are tested beside what they concern: ELSEWHERE says where.
+"""
+
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +15,31 @@ import numbert
 from common import B, T, assert_near, config, ids, stressed, to_torch, twin
 from numbert import deviations
 
+ELSEWHERE = {
+    "scores_in_the_model_s_dtype":
+        "test_generation.py::test_the_output_with_return_dict",
+    "decoder_with_encoder_states_and_cache":
+        "test_generation.py::test_recorded_answers_of_hugging_face",
+    "past_the_last_position":
+        "test_generation.py::test_bad_settings_are_one_clear_error",
+    "prompt_of_padding":
+        "test_generation.py::test_bad_prompts_are_one_clear_error",
+    "random_draws":
+        "test_sampling.py::test_draws_have_the_frequencies_of_the_filtered_softmax",
+    "crop":
+        "test_cache.py::test_operations_of_the_cache",
+    "special_tokens_of_an_encoder_decoder":
+        "test_encoder_decoder.py::test_generation_starts_with_what_is_given",
+    "decoder_start_token_id":
+        "test_encoder_decoder.py::test_a_warm_start_takes_both_halves_from_encoders",
+    "unused_parameters":
+        "test_encoder_decoder.py::test_values_and_gradients_are_those_of_hugging_face",
+}
+
 
 @pytest.fixture(scope="module")
 def hugging_face():
-    """A function that runs a model's twin."""
+    """A function that runs the same model in transformers."""
     pytest.importorskip("transformers")
     return lambda model, **inputs: twin(model)(**to_torch(inputs))
 
@@ -24,7 +51,8 @@ def test_every_deviation_has_a_test_and_a_name_of_its_own():
 
 
 def test_the_tests_that_are_named_exist():
-    for place in deviations.GENERATION.values():
+    assert list(ELSEWHERE) == [d.name for d in deviations.GENERATION]
+    for place in ELSEWHERE.values():
         file, test = place.split("::")
         path, = Path(__file__).parent.rglob(file)
         source = path.read_text(encoding="utf-8")
@@ -175,3 +203,14 @@ def test_no_layers(hugging_face):
     out = model(ids(), output_hidden_states=True)
     assert len(out.hidden_states) == 1
     assert_near(out.pooler_output, theirs.pooler_output.detach().numpy(), 1e-12)
+
+
+def test_the_command_prints_every_deviation():
+    printed = subprocess.run(
+        [sys.executable, "-m", "numbert.deviations"], capture_output=True, text=True,
+        check=True, env={**os.environ,
+                         "PYTHONPATH": str(Path(numbert.__file__).parents[1])}).stdout
+    rows = [f"{name}\n    transformers: {theirs}\n    numbert:      {ours}\n"
+            for name, theirs, ours in deviations.DEVIATIONS]
+    assert all(row in printed for row in rows)
+    assert printed.count("\n    numbert:") == len(rows)

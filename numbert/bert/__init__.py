@@ -1,5 +1,6 @@
-"""The mathematics of BERT: every formula of the paper with its gradient right under it.
+"""The mathematics of BERT: every formula of the paper, with its gradient under it.
 
-Read in this order: ops, losses, erf, blocks, embeddings, attention, encoder, heads.
-Each file needs only those before it.  This room imports nothing else of numbert.
+Read in this order: ops, losses, scope, blocks, embeddings, attention, encoder, heads.
+Each file needs only those before it; erf, which NumPy lacks, can be read last.
+This room imports nothing else of numbert.
 """

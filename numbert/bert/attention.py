@@ -5,68 +5,73 @@ Vaswani et al. 2017, section 3.2.
 
 import numpy as np
 
-from . import ops
 from .blocks import dense, dense_backward, dropout, dropout_backward
 from .blocks import norm, norm_backward
 
 
 def causal_mask(queries, keys):
-    """Each query may attend to itself and to what came before it.
+    """Let each query attend to itself and to the positions before it.
 
-    -> mask (T, S): the last T of S positions are the queries.
+    -> mask (T, S), in which the queries are the last T of the S positions.
     """
     return np.tri(queries, keys, keys - queries, dtype=bool)
 
 
 def split_heads(x, heads):
-    """x (B, T, C) -> out (B, N, T, D): head n has the n-th run of D channels."""
+    """x (B, T, C) -> out (B, N, T, D): head n takes the n-th run of D channels."""
     return x.reshape(*x.shape[:-1], heads, -1).swapaxes(-2, -3)
 
 
 def merge_heads(x):
-    """x (B, N, T, D) -> out (B, T, C): the inverse; without the swap, heads mix."""
+    """x (B, N, T, D) -> out (B, T, C): the inverse of split_heads.
+
+    Without the swap of axes, heads and positions would be mixed up.
+    """
     x = x.swapaxes(-2, -3)                                         # (B, T, N, D)
     return x.reshape(*x.shape[:-2], -1)
 
 
 def attend(p, q, k, v, mask):
-    """softmax(q k^T / sqrt(D)) v: each query takes a weighted mean of the values.
+    """softmax(q k^T / sqrt(D)) v: each query receives a weighted mean of the values.
 
     q (B, N, T, D), k (B, N, S, D), v (B, N, S, D) -> out (B, N, T, D)
-    mask: boolean, True = may attend, broadcastable to (B, N, T, S); None = all may.
+    mask: boolean, True = may attend, broadcastable to (B, N, T, S); None means that
+    every query may attend to every key.
     """
-    scores, scores_saved = p.run.ops.attention_scores(q, k)        # (B, N, T, S)
+    ops = p.run.ops
+    scores, scores_saved = ops.attention_scores(q, k)              # (B, N, T, S)
     p.tap("scores", scores)
-    probs, softmax_saved = p.run.ops.softmax(scores, mask)         # (B, N, T, S)
-    # HF: dropout of whole keys' weights, after the softmax: rows no longer sum to 1.
+    probs, softmax_saved = ops.softmax(scores, mask)               # (B, N, T, S)
+    # HF: dropout comes after the softmax, so that a row no longer sums to 1.
     probs, drop_saved = dropout(p, probs, p.run.config.attention_probs_dropout_prob)
     p.tap("probs", probs)
-    out, sum_saved = p.run.ops.weighted_sum(probs, v)              # (B, N, T, D)
+    out, sum_saved = ops.weighted_sum(probs, v)                    # (B, N, T, D)
     return out, p.saved(scores_saved, softmax_saved, drop_saved, sum_saved)
 
 
 def attend_backward(dout, saved, g):
     """dout (B, N, T, D) -> dq (B, N, T, D), dk (B, N, S, D), dv (B, N, S, D)
 
-    The chain rule, last step first: the weighted sum gives dprobs and dv, dropout and
-    softmax turn dprobs into dscores, and the scores' product turns that into dq and dk.
+    The chain rule, last step first: the weighted sum gives dprobs and dv; dropout and
+    softmax turn dprobs into dscores; the product of q and k turns dscores into dq, dk.
     """
     scores_saved, softmax_saved, drop_saved, sum_saved = saved
+    ops = g.run.ops
     dprobs, dv = ops.weighted_sum_backward(dout, sum_saved)        # (B, N, T, S)
     g.tap("probs", dprobs)
-    dprobs = dropout_backward(dprobs, drop_saved)
+    dprobs = dropout_backward(dprobs, drop_saved, g)
     dscores = ops.softmax_backward(dprobs, softmax_saved)          # (B, N, T, S)
     g.tap("scores", dscores)
     return *ops.attention_scores_backward(dscores, scores_saved), dv
 
 
 def multi_head(p, x, source, mask, past=None):
-    """Project to queries, keys and values, attend in N heads, join the heads.
+    """Project to queries, keys and values; attend in N heads; join the heads.
 
     x (B, T, C), source (B, S, C) -> out (B, T, C)
-    In self-attention source is x, and `past` (a cache.CacheLayer) puts earlier keys
-    and values before these.  In cross-attention source is the encoder's output, and
-    `past` holds its keys and values once they have been computed.
+    In self-attention the source is x, and `past` (one layer of a KV cache) puts the
+    keys and values of earlier calls before the new ones.  In cross-attention the source
+    is the encoder's output, and `past` keeps its keys and values after the first call.
     HF: BertSelfAttention, BertCrossAttention
     """
     heads = p.run.config.num_attention_heads
@@ -93,8 +98,8 @@ def multi_head_backward(dout, saved, g):
     """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C)
 
     Splitting and merging heads only move numbers, so each is the other's backward.
-    The source is used twice, for keys and for values: the two gradients add.
-    Keys and values from a cache are constants: they get no gradient.
+    The source is used twice, for keys and for values, so its two gradients add up.
+    Keys and values from a cache are constants and get no gradient.
     """
     q_saved, k_saved, v_saved, attend_saved = saved
     heads = g.run.config.num_attention_heads
@@ -105,7 +110,7 @@ def multi_head_backward(dout, saved, g):
     dx = dense_backward(dq, q_saved, g.at("query"))
     if k_saved is None:
         return dx, None
-    new = k_saved[0].shape[-2]                                     # S less the past
+    new = k_saved[0].shape[-2]                                     # S minus the past
     dk, dv = merge_heads(dk[..., -new:, :]), merge_heads(dv[..., -new:, :])
     g.tap("key", dk)
     g.tap("value", dv)
@@ -114,7 +119,7 @@ def multi_head_backward(dout, saved, g):
 
 
 def add_norm(p, x, residual):
-    """How both halves of a layer end: LayerNorm(dropout(dense(x)) + residual).
+    """The end of both halves of a layer: LayerNorm(dropout(dense(x)) + residual).
 
     x (..., I), residual (..., C) -> out (..., C)        HF: BertSelfOutput, BertOutput
     """
@@ -129,20 +134,20 @@ def add_norm(p, x, residual):
 def add_norm_backward(dout, saved, g):
     """dout (..., C) -> dx (..., I), dresidual (..., C)
 
-    LayerNorm's backward gives the gradient of the sum h + residual.
-    A sum passes its gradient, whole, to each of its terms: the residual has it at once,
-    x has what dropout and dense make of it on the way back.
+    LayerNorm's backward gives the gradient of the sum h + residual.  A sum passes its
+    whole gradient to each of its terms.  For the residual that is all; for x it goes
+    back through dropout and dense.
     """
     dense_saved, drop_saved, norm_saved = saved
     g.tap("out", dout)
     dsum = norm_backward(dout, norm_saved, g.at("LayerNorm"))      # (..., C)
-    dh = dropout_backward(dsum, drop_saved)                        # (..., C)
+    dh = dropout_backward(dsum, drop_saved, g)                     # (..., C)
     g.tap("dense", dh)
     return dense_backward(dh, dense_saved, g.at("dense")), dsum
 
 
 def attention(p, x, mask, source=None, past=None):
-    """The attention half of a layer, over x itself or over a source.
+    """The attention half of a layer: over x itself, or over a source.
 
     x (B, T, C), source (B, S, C) -> out (B, T, C)                HF: BertAttention
     """
@@ -155,8 +160,8 @@ def attention(p, x, mask, source=None, past=None):
 def attention_backward(dout, saved, g):
     """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
 
-    x reaches the output three times: as residual, as queries and, in self-attention,
-    as keys and values.  A value used several times adds up its gradients.
+    x reaches the output three ways: as the residual, as queries and, in self-attention,
+    as keys and values.  The gradients of a value that is used several times add up.
     """
     heads_saved, out_saved, is_self = saved
     dcontext, dx = add_norm_backward(dout, out_saved, g.at("output"))

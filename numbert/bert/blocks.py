@@ -1,10 +1,10 @@
-"""Leaf operations together with their parameters: what every larger block is made of.
+"""The smallest blocks: a leaf operation together with its parameters.
 
-A block reads its parameters through a scope `p` and its backward adds their gradients
-through a scope `g` of the same prefix.
+A block reads its parameters through a scope `p`, and its backward adds their gradients
+to a scope `g` with the same prefix.
 """
 
-from . import ops
+from .ops import ACTIVATIONS
 
 
 def dense(p, x):
@@ -18,10 +18,10 @@ def dense(p, x):
 def dense_backward(dout, saved, g):
     """dout (..., O) -> dx (..., I)
 
-    ops.linear_backward gives all three; dw and db are added to g, not returned: a layer
-    used twice gets the sum.
+    linear_backward gives dx, dw and db.  dw and db are not returned but added to g, so
+    that a layer used twice gets the sum.
     """
-    dx, dw, db = ops.linear_backward(dout, saved)
+    dx, dw, db = g.run.ops.linear_backward(dout, saved)
     g.add("weight", dw)
     g.add("bias", db)
     return dx
@@ -39,36 +39,43 @@ def norm(p, x):
 def norm_backward(dout, saved, g):
     """dout (..., C) -> dx (..., C)
 
-    ops.layer_norm_backward gives all three; dw and db are added to g, as in dense.
+    layer_norm_backward gives dx, dw and db; dw and db are added to g, as in dense.
     """
-    dx, dw, db = ops.layer_norm_backward(dout, saved)
+    dx, dw, db = g.run.ops.layer_norm_backward(dout, saved)
     g.add("weight", dw)
     g.add("bias", db)
     return dx
 
 
 def activation(p, x):
-    """The configured activation (hidden_act).
+    """The activation that the configuration names (hidden_act).
 
     x (..., F) -> out (..., F)
     """
-    return p.run.ops.ACTIVATIONS[p.run.config.hidden_act][0](x)
+    return getattr(p.run.ops, ACTIVATIONS[p.run.config.hidden_act])(x)
 
 
 def activation_backward(dout, saved, g):
     """dout (..., F) -> dx (..., F)
 
-    f works on each entry by itself, out_i = f(x_i), so dx_i = dout_i f'(x_i).
+    An activation f works on each entry alone, out_i = f(x_i), so dx_i = dout_i f'(x_i).
     """
-    return ops.ACTIVATIONS[g.run.config.hidden_act][1](dout, saved)
+    name = f"{ACTIVATIONS[g.run.config.hidden_act]}_backward"
+    return getattr(g.run.ops, name)(dout, saved)
 
 
 def dropout(p, x, rate):
-    """Dropout when the run has a generator, else nothing.
+    """Dropout if the run has a random generator; otherwise x itself.
 
     x (...) -> out (...)
     """
     return p.run.ops.dropout(x, rate, p.run.rng)
 
 
-dropout_backward = ops.dropout_backward
+def dropout_backward(dout, saved, g):
+    """dout (...) -> dx (...)
+
+    Dropout multiplies each entry by a number that does not depend on x, and so does its
+    backward.
+    """
+    return g.run.ops.dropout_backward(dout, saved)

@@ -1,9 +1,8 @@
-"""Embeddings: a token is the sum of what it is, where it stands and whose it is.
+"""Embeddings: a token starts as the sum of three vectors: word, position, segment.
 
 Devlin et al. 2019, section 3 and figure 2.
 """
 
-from . import ops
 from .blocks import dropout, dropout_backward, norm, norm_backward
 
 
@@ -11,7 +10,7 @@ def embeddings(p, ids, position_ids, token_type_ids, inputs_embeds=None):
     """Word + token type + position, then LayerNorm and dropout.
 
     ids (B, T), position_ids (1 or B, T), token_type_ids (B, T) -> out (B, T, C)
-    inputs_embeds (B, T, C), when given, stand in the place of the word embeddings.
+    inputs_embeds (B, T, C), if given, take the place of the word embeddings.
     HF: BertEmbeddings
     """
     look_up = p.run.ops.embedding
@@ -36,25 +35,26 @@ def embeddings_backward(dout, saved, g):
     """dout (B, T, C) -> dinputs_embeds (B, T, C)
 
     Dropout and LayerNorm, in reverse, give dsum, the gradient of word + kind + place.
-    A sum passes its gradient, whole, to each of its terms, and each look-up adds it to
-    the rows it copied.  If all sequences share one row of positions, that is used B
-    times: its gradient sums over the batch.
+    A sum passes its whole gradient to each of its terms, and each look-up adds it to
+    the rows it copied.  If all sequences share one row of positions, that row is used B
+    times, so its gradient is summed over the batch.
     """
+    look_up_backward = g.run.ops.embedding_backward
     word_saved, kind_saved, place_saved, norm_saved, drop_saved = saved
     g.tap("out", dout)
-    dh = dropout_backward(dout, drop_saved)                        # (B, T, C)
+    dh = dropout_backward(dout, drop_saved, g)                     # (B, T, C)
     g.tap("LayerNorm", dh)
     dsum = norm_backward(dh, norm_saved, g.at("LayerNorm"))        # (B, T, C)
     g.tap("word_embeddings", dsum)
 
-    g.add("token_type_embeddings.weight", ops.embedding_backward(dsum, kind_saved))
+    g.add("token_type_embeddings.weight", look_up_backward(dsum, kind_saved))
     shared = place_saved[0].shape[0] == 1 < dsum.shape[0]          # one row for all
     dplace = dsum.sum(0, keepdims=True) if shared else dsum
-    g.add("position_embeddings.weight", ops.embedding_backward(dplace, place_saved))
+    g.add("position_embeddings.weight", look_up_backward(dplace, place_saved))
     if word_saved is not None:
-        dtable = ops.embedding_backward(dsum, word_saved)          # (V, C)
-        # HF: padding_idx stops the gradient of the look-up of [PAD], and only that:
-        # a tied MLM decoder still fills the same row.
+        dtable = look_up_backward(dsum, word_saved)                # (V, C)
+        # HF: padding_idx stops the gradient of looking up [PAD], but only that one.  A
+        # tied MLM decoder still adds to the same row.
         if g.run.config.pad_token_id is not None:
             dtable[g.run.config.pad_token_id] = 0
         g.add("word_embeddings.weight", dtable)

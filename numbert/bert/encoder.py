@@ -1,12 +1,17 @@
-"""The stack of layers and the pooler.  Devlin et al. 2019, section 3."""
+"""The stack of layers, the pooler, and the backbone they form with the embeddings.
 
-from . import ops
+Devlin et al. 2019, section 3.
+"""
+
+import numpy as np
+
 from .attention import add_norm, add_norm_backward, attention, attention_backward
 from .blocks import activation, activation_backward, dense, dense_backward
+from .embeddings import embeddings, embeddings_backward
 
 
 def feed_forward(p, x):
-    """The second half of a layer: each position by itself, through a wider space.
+    """The second half of a layer: each position alone, through a wider space and back.
 
     x (..., C) -> out (..., C)                     HF: BertIntermediate and BertOutput
     """
@@ -21,8 +26,8 @@ def feed_forward(p, x):
 def feed_forward_backward(dout, saved, g):
     """dout (..., C) -> dx (..., C)
 
-    x is used twice, as the residual and as what dense widens: the two gradients add.
-    The second comes back through add_norm, activation and dense, in that order.
+    x is used twice, as the residual and as the input of the first dense layer, so its
+    two gradients add up.  The second comes back through activation and dense.
     """
     dense_saved, activation_saved, out_saved = saved
     dh, dx = add_norm_backward(dout, out_saved, g.at("output"))    # (..., F), (..., C)
@@ -33,7 +38,7 @@ def feed_forward_backward(dout, saved, g):
 
 
 def layer(p, x, mask, source=None, source_mask=None, past=None, cross_past=None):
-    """Attention over itself, over the encoder's output if there is one, feed-forward.
+    """Self-attention, cross-attention if there is a source, then feed-forward.
 
     x (B, T, C), source (B, S, C) -> out (B, T, C)                    HF: BertLayer
     """
@@ -49,8 +54,8 @@ def layer(p, x, mask, source=None, source_mask=None, past=None, cross_past=None)
 def layer_backward(dout, saved, g):
     """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
 
-    The chain rule, last step first: each step's dx is the dout of the step before it.
-    Only cross-attention reads the source, so all of dsource comes from there.
+    The chain rule, last step first: the dx of each step is the dout of the one before.
+    Only cross-attention reads the source, so dsource comes from there alone.
     """
     self_saved, cross_saved, forward_saved = saved
     dh, dsource = feed_forward_backward(dout, forward_saved, g), None
@@ -71,15 +76,15 @@ def stack(p, x, mask, source=None, source_mask=None, past=None, cross_past=None)
         own, cross = (None if c is None else c[i] for c in (past, cross_past))
         x, layer_saved = layer(p.at(f"layer.{i}"), x, mask, source, source_mask,
                                own, cross)
-        saved.append(layer_saved)        # None, and the arrays freed, without backward
+        saved.append(layer_saved)        # None if no backward follows: nothing is kept
     return x, p.saved(*saved)
 
 
 def stack_backward(dout, saved, g):
     """dout (B, T, C) -> dx (B, T, C), dsource (B, S, C) or None
 
-    Layer i reads what layer i - 1 gives, so the dx of i is the dout of i - 1.
-    Every layer reads the same source, so its gradient is the sum over layers.
+    Layer i reads what layer i - 1 wrote, so the dx of i is the dout of i - 1.
+    Every layer reads the same source, so the source's gradient is a sum over layers.
     """
     dsource = None
     for i in reversed(range(len(saved))):
@@ -90,7 +95,7 @@ def stack_backward(dout, saved, g):
 
 
 def pooler(p, x):
-    """The first token's state, through one dense layer and tanh.
+    """The state of the first token, [CLS], through one dense layer and tanh.
 
     x (B, T, C) -> out (B, C)                                        HF: BertPooler
     """
@@ -102,12 +107,46 @@ def pooler(p, x):
 
 
 def pooler_backward(dout, saved, g):
-    """dout (B, C) -> dfirst (B, C): of x[:, 0]; the rest of x gets nothing.
+    """dout (B, C) -> dfirst (B, C), the gradient of x[:, 0]; the rest of x gets none.
 
     From out = tanh(h), h = x[:, 0] w^T + b: dh = dout (1 - out^2), dfirst = dh w.
     """
     dense_saved, tanh_saved = saved
     g.tap("out", dout)
-    dh = ops.tanh_backward(dout, tanh_saved)                       # (B, C)
+    dh = g.run.ops.tanh_backward(dout, tanh_saved)                 # (B, C)
     g.tap("dense", dh)
     return dense_backward(dh, dense_saved, g.at("dense"))
+
+
+def backbone(p, tokens, mask=None, source=None, source_mask=None, past=None,
+             cross_past=None):
+    """BERT without a head: embed, run the stack and, if there is a pooler, pool.
+
+    -> sequence (B, T, C), pooled (B, C) or None                      HF: BertModel
+    tokens: the arguments of `embeddings`; the others are those of `stack`.
+    """
+    x, embeddings_saved = embeddings(p.at("embeddings"), **tokens)
+    x, stack_saved = stack(p.at("encoder"), x, mask, source, source_mask,
+                           past, cross_past)                       # (B, T, C)
+    pooled, pooler_saved = None, None
+    if "pooler.dense.weight" in p:
+        pooled, pooler_saved = pooler(p.at("pooler"), x)           # (B, C)
+    return (x, pooled), p.saved(embeddings_saved, stack_saved, pooler_saved, x.shape)
+
+
+def backbone_backward(dsequence, dpooled, saved, g):
+    """dsequence (B, T, C), dpooled (B, C) -> dembeds (B, T, C), dsource (B, S, C)
+
+    The chain rule, last part first: pooler, stack, embeddings.  The pooler reads
+    position 0 of the sequence, so its gradient is added there.
+    A gradient that is None counts as zero; dsource is None without cross-attention.
+    """
+    embeddings_saved, stack_saved, pooler_saved, shape = saved
+    given = dpooled if dsequence is None else dsequence
+    dx = np.zeros(shape, given.dtype)                              # (B, T, C)
+    if dsequence is not None:
+        dx += dsequence
+    if dpooled is not None:
+        dx[:, 0] += pooler_backward(dpooled, pooler_saved, g.at("pooler"))
+    dx, dsource = stack_backward(dx, stack_saved, g.at("encoder"))
+    return embeddings_backward(dx, embeddings_saved, g.at("embeddings")), dsource

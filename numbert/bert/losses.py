@@ -1,82 +1,96 @@
-"""Losses: pure pairs like ops.  Each gives a scalar of the dtype of its logits."""
+"""Losses: pure pairs like those of ops.  Each gives one number, of the logits' dtype.
+
+A loss is a mean.  `count` says what its sum is divided by; None means the number of
+labels that are there.  Training needs it to compute a batch in parts.
+"""
 
 import numpy as np
+
+from .ops import rows, sigmoid
 
 IGNORE_INDEX = -100         # a label of this value has no part in the loss
 
 
 def log_softmax(x):
-    """x (..., K) -> out (..., K): log of the softmax, by shifting to the largest."""
+    """The logarithm of the softmax; shifting x by its largest entry avoids overflow.
+
+    x (..., K) -> out (..., K)
+    """
     x = x - x.max(-1, keepdims=True)                       # (..., K)  at most 0
     return x - np.log(np.exp(x).sum(-1, keepdims=True))
 
 
 def cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, count=None):
-    """Mean of -log p(label) over the rows whose label is not ignored.
+    """The mean of -log p(label) over all labels that are not ignored.
 
-    logits (R, K), labels (R,) -> loss ()
-    count: what to divide the sum by instead of the number of labels that count.
-    HF: if every label is ignored the mean is 0 / 0 = nan (and the gradient 0).
+    logits (..., K), labels (...) -> loss ()
+    HF: if every label is ignored, the mean is 0 / 0 = nan, and its gradient 0.
     """
+    labels = labels.reshape(-1)                            # (R,)
     used = labels != ignore_index                          # (R,)
-    logp = log_softmax(logits)                             # (R, K)
+    logp = log_softmax(rows(logits))                       # (R, K)
     safe = np.where(used, labels, 0)                       # (R,)
     losses = -logp[np.arange(len(logp)), safe]             # (R,)
     total = losses.sum(where=used, dtype=logits.dtype)
     count = int(used.sum()) if count is None else count
     loss = total / count if count else total * float("nan")
-    return loss, (logp, safe, used, count)
+    return loss, (logits.shape, logp, safe, used, count)
 
 
 def cross_entropy_backward(dloss, saved):
-    """dloss () -> dlogits (R, K): (softmax - one-hot) / count, 0 where ignored.
+    """dloss () -> dlogits (..., K): (softmax - one-hot) / count, 0 where ignored.
 
-    A row with label c has the loss -log p_c = log(sum_j exp z_j) - z_c.  Its derivative
-    by z_k is exp z_k / sum_j exp z_j - 1[k = c], which is softmax_k - one-hot_k.
-    The loss is the sum of the rows used, over count: hence dloss / count.
+    A label c has the loss -log p_c = log(sum_j exp z_j) - z_c.  Its derivative by z_k
+    is exp z_k / sum_j exp z_j - 1[k = c], which is softmax_k - one-hot_k.
+    The loss is a sum over labels divided by count: hence dloss / count.
     """
-    logp, safe, used, count = saved
+    shape, logp, safe, used, count = saved
     dlogits = np.exp(logp)                                 # (R, K)
     dlogits[np.arange(len(logp)), safe] -= 1
     dlogits *= dloss / max(count, 1)
     dlogits[~used] = 0
-    return dlogits
+    return dlogits.reshape(shape)
 
 
-def mse(outputs, targets):
-    """Mean squared error, over every entry.
+def mse(outputs, targets, count=None):
+    """The mean squared error, over all entries.
 
     outputs (...), targets (...) -> loss ()
     """
     difference = outputs - targets                         # (...)
-    return np.mean(difference * difference), difference
+    count = difference.size if count is None else count
+    return (difference * difference).sum() / count, (difference, count)
 
 
 def mse_backward(dloss, saved):
-    """dloss () -> doutputs (...): 2 (outputs - targets) / number of entries
+    """dloss () -> doutputs (...): 2 (outputs - targets) / count
 
-    d/do of (o - t)^2 is 2 (o - t), and a mean of n entries gives each 1 / n of it.
+    The derivative of (o - t)^2 with respect to o is 2 (o - t), and a mean of n entries
+    gives each of them one n-th of it.
     """
-    return saved * (2 * dloss / max(saved.size, 1))
+    difference, count = saved
+    return difference * (2 * dloss / max(count, 1))
 
 
-def bce_with_logits(logits, targets):
-    """Mean of -[t log s + (1 - t) log(1 - s)], s = sigmoid(logits), over every entry.
+def bce_with_logits(logits, targets, count=None):
+    """The mean of -[t log s + (1 - t) log(1 - s)] over all entries, s = sigmoid(x).
 
     logits (...), targets (...) -> loss ()
-    Written as max(x, 0) - x t + log(1 + exp(-|x|)), in which nothing overflows.
+    It is computed as max(x, 0) - x t + log(1 + exp(-|x|)), in which nothing overflows.
     """
     tail = np.exp(-np.abs(logits))                         # (...)  in (0, 1]
     losses = np.maximum(logits, 0) - logits * targets + np.log1p(tail)
-    s = np.where(logits >= 0, 1, tail) / (1 + tail)        # (...)  sigmoid(logits)
-    return np.mean(losses), (s, targets)
+    count = losses.size if count is None else count
+    return losses.sum() / count, (logits, targets, count)
 
 
 def bce_with_logits_backward(dloss, saved):
-    """dloss () -> dlogits (...): (sigmoid(logits) - targets) / number of entries
+    """dloss () -> dlogits (...): (sigmoid(logits) - targets) / count
 
-    With s = 1 / (1 + exp(-x)) an entry's loss is log(1 + exp(x)) - x t.  Its derivative
-    is exp(x) / (1 + exp(x)) - t = s - t, and a mean of n gives each entry 1 / n of it.
+    With s = 1 / (1 + exp(-x)), the loss of one entry is log(1 + exp(x)) - x t.  Its
+    derivative is exp(x) / (1 + exp(x)) - t = s - t, and a mean of n entries gives each
+    of them one n-th of it.
     """
-    s, targets = saved
-    return (s - targets) * (dloss / max(s.size, 1))
+    logits, targets, count = saved
+    s, _ = sigmoid(logits)                                 # (...)
+    return (s - targets) * (dloss / max(count, 1))

@@ -1,8 +1,8 @@
-"""The calculus of BERT: every leaf operation with its backward right under it.
+"""The calculus of BERT: every leaf operation, with its backward right under it.
 
-Each is a pure pair.  `f` gives `(out, saved)`; `f_backward(dout, saved)` gives the
-gradients of f's array arguments in their order.  Nothing is stored anywhere else, no
-input is written to, and out has the dtype of x.
+Each is a pure pair.  `f` returns `(out, saved)`, and `f_backward(dout, saved)` returns
+the gradients of f's array arguments, in their order.  Nothing is stored elsewhere, no
+input is changed, and out has the dtype of x.
 
 Dimensions, here and in the whole package:
     B batch             T query positions     S key positions    C hidden size
@@ -18,7 +18,7 @@ from .erf import erf
 
 
 def rows(x):
-    """x (..., C) -> out (R, C): each position a row, as one matrix product wants it."""
+    """x (..., C) -> out (R, C): one row per position, ready for a matrix product."""
     return x.reshape(-1, x.shape[-1])
 
 
@@ -31,16 +31,16 @@ def linear(x, w, b=None):
     """
     out = rows(x) @ w.T                                    # (R, O)
     if b is not None:
-        out += b
+        out += b                                           # in place: saves a copy
     return out.reshape(*x.shape[:-1], w.shape[0]), (x, w, b is not None)
 
 
 def linear_backward(dout, saved):
     """dout (..., O) -> dx (..., I), dw (O, I), db (O,)
 
-    At position r, out_ro = sum_i x_ri w_oi + b_o.  So dx_ri = sum_o dout_ro w_oi, which
-    is dx = dout w.  All positions share w and b, so their gradients add up over r:
-    dw_oi = sum_r dout_ro x_ri, which is dw = dout^T x, and db_o = sum_r dout_ro.
+    At position r, out_ro = sum_i x_ri w_oi + b_o.  So dx_ri = sum_o dout_ro w_oi, or
+    dx = dout w.  All positions share w and b, so their gradients add up over r:
+    dw_oi = sum_r dout_ro x_ri, or dw = dout^T x, and db_o = sum_r dout_ro.
     """
     x, w, has_bias = saved
     dy = rows(dout)                                        # (R, O)
@@ -49,7 +49,7 @@ def linear_backward(dout, saved):
 
 
 def embedding(ids, table):
-    """Look up one row of the table per id.
+    """Look up one row of the table for each id.
 
     ids (...), table (V, C) -> out (..., C)
     """
@@ -59,9 +59,9 @@ def embedding(ids, table):
 def embedding_backward(dout, saved):
     """dout (..., C) -> dtable (V, C)
 
-    A look-up copies a row to a place; a row copied to several adds up their gradients.
-    Row v is the sum of dout over every place where id v was looked up: the places are
-    sorted by id, then each run of equal ids is summed.
+    A look-up copies a row of the table, and a row that is copied to several places adds
+    up their gradients.  So row v of dtable is the sum of dout over the places where id
+    v was looked up: the places are sorted by id, and each run of equal ids is summed.
     """
     ids, shape = saved
     dtable = np.zeros(shape, dout.dtype)                   # (V, C)
@@ -81,6 +81,7 @@ def layer_norm(x, w, b, eps):
     x (..., C), w (C,), b (C,) -> out (..., C)             Ba et al. 2016, eq. 4
     """
     centred = x - x.mean(-1, keepdims=True)                # (..., C)
+    # vecdot and the two steps in place save half of the memory, and half of the time.
     var = np.vecdot(centred, centred)[..., None] / x.shape[-1]  # over C, not C - 1
     rstd = 1 / np.sqrt(var + eps)                          # (..., 1)  eps in the root
     norm = centred
@@ -93,10 +94,11 @@ def layer_norm(x, w, b, eps):
 def layer_norm_backward(dout, saved):
     """dout (..., C) -> dx (..., C), dw (C,), db (C,)
 
-    From out = norm w + b: dnorm = dout w; dw sums dout norm and db sums dout over rows.
-    Shifting a position leaves `norm` unchanged and so, up to eps, does stretching it:
-    dx has no part along (1, ..., 1) nor, up to eps, along `norm`.  The two means take
-    them out.  A small step at right angles to both moves `norm` by rstd times itself.
+    From out = norm w + b: dnorm = dout w, dw sums dout norm over rows and db sums dout.
+    Shifting a position leaves `norm` unchanged and so, up to eps, does stretching it.
+    Hence dx has no part along (1, ..., 1) and, up to eps, none along `norm`: the two
+    means remove them.  A small step at right angles to both moves `norm` by rstd times
+    that step.
     """
     norm, rstd, w = saved
     dnorm = dout * w                                       # (..., C)
@@ -110,7 +112,7 @@ def dropout(x, rate, rng):
     """Zero each entry with probability `rate`, scale the others by 1 / (1 - rate).
 
     x (...) -> out (...)                                   Srivastava et al. 2014
-    Without a generator (rng None) nothing happens: that is evaluation.
+    Without a generator (rng is None) x is returned as it is: that is evaluation.
     """
     if rng is None or rate == 0:
         return x, None
@@ -120,9 +122,9 @@ def dropout(x, rate, rng):
 
 
 def dropout_backward(dout, saved):
-    """dout (...) -> dx (...): the same entries are zeroed and scaled.
+    """dout (...) -> dx (...): the same entries are zeroed, the others scaled.
 
-    From out = x scale, where the scale drawn is a constant: dx = dout scale.
+    From out = x scale, in which the random scale is a constant: dx = dout scale.
     """
     return dout if saved is None else dout * saved
 
@@ -130,7 +132,7 @@ def dropout_backward(dout, saved):
 # ----------------------------------------------------------------------- attention
 
 def attention_scores(q, k):
-    """How well each query matches each key: their dot product over sqrt(D).
+    """How well each query matches each key: their dot product divided by sqrt(D).
 
     q (..., T, D), k (..., S, D) -> out (..., T, S)        Vaswani et al. 2017, eq. 1
     """
@@ -141,10 +143,10 @@ def attention_scores(q, k):
 def attention_scores_backward(dout, saved):
     """dout (..., T, S) -> dq (..., T, D), dk (..., S, D)
 
-    out_ts = q_t . k_s / sqrt(D), so dq_t sums dout_ts k_s over s, dk_s sums dout_ts q_t
-    over t, and both are divided by sqrt(D).
+    From out_ts = q_t . k_s / sqrt(D): dq_t is the sum of dout_ts k_s over s, dk_s the
+    sum of dout_ts q_t over t, and both are divided by sqrt(D).
     """
-    q, k = saved                                           # q already scaled
+    q, k = saved                                           # q is scaled already
     dq = (dout @ k) * (1 / math.sqrt(q.shape[-1]))         # (..., T, D)
     return dq, dout.swapaxes(-1, -2) @ q
 
@@ -155,11 +157,12 @@ def softmax(scores, mask=None):
     scores (..., T, S) -> out (..., T, S)
     mask: boolean, broadcastable to the scores; True = may attend.
     """
+    # Every step after the first is in place: one array (..., T, S) instead of three.
     if mask is None:
         exps = scores - scores.max(-1, keepdims=True)      # (..., T, S)  at most 0
     else:
-        # HF: the mask is the dtype's lowest number, not -inf, so that a row with no key
-        # to attend to is uniform over all keys instead of nan, as in eager attention.
+        # HF: a hidden score is the dtype's lowest number, not -inf.  So a row that may
+        # attend to no key is uniform over all keys, as in eager attention, not nan.
         exps = np.where(mask, scores, np.finfo(scores.dtype).min)
         exps -= exps.max(-1, keepdims=True)
     np.exp(exps, out=exps)
@@ -171,12 +174,12 @@ def softmax_backward(dout, saved):
     """dout (..., T, S) -> dscores (..., T, S)
 
     From p_i = exp s_i / sum_k exp s_k: d p_i / d s_j = p_i (1[i = j] - p_j).
-    Times dout_i and summed over i, that is ds_j = p_j (dout_j - sum_i p_i dout_i).
+    Multiplied by dout_i and summed over i: ds_j = p_j (dout_j - sum_i p_i dout_i).
     So a masked key, whose p_j is 0, gets no gradient.
-    HF: a fully masked row lets its gradient through, as adding a constant does.
+    HF: a fully masked row passes its gradient on, as if a constant had been added.
     """
     probs = saved
-    mean = np.vecdot(dout, probs)[..., None]               # (..., T, 1)
+    mean = np.vecdot(dout, probs)[..., None]               # (..., T, 1), without a copy
     return probs * (dout - mean)
 
 
@@ -191,7 +194,8 @@ def weighted_sum(probs, v):
 def weighted_sum_backward(dout, saved):
     """dout (..., T, D) -> dprobs (..., T, S), dv (..., S, D)
 
-    out_t = sum_s p_ts v_s, so dp_ts = dout_t . v_s, and dv_s sums p_ts dout_t over t.
+    From out_t = sum_s p_ts v_s: dp_ts = dout_t . v_s, and dv_s is the sum over t of
+    p_ts dout_t.
     """
     probs, v = saved
     return dout @ v.swapaxes(-1, -2), probs.swapaxes(-1, -2) @ dout
@@ -200,13 +204,11 @@ def weighted_sum_backward(dout, saved):
 # --------------------------------------------------------------------- activations
 
 def gelu(x):
-    """x times the probability that a standard normal variable is below x.
+    """x Phi(x): x times the probability that a standard normal variable is below x.
 
-    x (...) -> out (...)                   Hendrycks & Gimpel 2016: x Phi(x), by erf
+    x (...) -> out (...)                   Hendrycks & Gimpel 2016
     """
-    cdf = erf(x * math.sqrt(0.5))                          # (...)
-    cdf += 1
-    cdf *= 0.5                                             # Phi(x)
+    cdf = 0.5 * (1 + erf(x * math.sqrt(0.5)))              # (...)  Phi(x)
     return x * cdf, (x, cdf)
 
 
@@ -233,10 +235,10 @@ def gelu_tanh(x):
 
 
 def gelu_tanh_backward(dout, saved):
-    """dout (...) -> dx (...): product rule, with tanh' = 1 - tanh^2
+    """dout (...) -> dx (...): the product rule, with tanh' = 1 - tanh^2
 
-    out = x (1 + t) / 2, t = tanh(u), u = c (x + a x^3), so u' = c (1 + 3 a x^2) and
-    out' = (1 + t) / 2 + x (1 - t^2) u' / 2.
+    From out = x (1 + t) / 2, t = tanh(u) and u = c (x + a x^3): u' = c (1 + 3 a x^2),
+    and out' = (1 + t) / 2 + x (1 - t^2) u' / 2.
     """
     x, t = saved
     du = GELU_TANH_SCALE * (1 + 3 * GELU_TANH_CUBE * x * x)
@@ -249,9 +251,9 @@ def relu(x):
 
 
 def relu_backward(dout, saved):
-    """dout (...) -> dx (...): 1 where x was positive, else 0.
+    """dout (...) -> dx (...): dout where x was positive, else 0.
 
-    That is the slope of max(x, 0); at 0, where it has a corner, 0 is taken.
+    The slope of max(x, 0) is 1 above 0 and 0 below; at the corner, 0 is taken.
     """
     return dout * saved
 
@@ -266,8 +268,8 @@ def sigmoid(x):
 def sigmoid_backward(dout, saved):
     """dout (...) -> dx (...): sigmoid' = s (1 - s)
 
-    s = 1 / (1 + e) with e = exp(-x) and e' = -e: s' = e / (1 + e)^2, in which
-    1 / (1 + e) = s and e / (1 + e) = 1 - s.
+    From s = 1 / (1 + e), e = exp(-x) and e' = -e: s' = e / (1 + e)^2.  That is
+    s (1 - s), since 1 / (1 + e) = s and e / (1 + e) = 1 - s.
     """
     return dout * saved * (1 - saved)
 
@@ -281,7 +283,7 @@ def silu(x):
 def silu_backward(dout, saved):
     """dout (...) -> dx (...): s + x s (1 - s)
 
-    The product rule on x s, with s' = s (1 - s).
+    The product rule applied to x s, with s' = s (1 - s).
     """
     x, s = saved
     return dout * (s + x * s * (1 - s))
@@ -296,21 +298,17 @@ def tanh(x):
 def tanh_backward(dout, saved):
     """dout (...) -> dx (...): tanh' = 1 - tanh^2
 
-    The quotient rule on sinh / cosh, with sinh' = cosh and cosh' = sinh: the derivative
-    is (cosh^2 - sinh^2) / cosh^2.
+    The quotient rule applied to sinh / cosh, with sinh' = cosh and cosh' = sinh, gives
+    (cosh^2 - sinh^2) / cosh^2.
     """
     return dout * (1 - saved * saved)
 
 
-# HF: "gelu" is the exact form and "gelu_new" the tanh form; in google-research/bert
-# the name "gelu" means the tanh form.
+# The names that a configuration may use for hidden_act, and the operation each means.
+# HF: "gelu" is the exact form and "gelu_new" the tanh form.  In google-research/bert,
+# "gelu" is the tanh form.
 ACTIVATIONS = {
-    "gelu": (gelu, gelu_backward),
-    "gelu_new": (gelu_tanh, gelu_tanh_backward),
-    "gelu_pytorch_tanh": (gelu_tanh, gelu_tanh_backward),
-    "relu": (relu, relu_backward),
-    "silu": (silu, silu_backward),
-    "swish": (silu, silu_backward),
-    "tanh": (tanh, tanh_backward),
-    "sigmoid": (sigmoid, sigmoid_backward),
+    "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh",
+    "sigmoid": "sigmoid",
 }

@@ -1,5 +1,9 @@
-"""The checkpoints that ship with numbert.  README.md beside this file says what they
-can do, and `python -m numbert.shipped` trains them."""
+"""The checkpoints that ship with numbert: data, and a function that finds them.
+
+README.md in this folder is the model card: what the models can do and how they were
+made.  `python -m numbert.shipped` trains them again.  This room imports nothing of
+numbert.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 PRETRAINED = "pretrained"
-# Tasks whose head is not in the pre-trained model have a folder of their own name.
+# These tasks share the pre-trained model; each of FINE_TUNED has a folder of its own.
 USES_PRETRAINED = ("fill-mask", "masked-lm", "next-sentence", "feature-extraction",
                    "sentence-embedding")
 FINE_TUNED = ("text-classification", "token-classification", "question-answering",
@@ -18,7 +22,7 @@ def default_model(task: str = "fill-mask") -> Path:
     """The folder of the checkpoint that ships for a task.
 
     Args:
-        task: the name of a pipeline, such as "fill-mask", or of a task of `finetune`.
+        task: a task of `pipeline`, such as "fill-mask", or of `finetune`.
 
     Raises:
         ValueError: no checkpoint ships for this task.

@@ -8,7 +8,6 @@ hidden states.  Names, arguments and files are Hugging Face's, of EncoderDecoder
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,37 +16,23 @@ import numpy as np
 
 from ..system import checkpoint
 from . import params as parameters
-from .base import HUB, BertPreTrainedModel
+from .base import BertPreTrainedModel
 from .cache import given_cache
 from .config import BertConfig
 from .encoder_decoder_config import EncoderDecoderConfig
 from .generation import generate
-from .inputs import class_labels, integers, shaped
+from .inputs import integers, shaped
 from ..bert.losses import IGNORE_INDEX
 from .classes import BertLMHeadModel, BertModel
-from ..bert.ops import linear, linear_backward
-from .outputs import ModelOutput
+from .outputs import Seq2SeqLMOutput
 from .params import TIES, checked_dtype, linear_shapes
 from .sampling import read_generation_config, resolved, write_generation_config
-from .targets import logits_gradients, mean_cross_entropy
+from .targets import Term, checked_targets, output_gradients, total_loss, word_targets
+from .weights import HUB
 
 PROJECTION = "enc_to_dec_proj"
 BOTH = ("output_attentions", "output_hidden_states", "rng", "trace", "keep")
-
-
-@dataclass
-class Seq2SeqLMOutput(ModelOutput):
-    """loss (); logits (B, T, V) of the target; the rest as the two halves give it."""
-
-    loss: Any = None
-    logits: Any = None
-    cache: Any = None
-    decoder_hidden_states: Any = None
-    decoder_attentions: Any = None
-    cross_attentions: Any = None
-    encoder_last_hidden_state: Any = None
-    encoder_hidden_states: Any = None
-    encoder_attentions: Any = None
+OURS = ("label_totals", "labelled_only")    # options that are not for the halves
 
 
 class Saved(NamedTuple):
@@ -57,8 +42,8 @@ class Saved(NamedTuple):
     decoder: Any
     projection: Any             # None if both halves are equally wide
     source: Any                 # (B, S, C) what the decoder read
-    loss: Any = None
-    shapes: tuple = ()
+    loss: tuple                 # the terms of the loss; () without labels
+    shapes: dict                # {name of an output: its shape}
 
 
 class EncoderDecoderModel:
@@ -74,6 +59,8 @@ class EncoderDecoderModel:
     `encoder.` and `decoder.`; `model.params = {...}` replaces them all.  Between halves
     of different widths stands one linear layer, `enc_to_dec_proj`.
     """
+
+    terms = (Term("logits", "labels", word_targets),)
 
     def __init__(self, config=None, encoder=None, decoder=None, *, dtype="float32",
                  rng=0, params=None):
@@ -185,6 +172,7 @@ class EncoderDecoderModel:
                     pad = self.config.pad_token_id
                     decoder_attention_mask = decoder_input_ids != pad
         encoder_saved = None
+        totals = {name: options.pop(name, None) for name in OURS}["label_totals"]
         if encoder_outputs is None:
             encoder_outputs, encoder_saved = self.encoder.forward(
                 input_ids, attention_mask, inputs_embeds=inputs_embeds,
@@ -195,14 +183,12 @@ class EncoderDecoderModel:
             inputs_embeds=decoder_inputs_embeds, encoder_hidden_states=source,
             encoder_attention_mask=attention_mask, cache=cache,
             use_cache=use_cache, return_dict=True, **for_decoder, **shared)
-        saved = Saved(encoder_saved, decoder_saved, projection_saved, source,
-                      shapes=(out.logits.shape,))
-        loss = None
-        if labels is not None:
-            words = class_labels("labels", labels, out.logits.shape[-1],
-                                 out.logits.shape[:-1], limit_name="vocab_size")
-            loss, part = mean_cross_entropy(out.logits, words)
-            saved = saved._replace(loss=(part,))
+        targets = checked_targets(self.terms, self.config.decoder,
+                                  out.logits.shape[:-1], {"labels": labels})
+        loss, judged = total_loss(self.decoder.ops, self.terms, targets,
+                                  {"logits": out.logits}, totals)
+        saved = Saved(encoder_saved, decoder_saved, projection_saved, source, judged,
+                      {"logits": out.logits.shape})
         output = joined_output(loss, out, encoder_outputs)
         if return_dict is None:
             return_dict = getattr(self.config, "return_dict", True)
@@ -213,8 +199,9 @@ class EncoderDecoderModel:
         hidden = np.asarray(hidden)
         if not self.projection:
             return hidden, None
-        return linear(hidden, *(self.projection[f"{PROJECTION}.{part}"]
-                                for part in ("weight", "bias")))
+        return self.decoder.ops.linear(
+            hidden, *(self.projection[f"{PROJECTION}.{part}"]
+                      for part in ("weight", "bias")))
 
     def prepare_decoder_input_ids_from_labels(self, labels):
         """labels (B, T) -> decoder_input_ids (B, T)"""
@@ -227,14 +214,17 @@ class EncoderDecoderModel:
         Also inputs_embeds and decoder_inputs_embeds if those were given, and
         encoder_hidden_states, of what the decoder read, if encoder_outputs were.
         """
-        dlogits, = logits_gradients(saved, loss, self.dtype, {"logits": logits})
+        dlogits, = output_gradients(
+            self.decoder.ops, saved.loss, loss, self.dtype, saved.shapes,
+            {} if logits is None else {"logits": logits})
         decoder = self.decoder.backward(saved.decoder, logits=dlogits, trace=trace)
         grads = {f"decoder.{name}": decoder[name] for name in self.decoder.shapes}
         if "inputs_embeds" in decoder:
             grads["decoder_inputs_embeds"] = decoder["inputs_embeds"]
         dsource = decoder["encoder_hidden_states"]                 # (B, S, C)
         if saved.projection is not None:
-            dsource, dw, db = linear_backward(dsource, saved.projection)
+            dsource, dw, db = self.decoder.ops.linear_backward(
+                dsource, saved.projection)
             grads |= {f"{PROJECTION}.weight": dw, f"{PROJECTION}.bias": db}
         if saved.encoder is None:
             encoder = {name: np.zeros(s, self.dtype)
@@ -247,6 +237,15 @@ class EncoderDecoderModel:
         if "inputs_embeds" in encoder:
             grads["inputs_embeds"] = encoder["inputs_embeds"]
         return grads
+
+    def label_counts(self, **arguments) -> tuple[int, ...]:
+        """How many labels each term of the loss is a mean over."""
+        return tuple(targets.used for targets in self.targets(arguments))
+
+    def targets(self, arguments: dict):
+        """The checked labels of each term, from the arguments of `forward`."""
+        return checked_targets(self.terms, self.config.decoder,
+                               np.shape(arguments["labels"]), arguments)
 
     def generate(self, input_ids=None, attention_mask=None, *, decoder_input_ids=None,
                  decoder_attention_mask=None, encoder_outputs=None,

@@ -109,10 +109,10 @@ def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
 
 def check_decoder(model) -> None:
     """Refuse what cannot generate."""
-    from .classes import BertLMHeadModel
-    if not isinstance(model, BertLMHeadModel):
-        raise TypeError(f"a {type(model).__name__} cannot generate: expected a "
-                        "BertLMHeadModel (its weights load from the same checkpoint)")
+    if not getattr(model, "generates", False):
+        raise TypeError(f"model is a {type(model).__name__}, which cannot generate, "
+                        "expected a BertLMHeadModel: load the same checkpoint with "
+                        "that class")
     if not model.config.is_decoder:
         raise ValueError("this BertLMHeadModel has is_decoder=False: each token sees "
                          "the ones after it; load it with is_decoder=True to generate")

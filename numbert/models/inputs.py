@@ -135,6 +135,30 @@ def encoder_inputs(config, dtype, states, mask, shape):
 
 
 def class_labels(name, labels, classes, *shapes, limit_name="num_labels"):
-    """Integer labels (R,) from one of `shapes`: below `classes`, or -100 to ignore."""
+    """Integer labels below `classes`, or -100 to ignore.
+
+    They may have any of `shapes`; they are given the first.
+    """
     labels = integers(name, labels, classes, limit_name, ignore=IGNORE_INDEX)
-    return shaped(name, labels, *shapes).reshape(-1)
+    return shaped(name, labels, *shapes).reshape(shapes[0])
+
+
+def as_rows(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds):
+    """Inputs with an axis of M choices, as rows that the backbone can read.
+
+    input_ids (B, M, T) -> input_ids (B M, T), and so on
+
+    Returns:
+        ({name: input}, (B, M, T)); inputs that are None stay None.
+    """
+    shape = np.shape(input_ids if inputs_embeds is None else inputs_embeds)
+    if len(shape) != (3 if inputs_embeds is None else 4):
+        raise ValueError(f"the input has shape {shape}, expected (batch, choices, "
+                         "tokens), and the hidden size last for inputs_embeds")
+    inputs = {"input_ids": input_ids, "attention_mask": attention_mask,
+              "token_type_ids": token_type_ids, "inputs_embeds": inputs_embeds}
+    rows = {name: None if x is None else np.reshape(x, (-1, *np.shape(x)[2:]))
+            for name, x in inputs.items()}
+    if position_ids is not None:                           # (T,) will do, too
+        position_ids = np.reshape(position_ids, (-1, np.shape(position_ids)[-1]))
+    return {**rows, "position_ids": position_ids}, shape[:3]

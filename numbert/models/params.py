@@ -1,17 +1,12 @@
-"""Parameters: their names and shapes, fresh values, and the scopes that blocks read.
+"""Parameters: their names, their shapes, and the values they start from.
 
-All parameters of a model are one flat dict {name: array} with Hugging Face's state-dict
-names and layouts.  Tied tensors stand in it once.
+All parameters of a model are one flat dict {name: array} with the names and layouts of
+Hugging Face's state dict.  Tied tensors appear in it once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-
-from ..bert import ops
 
 DTYPES = ("float32", "float64")
 
@@ -21,53 +16,6 @@ TIES = {
     "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
 }
-
-
-@dataclass
-class Run:
-    """What all scopes of one forward or backward share."""
-
-    config: Any
-    ops: Any = ops              # the table of leaf operations: NumPy's, or torch's
-    rng: Any = None             # a generator turns dropout on
-    traces: tuple = ()          # who listens to the taps
-    keep: bool = False          # whether a backward will follow
-
-
-class Scope:
-    """A view of a flat {name: array} dict under one prefix, and what the run shares."""
-
-    __slots__ = ("arrays", "run", "prefix")
-
-    def __init__(self, arrays: dict, run: Run, prefix: str = ""):
-        self.arrays, self.run, self.prefix = arrays, run, prefix
-
-    def at(self, name: str) -> "Scope":
-        """The scope one or more levels down: at("attention.self")."""
-        return Scope(self.arrays, self.run, f"{self.prefix}{name}.")
-
-    def __getitem__(self, name: str):
-        return self.arrays[self.prefix + name]
-
-    def __contains__(self, name: str) -> bool:
-        return self.prefix + name in self.arrays
-
-    def add(self, name: str, gradient) -> None:
-        """Accumulate a gradient: a parameter used twice gets the sum."""
-        name = self.prefix + name
-        if name in self.arrays:
-            self.arrays[name] += gradient
-        else:
-            self.arrays[name] = gradient
-
-    def tap(self, name: str, value) -> None:
-        """Show a value to whoever traces this run; without one this costs nothing."""
-        for trace in self.run.traces:
-            trace.record(self.prefix + name, value)
-
-    def saved(self, *parts):
-        """What a block hands to its backward; None when no backward will follow."""
-        return parts if self.run.keep else None
 
 
 def linear_shapes(name: str, inputs: int, outputs: int) -> dict:

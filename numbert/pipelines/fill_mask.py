@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from ..bert.heads import word_head
+from ..bert.losses import IGNORE_INDEX
 from ..bert.ops import softmax
 from ..models.classes import BertForMaskedLM
 from . import base
@@ -59,11 +59,10 @@ class FillMaskPipeline(Pipeline):
     def run(self, rows, options):
         inputs = self.inputs(rows)
         masked = inputs["input_ids"] == self.tokenizer.mask_token_id   # (B, T)
-        states, _ = self.model.run_bert(
-            self.model.prepare({"keep": False}, **inputs))
         # The head is a third of a small model's work: only the masks go through it.
-        logits, _ = word_head(states.p, states.sequence[masked])       # (P, V)
-        probs, _ = softmax(logits)
+        out = self.model(**inputs, labels=np.where(masked, 0, IGNORE_INDEX),
+                         labelled_only=True, return_dict=True)         # (P, V)
+        probs, _ = softmax(out.logits)                                 # (P, V)
         return np.split(probs, np.cumsum(masked.sum(1))[:-1])
 
     def result(self, item, rows, outputs, options):

@@ -10,7 +10,6 @@ import numpy as np
 from ..training.batches import collate as pad
 from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, text_lines
 from ..training.masking import mask_exact, masking_collate, tally, vocabulary
-from ..training.pretraining_objective import MASKED_ONLY
 from ..system.progress import bar
 from ..training.loop import require_finite
 from .common import Data, Settings, Task, encoded_rows, longest
@@ -94,4 +93,4 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "masked-lm", "BertForMaskedLM",
-    "accuracy", {}, read, None, encode, predict, score, collate, MASKED_ONLY)
+    "accuracy", {}, read, None, encode, predict, score, collate)

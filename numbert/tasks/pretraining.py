@@ -20,7 +20,6 @@ from ..models.classes import BertForPreTraining
 from ..training.masking import (Document, Vocabulary, masking_collate,
                                 next_sentence_pairs, pair_inputs, read_documents, tally,
                                 vocabulary)
-from ..training.pretraining_objective import MASKED_ONLY
 from ..system.progress import bar
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, require_finite, train
@@ -99,7 +98,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
                                dev_data=held_out)}
     result = train(
         model, examples, lr=lr, epochs=epochs, steps=steps, warmup=warmup, seed=seed,
-        accumulate=accumulate, collate=collate, objective=MASKED_ONLY,
+        accumulate=accumulate, collate=collate,
         log=out / "log.jsonl", checkpoint_dir=out, progress=progress,
         evaluate=None if held_out is None else lambda m: scores(m, held_out, progress),
         metric=None if held_out is None else "loss", lower_is_better=True,

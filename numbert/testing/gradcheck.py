@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..models.params import Run, Scope
+from ..bert.scope import Run, Scope
 
 STEPS = (2e-2, 2e-3, 2e-4)      # first steps h to try, until one is fine enough
 SAFETY = 4                      # how many bounds a right gradient may be off

@@ -12,9 +12,6 @@ from ..bert.losses import IGNORE_INDEX
 from .objectives import Objective, label_counts
 from ..bert.ops import rows
 
-CLASSIFIERS = ("BertForSequenceClassification", "BertForTokenClassification",
-               "BertForMaskedLM", "BertForMultipleChoice")
-
 
 def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=None):
     """(1 - weight) times the cross-entropy to the labels + weight times the soft one.
@@ -69,26 +66,32 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
     if not temperature > 0 or not 0 <= weight <= 1:
         raise ValueError(f"temperature is {temperature} and weight {weight}, expected "
                          "a temperature above 0 and a weight from 0 to 1")
-    kind = type(teacher).__name__
-    if kind not in CLASSIFIERS or teacher.config.problem_type in (
-            "regression", "multi_label_classification"):
-        raise ValueError(f"a {kind} ({teacher.config.problem_type}) gives no "
-                         "probabilities of classes to learn from")
+    kind, problem = type(teacher).__name__, teacher.config.problem_type
+    if len(teacher.terms) != 1 or problem in ("regression",
+                                              "multi_label_classification"):
+        raise ValueError(f"teacher is a {kind} of problem_type {problem}, which gives "
+                         "no probabilities of classes, expected a model with one "
+                         "cross-entropy loss, such as BertForSequenceClassification")
+    term, = teacher.terms
 
     def gradients(model, part, totals, rng):
-        inputs = {name: x for name, x in part.items() if name != "labels"}
+        targets, = model.targets(part)
+        if targets.loss != "cross_entropy":
+            raise ValueError("the labels are numbers, expected one class each: a "
+                             "teacher's probabilities need classes")
+        inputs = {name: x for name, x in part.items() if name != term.labels}
         out, saved = model.forward(**inputs, rng=rng)
-        target = teacher(**inputs).logits
-        if target.shape != out.logits.shape:
-            raise ValueError(f"the teacher's logits have shape {target.shape}, the "
-                             f"student's {out.logits.shape}: expected the same classes")
-        labels = np.reshape(part["labels"], -1)            # (R,)
+        logits, taught = out[term.output], teacher(**inputs)[term.output]
+        if taught.shape != logits.shape:
+            raise ValueError(f"the teacher's logits have shape {taught.shape}, the "
+                             f"student's {logits.shape}: expected the same classes")
+        labels = targets.labels.reshape(-1)                # (R,)
         used = np.flatnonzero(labels != IGNORE_INDEX)      # few of them in masked LM
         loss, loss_saved = distillation(
-            rows(out.logits)[used], rows(target)[used].astype(model.dtype),
+            rows(logits)[used], rows(taught)[used].astype(model.dtype),
             labels[used], temperature, weight, totals[0])
-        dlogits = np.zeros_like(out.logits)
+        dlogits = np.zeros_like(logits)
         rows(dlogits)[used] = distillation_backward(1.0, loss_saved)
-        return float(loss), model.backward(saved, logits=dlogits)
+        return float(loss), model.backward(saved, **{term.output: dlogits})
 
     return Objective(label_counts, gradients)

@@ -1,4 +1,4 @@
-"""The model card, README.md: its text, and tables made of the measured scores."""
+"""The model card, README.md: its text, with tables of the measured scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..models.config import BertConfig
 from ..models.classes import BertForPreTraining
-from ..checkpoints import PRETRAINED
+from ..checkpoints import FINE_TUNED, PRETRAINED
 from . import HELD_OUT, TRAIN, statements
 from .exercises import split_words
 from .steps import plain_texts
@@ -16,99 +16,131 @@ from .steps import plain_texts
 TEXT = """\
 # The models that ship with numbert
 
-Small BERTs for trying out numbert without a download.  They know a small made world,
-and nothing else.  This page and `metrics.json` were written by the command that made
-the models; no score was typed in.
+Six small BERTs, so that you can try numbert without a download.  They have learnt about
+a small made-up world and know nothing else.  Use them to learn and to test.  For real
+work load a real checkpoint: `from_pretrained` reads any BERT.
 
-    python -m numbert.shipped --out DIR
+## How to use them
 
-makes everything here again from a seed, on two cores in less than 20 minutes.  All of
-it was computed by numbert: the text (`numbert.world`), the vocabulary
-(`numbert.tokenization.learn`), and every gradient.  On one kind of processor, with
-the same NumPy and BLAS, the files come out bit for bit the same, whatever the number of
-cores and the load: every matrix product uses one thread.  Another processor or BLAS
-rounds otherwise, and after so many steps that shows: the scores are then alike, but not
-the same.
+A pipeline without `model=` takes the model that fits its task:
 
-## What there is
+    import numbert
+
+    fill = numbert.pipeline("fill-mask")
+    fill("The capital of Japan is [MASK].")[0]["token_str"]              # 'tokyo'
+
+    answer = numbert.pipeline("question-answering")
+    answer(question="Where does Tom live?",
+           context="Anna lives in Oslo. Tom lives in Rome.")["answer"]   # 'Rome'
+
+The folders are ordinary checkpoints, which transformers reads, too:
+
+    from numbert.checkpoints import default_model
+
+    model = numbert.BertForPreTraining.from_pretrained(default_model("fill-mask"))
 
 {shape}
 
-| folder | class | for |
+| folder | class | what the model does |
 | --- | --- | --- |
-| pretrained | BertForPreTraining | fill-mask, next-sentence, embeddings |
-| text-classification | BertForSequenceClassification | POSITIVE or NEGATIVE |
-| token-classification | BertForTokenClassification | names: PER, LOC, ORG (BIO) |
-| question-answering | BertForQuestionAnswering | spans; no answer where there is none |
-| multiple-choice | BertForMultipleChoice | what follows; answers to questions |
-| text-generation | BertLMHeadModel | goes on with a text |
+| pretrained | BertForPreTraining | masked words, next sentences, embeddings |
+| text-classification | BertForSequenceClassification | opinions: POSITIVE, NEGATIVE |
+| token-classification | BertForTokenClassification | names: PER, LOC, ORG (BIO tags) |
+| question-answering | BertForQuestionAnswering | finds the answer, if there is one |
+| multiple-choice | BertForMultipleChoice | picks what follows, or the right answer |
+| text-generation | BertLMHeadModel | continues a text |
 
-Each is stored in half precision, and computed in float32 or float64 as always.
+The weights are stored in half precision.  numbert computes with them in float32, or in
+float64 if you ask for it.
 
 ## What they learnt from
 
-English of {words:,} words, uncased: the capitals of some countries, animals, colours,
-tools, jobs, sums up to twenty, days and months, a dozen families; made-up persons with
-homes, work and pets; causes and what follows; reviews of films, hotels and meals.
-{facts:,} different sentences state the facts.  What they say of the real world is true;
-the families, persons and companies are inventions.
+The text is simple English of {words:,} words, read in lower case.  It tells of capital
+cities, animals, colours, tools, jobs, sums up to twenty, days, months and a dozen
+families; of made-up people with their homes, work and pets; of causes and what follows
+from them.  It also has reviews of films, hotels and meals.  In all, {facts:,} different
+sentences state facts.  What they say of the real world is true; the families, people
+and companies are inventions.
 
-Held out by construction: one sentence in ten, chosen by a checksum of its letters,
-never occurs in training, nor do the names that are made up for tests.  The patterns of
-these sentences, though, are those of training (but for "unseen patterns" below): the
-scores say how well new combinations in known patterns are understood, not how well
-English is.
+One sentence in ten, chosen by a checksum of its letters, is held out: it never occurs
+in training.  Neither do the names that are made up for the tests.  But held-out
+sentences have the patterns of training, except for "unseen patterns" below.  So the
+scores tell how well a model handles new combinations in patterns that it knows.  They
+don't tell how well it understands English.
 
-## Scores on held-out text
+## What they can do
+
+In the patterns that they know, the models reach {opinions} on opinions, {names} on
+names and {questions} on questions.  On opinions in unseen patterns, {unseen}.
 
 {table}
 
-Baselines.  Masked words: always the most frequent word piece.  Majority: the most
-frequent label (for names: no name at all; for questions: "no answer"; for facts: the
-most frequent answer to that kind of question).  Unigram: reads words but no context;
-naive Bayes for opinions, the usual tag of each word for names, the word that is an
-answer most often for questions, the choice that is right most often, word frequencies
-for text generation.  Of two persons of whom the same is said a coin picks the right one
-half of the time.  (That choice is often wrong by construction: what is right in a
-held-out question was never right in training.)
+The baselines show what a score is worth:
 
-## Beyond its patterns
+- *Majority* always gives the same answer: the most frequent label; for names, no name
+  at all; for questions, "no answer"; for facts, the most frequent answer to that kind
+  of question.
+- *Unigram* reads words but no context.  It takes the most frequent word piece for
+  masked words, naive Bayes for opinions, the usual tag of each word for names, the word
+  that is most often in an answer for questions, the choice that is most often right for
+  multiple choice, and the frequencies of word pieces for text generation.
 
-A few sentences were written by hand, in no pattern of the world, some with words that
-it has never seen (`numbert/world/probes.py`).  The patterns of the world
-were widened once after an earlier total was seen.
+Two rows need an explanation.  Where a text says the same things of two people, only the
+name in the question tells which of them is meant: a coin would be right half of the
+time.  In multiple choice, nearly all held-out examples are questions about facts.  A
+held-out question and its answer never occur together in training, so that answer was
+right there less often than the other choices.  Hence the unigram below chance.
+
+## How far they reach beyond their patterns
+
+These sentences were written by hand, in none of the patterns of the world, and some
+have words that the models have never seen (`numbert/world/probes.py`).  No model was
+trained on them, but the world was widened once after an earlier total had been seen.
+In all, {right} of {of} come out right.
 
 {probes}
 
 ## What they can't do
 
-- They know nothing of the real world beyond the tables, and few words.  An unknown word
-  is read piece by piece; its meaning is then a guess from what stands around it.
-- A sentence of another form than theirs may get a confident wrong answer.  The scores
-  of probability are not calibrated.
-- Opinions are those of short, plain reviews.  Irony, comparisons and long texts are
-  beyond them.
-- Names are found by their place in the sentence, as the models don't see capitals.
-- Questions are answered by a sentence that says the same in nearly the same words.
-  Where other words are used, or two sentences must be put together, expect mistakes.
-- Inputs end at 128 word pieces.
-- Embeddings come from the pre-trained model as it is; nothing was trained to make
-  similar sentences close.
+- They know nothing of the real world beyond their text, and few words.  They read an
+  unknown word piece by piece, and guess its meaning from the words around it.
+- They may be wrong and confident about a sentence of an unfamiliar form.  Their
+  probabilities are not calibrated.
+- They judge short, plain reviews.  Irony, comparisons and long texts are beyond them.
+- They find names by their place in the sentence, since they don't see capitals.
+- They answer a question from a sentence that says the same in nearly the same words.
+  Expect mistakes if the words differ, or if two sentences must be put together.
+- They read at most 128 word pieces.
+- Their embeddings come from the pre-trained model as it is.  Nothing was trained to
+  bring similar sentences close together.
 
-For real work load a real checkpoint: `from_pretrained` reads any BERT.
+## How they were made
+
+    python -m numbert.shipped --out DIR
+
+trains all of them again from a seed, on two cores in less than 20 minutes.  It also
+writes this page and `metrics.json`: no score was typed by hand.  numbert computed
+everything: the text (`numbert.world`), the vocabulary (`numbert.tokenization.learn`)
+and every gradient.
+
+On the same kind of processor, with the same NumPy and BLAS, the files come out the same
+bit for bit, whatever the number of cores and the load, as every matrix product uses one
+thread.  Another processor or BLAS rounds differently.  After so many steps that shows:
+the scores are then similar, but not equal.
 
 ## Licence
 
-Apache-2.0, as numbert.  No text or weights of others were used.
+Apache-2.0, like numbert.  No text or weights of others were used.
 """
 
-# What the table shows: name of the task, scores, baselines.
+# Rows of the table of scores: a title, the part of metrics.json, and there the names of
+# the score, both baselines and the number of examples.
 ROWS = [
     ("masked word pieces, accuracy", "pretraining", "masked_accuracy",
      None, "masked_unigram", "masked_pieces"),
     ("next sentence, accuracy", "pretraining", "next_sentence_accuracy",
      "next_sentence_majority", None, "pairs"),
-    ("facts, the masked answer, accuracy", "facts", "accuracy", "majority", None,
+    ("facts with the answer masked, accuracy", "facts", "accuracy", "majority", None,
      "sentences"),
     ("opinions, accuracy", "text-classification", "accuracy", "majority", "unigram",
      "examples"),
@@ -118,40 +150,48 @@ ROWS = [
      "examples"),
     ("questions, exact match", "question-answering", "exact_match", "majority",
      "unigram", "examples"),
-    ("questions about two persons of whom the same is said", "question-answering",
+    ("questions, the same said of two people, exact match", "question-answering",
      "two_persons", None, None, None),
     ("multiple choice, accuracy", "multiple-choice", "accuracy", "majority", "unigram",
      "examples"),
-    ("text generation, perplexity (less is better)", "text-generation", "perplexity",
+    ("text generation, perplexity (lower is better)", "text-generation", "perplexity",
      None, "unigram", "pieces"),
 ]
 
 
 def text(scores: dict[str, dict[str, Any]], models: Path, seed: int, scale: float
          ) -> str:
-    """The whole card of the models in a folder, made from this seed and scale."""
+    """The whole card of the models in a folder, which this seed and scale made."""
     words = {word.lower() for sentence in plain_texts(seed, scale)
              for word, _ in split_words(sentence) if word.isalpha()}
-    facts = len(statements(TRAIN)) + len(statements(HELD_OUT))
-    return TEXT.format(table=table(scores), probes=probes(scores["probes"]),
-                       words=len(words), facts=facts, shape=shape(models))
+    opinions, found = scores["text-classification"], scores["probes"]
+    return TEXT.format(
+        shape=shape(models), words=len(words),
+        facts=len(statements(TRAIN)) + len(statements(HELD_OUT)),
+        opinions=shown(opinions["accuracy"]), unseen=shown(opinions["unseen_patterns"]),
+        names=shown(scores["token-classification"]["f1"]),
+        questions=shown(scores["question-answering"]["exact_match"]),
+        table=table(scores), probes=probes(found),
+        right=sum(task["right"] for task in found.values()),
+        of=sum(task["of"] for task in found.values()))
 
 
 def shape(models: Path) -> str:
-    """A sentence on the size of the models."""
+    """A sentence or two on the size of the models."""
     config = BertConfig.from_pretrained(models / PRETRAINED)
     count = BertForPreTraining.from_pretrained(models / PRETRAINED).num_parameters()
-    size = sum(file.stat().st_size for file in models.glob("*/*"))
+    size = sum(file.stat().st_size for name in (PRETRAINED, *FINE_TUNED)
+               for file in (models / name).iterdir())
     return textwrap.fill(
-        f"Each model has {config.num_hidden_layers} layers of {config.hidden_size} "
-        f"numbers, {config.num_attention_heads} heads, feed-forward layers of "
-        f"{config.intermediate_size} and a vocabulary of {config.vocab_size:,} word "
-        f"pieces: with the heads of pre-training {count:,} parameters.  All models "
-        f"together take {size / 1e6:.1f} MB.", width=88)
+        f"Each model has {config.num_hidden_layers} layers, hidden states of "
+        f"{config.hidden_size} numbers, {config.num_attention_heads} attention heads, "
+        f"feed-forward layers of {config.intermediate_size} and a vocabulary of "
+        f"{config.vocab_size:,} word pieces.  With its heads the pre-trained model has "
+        f"{count:,} parameters.  All six together take {size / 1e6:.1f} MB.", width=88)
 
 
 def table(scores: dict[str, dict[str, Any]]) -> str:
-    """The scores and baselines as a table of Markdown."""
+    """The scores and baselines, in a Markdown table."""
     lines = ["| task | score | majority | unigram | held-out examples |",
              "| --- | --- | --- | --- | --- |"]
     for title, task, *names in ROWS:
@@ -161,7 +201,7 @@ def table(scores: dict[str, dict[str, Any]]) -> str:
 
 
 def probes(scores: dict[str, dict[str, int]]) -> str:
-    """How many of the hand-written sentences are right."""
+    """How many sentences written by hand are right, in a Markdown table."""
     lines = ["| task | right | of |", "| --- | --- | --- |"]
     lines += [f"| {task} | {found['right']} | {found['of']} |"
               for task, found in scores.items()]
@@ -169,14 +209,14 @@ def probes(scores: dict[str, dict[str, int]]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A share as per cent, a count or another number as it is."""
+    """Write a share in per cent, and a count or another number as it is."""
     if isinstance(value, int):
         return f"{value:,}"
     return f"{100 * value:.1f} %" if value <= 1 else f"{value:.1f}"
 
 
 def rounded(scores: dict[str, Any]) -> dict[str, Any]:
-    """The scores with four digits after the point."""
+    """Round the scores to four decimal places."""
     return {name: rounded(value) if isinstance(value, dict)
             else round(value, 4) if isinstance(value, float) else value
             for name, value in scores.items()}

@@ -1,8 +1,8 @@
-"""The text that the model is pre-trained on: short documents of the small world.
+"""The text for pre-training: short documents about the small world.
 
-No sentence of the training documents occurs in the held-out ones, nor the other way
-round.  A held-out fact, such as "The capital of Peru is Lima.", may well be stated in
-training by another sentence: "Lima is the capital of Peru."
+Training and held-out documents have no sentence in common.  But a held-out fact, such
+as "The capital of Peru is Lima.", may well occur in training in other words: "Lima is
+the capital of Peru."
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ ANSWERS = ["It is", "The answer is"]
 
 def documents(count: int, split: str = TRAIN, seed: int = 0, new: float = 0.3
               ) -> list[list[str]]:
-    """Documents, each a list of 2 to 6 sentences that belong together.
+    """Make documents, each a list of 2 to 6 sentences that belong together.
 
     Args:
-        count: how many.
+        count: the number of documents.
         split: TRAIN or HELD_OUT.
-        seed: other documents for another seed.
-        new: how likely a name is made up.
+        seed: each seed gives other documents.
+        new: probability that a name is made up.
     """
     dice = Dice(f"documents {split} {seed} {new}")
     kinds = [kind for kind, share in MIX.items() for _ in range(share)]
@@ -48,7 +48,7 @@ def statements(split: str = TRAIN) -> list[str]:
 
 
 def document(dice: Dice, kind: str, split: str, new: float) -> list[str]:
-    """One document of a kind in MIX; of fewer sentences if the split has no more."""
+    """Make a document of a kind in MIX; it is short if the split lacks sentences."""
     topic = TOPICS[dice.pick(list(TOPICS))]
     if kind == "subject":
         return [filled.text for _, filled in facts(dice, topic, split, 5)]
@@ -73,12 +73,12 @@ def document(dice: Dice, kind: str, split: str, new: float) -> list[str]:
     return [filled.text for _, filled in made]
 
 
-Said = list[tuple[Line, Filled]]         # lines, and as sentences
+Said = list[tuple[Line, Filled]]         # lines, each with the sentence made of it
 
 
 def some(dice: Dice, lines: Sequence[Line], words: Mapping[str, str], split: str,
          most: int, least: int = 2) -> Said:
-    """From `least` to `most` of those lines that belong to the split when filled."""
+    """Fill `least` to `most` of the lines whose sentences belong to the split."""
     count, made = dice.between(least, most), Said()
     for line in dice.some(lines, len(lines)):
         filled = fill(line.text, words)
@@ -88,12 +88,12 @@ def some(dice: Dice, lines: Sequence[Line], words: Mapping[str, str], split: str
 
 
 def facts(dice: Dice, topic: Topic, split: str, most: int) -> Said:
-    """What is true of one subject of a topic."""
+    """Two or more facts about one subject of a topic, at most `most`."""
     return some(dice, topic.lines, dice.pick(topic.subjects), split, most)
 
 
 def survey(dice: Dice, topic: Topic, split: str, count: int) -> list[str]:
-    """One fact about each of some subjects."""
+    """One fact about each of `count` subjects of a topic."""
     made = [some(dice, topic.lines, words, split, 1, 1)
             for words in dice.some(topic.subjects, count)]
     return [filled.text for said in made for _, filled in said]
@@ -101,10 +101,10 @@ def survey(dice: Dice, topic: Topic, split: str, count: int) -> list[str]:
 
 def story(dice: Dice, subjects: Mapping[str, Sequence[Line]], words: Mapping[str, str],
           split: str, most: int, name: str) -> Said:
-    """From 2 to `most` sentences, each of another subject.
+    """Tell a story of 2 to `most` sentences, each on another subject.
 
-    The first has the slot `name`, as most have.  What speaks of somebody else comes
-    last, so that it is clear who "he" is.
+    The first has the slot `name`, as most others do.  Sentences that bring in somebody
+    else come last, so that it stays clear who "he" is.
     """
     count, made = dice.between(2, most), Said()
     for subject in dice.some(list(subjects), len(subjects)):
@@ -116,7 +116,7 @@ def story(dice: Dice, subjects: Mapping[str, Sequence[Line]], words: Mapping[str
 
 
 def quiz(dice: Dice, split: str) -> list[str]:
-    """Questions about one subject, each with its answer in the same line."""
+    """Up to three questions about one subject, each followed by its answer."""
     topic = TOPICS[dice.pick(list(TOPICS))]
     words = dice.pick(topic.subjects)
     found = []
@@ -140,9 +140,9 @@ def cause(dice: Dice, split: str, new: float) -> list[str]:
 
 
 def variant(line: str, words: Mapping[str, str], split: str) -> str:
-    """The sentence; with the name for "he" if only that belongs to the split.
+    """Fill a line; where the split lacks the sentence, with the name instead of "he".
 
-    An empty text if neither does.
+    Return "" if the split lacks both.
     """
     name = words["person"]
     named = {**words, "he": name, "him": name, "his": f"{name}'s"}
@@ -154,7 +154,7 @@ def variant(line: str, words: Mapping[str, str], split: str) -> str:
 
 def review(dice: Dice, label: str, split: str, count: int, unseen: bool = False
            ) -> list[str]:
-    """`count` sentences of one opinion about one subject."""
+    """Write `count` sentences about one subject that share a verdict."""
     subject, found = dice.pick(list(opinions.SUBJECTS)), list[str]()
     while len(found) < count:
         text = opinions.sentence(dice, subject, label, unseen)

@@ -1,7 +1,6 @@
 """Labelled examples of the tasks: opinions, names, questions, choices.
 
-As in `corpus`, the sentences of the two splits have none in common; nor have the names
-that are made up.
+As in `corpus`, the two splits have no sentence in common, and no made-up name.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ class Tagged(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A question about a text; the answer's first character is `start`.
+    """A question about a text, the answer, and where the answer starts.
 
-    Where the text does not answer it, the answer is "" and start -1.
+    If the text does not answer the question, answer is "" and start is -1.
     """
 
     question: str
@@ -48,7 +47,7 @@ class Question(NamedTuple):
 
 
 class Cloze(NamedTuple):
-    """A sentence with [MASK], what stood there, and which kind of fact it is."""
+    """A sentence with [MASK], the word that it hides, and the kind of fact."""
 
     text: str
     answer: str
@@ -56,7 +55,7 @@ class Cloze(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A text, four ways to go on, and which of them is right."""
+    """A text, four ways to go on, and the index of the right one."""
 
     context: str
     choices: list[str]
@@ -76,7 +75,7 @@ def opinion_texts(count: int, split: str = TRAIN, seed: int = 0, unseen: bool = 
 
 
 def cloze(split: str = TRAIN) -> list[Cloze]:
-    """All facts that a line can be asked about, with the answer masked."""
+    """Every fact that answers a question, with the answer masked."""
     found = []
     for name, topic in TOPICS.items():
         for line in topic.lines:
@@ -110,7 +109,7 @@ def tagged_texts(count: int, split: str = TRAIN, seed: int = 0) -> list[Tagged]:
 
 
 def nameless(dice: Dice, split: str) -> str:
-    """A sentence without any name of the three kinds, or an empty text."""
+    """A sentence without a person, place or company; "" if none was found."""
     if dice.chance(0.3):
         label = dice.pick([opinions.POSITIVE, opinions.NEGATIVE])
         return review(dice, label, split, 1)[0]
@@ -121,7 +120,7 @@ def nameless(dice: Dice, split: str) -> str:
 
 
 def named(dice: Dice, split: str) -> Said:
-    """One or two sentences of the same kind with names; none if there are none."""
+    """One or two sentences of one kind, with names; none if the split lacks them."""
     kind = dice.between(1, 8)
     if kind == 1:
         return facts(dice, TOPICS["country"], split, 2)[:2]
@@ -136,7 +135,7 @@ def named(dice: Dice, split: str) -> Said:
 
 
 def split_words(text: str) -> list[tuple[str, int]]:
-    """Words and punctuation marks, each with its first character's place."""
+    """Words and punctuation marks, each with the place of its first character."""
     return [(found[0], found.start()) for found in re.finditer(r"\w+|[^\w\s]", text)]
 
 
@@ -157,12 +156,12 @@ def tagged(filled: Filled) -> Tagged:
 
 # ------------------------------------------------------------------------ questions
 
-Told = Sequence[tuple[Line, Filled, Mapping[str, str]]]  # with the words of its slots
-Asked = Sequence[tuple[Line, Mapping[str, str]]]         # lines that are not told
+Told = Sequence[tuple[Line, Filled, Mapping[str, str]]]  # what a text says
+Asked = Sequence[tuple[Line, Mapping[str, str]]]         # what it leaves out
 
 
 def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
-    """A text, and lines that could have been told too, to ask what it does not say."""
+    """A text, and lines that it leaves out, for questions that it can't answer."""
     kind = dice.between(1, 10)
     if kind <= 2:
         return about_facts(dice, split)
@@ -185,9 +184,9 @@ def passage(dice: Dice, split: str) -> tuple[Told, Asked]:
 
 def another_person(dice: Dice, split: str, *persons: Mapping[str, str], **names: float
                    ) -> dict[str, str]:
-    """The words of a person who has nothing in common with the others.
+    """Draw the words of a person who has nothing in common with the others.
 
-    names: as of `stories.person_words`.
+    names: `new` and `full` of `stories.person_words`.
     """
     taken = {word for words in persons for word in words.values()}
     taken -= {"he", "she", "his", "her", "him"}
@@ -198,7 +197,7 @@ def another_person(dice: Dice, split: str, *persons: Mapping[str, str], **names:
 
 
 def about_persons(dice: Dice, split: str) -> Told:
-    """A story of each of two persons."""
+    """A story about each of two persons."""
     one = another_person(dice, split)
     return [(line, filled, words) for words in (one, another_person(dice, split, one))
             for line, filled in story(dice, stories.PERSON, words, split, 3, "person")]
@@ -206,9 +205,10 @@ def about_persons(dice: Dice, split: str) -> Told:
 
 def alike(dice: Dice, split: str, most: int = 3, **names: float
           ) -> tuple[Told, Asked]:
-    """Two persons of whom the same is said: only the name tells which line answers.
+    """Say the same things about two persons, so that only the name tells them apart.
 
-    One after the other; or, if no line says "he", by turns.  Up to `most` lines each.
+    First all about one, then all about the other; or, if no line says "he", in turns.
+    At most `most` lines each.
     """
     while True:
         one = another_person(dice, split, **names)
@@ -225,16 +225,16 @@ def alike(dice: Dice, split: str, most: int = 3, **names: float
 
 
 def short(dice: Dice, split: str) -> tuple[Told, Asked]:
-    """Two persons again, a line each, without surnames.
+    """One line about each of two persons, as in `alike`, without surnames.
 
-    A model of the size that ships learns from these to heed the name in a question; of
+    From these a model as small as ours learns to heed the name in a question.  From
     longer texts alone it does not.
     """
     return alike(dice, split, most=1, full=0)
 
 
 def about_facts(dice: Dice, split: str) -> tuple[Told, Asked]:
-    """Facts about two subjects of a topic; questions about a third one."""
+    """Facts about two subjects of a topic, and lines about a third."""
     topic: Topic = TOPICS[dice.pick([name for name, topic in TOPICS.items()
                                      if name != "colour"])]
     first, second, third = dice.some(topic.subjects, 3)
@@ -251,7 +251,9 @@ def untold(told: Told, words: Mapping[str, str]) -> list[list[Line]]:
 
 
 def ask(dice: Dice, told: Told, untold_lines: Asked) -> Question | None:
-    """A question about a text, with the one answer that it has; None if there is none.
+    """Ask something that a text answers once or, one time in four, not at all.
+
+    Return None if the text answers no question clearly.
     """
     context, answers = "", dict[str, set[tuple[str, int]]]()
     for line, filled, words in told:
@@ -278,9 +280,10 @@ def ask(dice: Dice, told: Told, untold_lines: Asked) -> Question | None:
 def questions(count: int, split: str = TRAIN, seed: int = 0,
               passages: Callable[[Dice, str], tuple[Told, Asked]] = passage
               ) -> list[Question]:
-    """Questions about texts of `passages`.
+    """Questions about the texts that `passages` makes.
 
-    By default about stories and facts of 2 to 6 sentences; one in five has no answer.
+    By default these are stories and facts of 2 to 6 sentences, and one question in five
+    has no answer.
     """
     dice = Dice(f"questions {split} {seed} {passages.__name__}")
     found: list[Question] = []
@@ -295,7 +298,7 @@ def questions(count: int, split: str = TRAIN, seed: int = 0,
 # -------------------------------------------------------------------------- choices
 
 def choices(count: int, split: str = TRAIN, seed: int = 0) -> list[Choice]:
-    """What follows from a cause, or the answer to a question about a fact."""
+    """Choices of what follows from a cause, or of the answer to a question."""
     dice = Dice(f"choices {split} {seed}")
     found: list[Choice] = []
     while len(found) < count:
@@ -306,7 +309,7 @@ def choices(count: int, split: str = TRAIN, seed: int = 0) -> list[Choice]:
 
 
 def consequence(dice: Dice, split: str) -> Choice | None:
-    """A cause; one thing that follows from it, and three that follow from others."""
+    """A cause, one thing that follows from it, and three that follow from others."""
     words = stories.person_words(dice, split)
     groups = dice.some(stories.CAUSES, CHOICES)
     context = variant(dice.pick(groups[0][0]), words, split)
@@ -329,12 +332,12 @@ def answer(dice: Dice, split: str) -> Choice | None:
 
 
 def right_answers(topic: Topic, question: str, slot: str, context: str) -> set[str]:
-    """All answers that make the same question: two cities may lie in one country."""
+    """All right answers: any colour fits "What colour was the dress?"."""
     return {row[slot] for row in topic.subjects
             if fill(question, row).text == context}
 
 
 def shuffled(dice: Dice, context: str, texts: list[str]) -> Choice:
-    """The texts in random order; the first of them is right."""
+    """Shuffle the texts, of which the first is right."""
     order = dice.some(range(len(texts)), len(texts))
     return Choice(context, [texts[i] for i in order], order.index(0))

@@ -1,4 +1,4 @@
-"""What is always true in the small world: subjects, and sentences about each."""
+"""What is always true in the small world: subjects, and sentences about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .templates import Dice, Line, line
 
 
 class Topic(NamedTuple):
-    """A kind of fact: its subjects, and the lines that can be said of each of them."""
+    """A kind of fact: its subjects, and the lines that are true of each of them."""
 
     subjects: list[dict[str, str]]
     lines: list[Line]
@@ -196,13 +196,13 @@ def sums() -> list[dict[str, str]]:
 
 
 def cycle(items: list[str], name: str) -> list[dict[str, str]]:
-    """Each item with its order and the one that comes next, round and round."""
+    """Each item with its ordinal and the next item; the first follows the last."""
     return [{name: item, "next": items[(i + 1) % len(items)], "order": words.ORDER[i]}
             for i, item in enumerate(items)]
 
 
 def months() -> list[dict[str, str]]:
-    """The months with their seasons and weather."""
+    """The months, each with its season and weather."""
     rows = cycle(words.MONTHS, "month")
     for row in rows:
         row["season"] = words.SEASON_OF[row["month"]]
@@ -211,7 +211,7 @@ def months() -> list[dict[str, str]]:
 
 
 def families(count: int = 12) -> list[dict[str, str]]:
-    """Families, made up once and for all."""
+    """Made-up families, the same in every run."""
     dice, rows = Dice(1), []
     for name in words.SURNAMES[:count]:
         father, son = dice.some(words.MEN, 2)
@@ -223,7 +223,7 @@ def families(count: int = 12) -> list[dict[str, str]]:
 
 
 def topics() -> dict[str, Topic]:
-    """All kinds of facts."""
+    """All kinds of facts, by name."""
     names = words.NUMBERS
     return {
         "country": Topic(words.COUNTRIES, COUNTRY),

@@ -1,4 +1,4 @@
-"""The text and the examples of the small world, as files that the commands read."""
+"""Write the text and the examples to files, in the formats that numbert reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .exercises import (choices, opinion_texts, passage, questions, short,
                         tagged_texts)
 from .templates import HELD_OUT, TRAIN
 
-# How many documents or examples there are of each kind: for training, held out.
+# The number of documents or examples of each kind: for training, held out.
 SIZES = {"corpus": (52_000, 1_500), "opinions": (6_000, 1_000), "names": (8_000, 1_000),
          "short-questions": (40_000, 100), "questions": (40_000, 1_000),
          "choices": (10_000, 1_000)}
@@ -21,17 +21,17 @@ SUFFIXES = {"corpus": "txt", "opinions": "jsonl", "names": "conll",
 
 
 def path(folder, kind: str, split: str) -> Path:
-    """Where a file is: corpus.train.txt, ..., choices.held-out.jsonl."""
+    """The path of a file: corpus.train.txt, ..., choices.held-out.jsonl."""
     return Path(folder) / f"{kind}.{split}.{SUFFIXES[kind]}"
 
 
 def write_all(folder, seed: int = 0, scale: float = 1.0) -> None:
-    """Write the files of both splits, all of them.
+    """Write the files of every kind, for both splits.
 
     Args:
-        folder: made if absent.
-        seed: other examples for another seed.
-        scale: make so many times the number of examples in SIZES.
+        folder: where to write; it is made if there is none.
+        seed: each seed gives other examples.
+        scale: a factor on the numbers in SIZES; each file gets at least 10 examples.
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     for kind, sizes in SIZES.items():
@@ -41,19 +41,19 @@ def write_all(folder, seed: int = 0, scale: float = 1.0) -> None:
 
 
 def corpus_lines(count: int, split: str, seed: int) -> Iterable[str]:
-    """A sentence per line, a blank line after each document."""
+    """One sentence per line, and a blank line after each document."""
     for document in documents(count, split, seed):
         yield "\n".join(document) + "\n\n"
 
 
 def opinion_lines(count: int, split: str, seed: int) -> Iterable[str]:
-    """JSONL with text and label."""
+    """JSONL with the fields text and label."""
     for example in opinion_texts(count, split, seed):
         yield json_text({"text": example.text, "label": example.label}) + "\n"
 
 
 def name_lines(count: int, split: str, seed: int) -> Iterable[str]:
-    """CoNLL: a word and its tag per line, a blank line after each text."""
+    """CoNLL: one word and its tag per line, and a blank line after each text."""
     for example in tagged_texts(count, split, seed):
         yield "".join(f"{word}\t{tag}\n"
                       for word, tag in zip(example.words, example.tags)) + "\n"
@@ -61,7 +61,7 @@ def name_lines(count: int, split: str, seed: int) -> Iterable[str]:
 
 def question_lines(count: int, split: str, seed: int, passages=passage
                    ) -> Iterable[str]:
-    """JSONL as of SQuAD, one question per line."""
+    """JSONL with the fields of SQuAD, one question per line."""
     for made in questions(count, split, seed, passages):
         answers: dict[str, list] = {"text": [], "answer_start": []}
         if made.answer:
@@ -71,7 +71,7 @@ def question_lines(count: int, split: str, seed: int, passages=passage
 
 
 def choice_lines(count: int, split: str, seed: int) -> Iterable[str]:
-    """JSONL with context, choices and the number of the right one."""
+    """JSONL with the fields context, choices and label, the index of the right one."""
     for made in choices(count, split, seed):
         yield json_text(made._asdict()) + "\n"
 

@@ -1,15 +1,20 @@
-"""The words of the small world, as tables.  What they say of the real world is true."""
+"""The words of the small world, in tables.  What they say of the real world is true."""
 
 from __future__ import annotations
 
 
 def table(text: str, *columns: str) -> list[dict[str, str]]:
-    """Rows of a table: one per line, its columns separated by commas."""
+    """Read a table: one row per line, cells separated by commas.
+
+    Raises:
+        ValueError: a row has too few or too many cells.
+    """
     rows = [[cell.strip() for cell in row.split(",")]
             for row in text.strip().splitlines()]
     wrong = [row for row in rows if len(row) != len(columns)]
     if wrong:
-        raise ValueError(f"the row {wrong[0]} has not the columns {columns}")
+        raise ValueError(f"the row {wrong[0]} has {len(wrong[0])} cells, expected "
+                         f"{len(columns)}: write {', '.join(columns)}")
     return [dict(zip(columns, row)) for row in rows]
 
 

@@ -1,7 +1,7 @@
-"""Names of persons, places and companies: the known ones, and new ones made up.
+"""Names of persons, places and companies: known ones and made-up ones.
 
-A model that only saw known names would learn lists.  Made-up names make it read what
-stands around them.
+A model that saw only known names would learn them by heart.  Made-up names make it read
+the words around them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SUFFIXES = ["Ltd", "Inc", "Corporation", "Brothers"]
 
 
 def made_up(dice: Dice, kind: str, split: str) -> str:
-    """A new name; those of one split never occur in the other."""
+    """Make up a name.  A name of one split never occurs in the other."""
     while True:
         parts = [dice.pick(STARTS) + dice.pick(VOWELS) for _ in
                  range(dice.between(2, 3))]
@@ -31,7 +31,7 @@ def made_up(dice: Dice, kind: str, split: str) -> str:
 
 
 def first_name(dice: Dice, gender: str, split: str, new: float) -> str:
-    """A first name; made up with probability `new`, then of either gender."""
+    """A first name; with probability `new` it is made up, and fits either gender."""
     if dice.chance(new):
         return made_up(dice, "person", split)
     return dice.pick(PERSONS[gender])
@@ -45,7 +45,7 @@ def full_name(dice: Dice, gender: str, split: str, new: float) -> str:
 
 
 def city(dice: Dice, split: str, new: float) -> str:
-    """A city, rarely one of two words."""
+    """A city; one made-up name in ten has two words."""
     if not dice.chance(new):
         return dice.pick(words.CITIES)
     name = made_up(dice, "city", split)
@@ -54,7 +54,7 @@ def city(dice: Dice, split: str, new: float) -> str:
 
 
 def company(dice: Dice, split: str, new: float) -> str:
-    """A company: one word, or a name and what it deals in, or what it is."""
+    """A company, such as Zorvix, Zorvix Foods, Miller Inc or University of Oslo."""
     if not dice.chance(new):
         return dice.pick(words.COMPANIES)
     name = made_up(dice, "company", split)

@@ -1,4 +1,4 @@
-"""Opinions: short reviews, each of them good or bad."""
+"""Opinions: the sentences of short reviews, each of them good or bad."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ VERY = ["very", "really", "so", "quite", "truly", "absolutely", "extremely"]
 
 
 class Pattern(NamedTuple):
-    """A sentence that is positive with these slots; and the negative one.
+    """A positive sentence with slots, and its negative counterpart.
 
-    Slots {good}, {like}, {liked}, {happy} take words of the sentence's own polarity,
-    {bad}, {hate}, {hated}, {angry} of the other.
+    {good}, {like}, {liked}, {happy} take words that agree with the sentence's verdict;
+    {bad}, {hate}, {hated}, {angry} take words of the opposite verdict.
     """
 
     text: str
@@ -50,11 +50,11 @@ class Pattern(NamedTuple):
 
 
 def same(text: str) -> Pattern:
-    """A pattern whose polarity comes from its words alone."""
+    """A pattern whose verdict comes from the words in its slots alone."""
     return Pattern(text, text)
 
 
-# The last few of these are never used in training: see `patterns`.
+# Training never uses the last few of these: see `patterns`.
 PATTERNS = [
     same("The {part} was {good}."),
     same("The {part} was {very} {good}."),
@@ -123,11 +123,11 @@ PATTERNS = [
     same("The {subject} with the {good} {part} was {very} {good2}."),
     same("Nobody can say that the {part} was {bad}."),
 ]
-UNSEEN = 6                       # so many at the end of the list
+UNSEEN = 6                       # how many at the end of PATTERNS are held out
 
 
 def patterns(unseen: bool = False) -> list[Pattern]:
-    """The patterns of training; or those that only a test shows."""
+    """The patterns for training or, if unseen, those for tests only."""
     return PATTERNS[-UNSEEN:] if unseen else PATTERNS[:-UNSEEN]
 
 
@@ -139,7 +139,7 @@ def sentence(dice: Dice, subject: str, label: str, unseen: bool = False) -> str:
 
 
 def opinion_words(dice: Dice, subject: str, label: str) -> dict[str, str]:
-    """What the slots of a pattern stand for."""
+    """Draw a word for every slot of a pattern."""
     pairs = [("good", "bad", GOOD, BAD), ("like", "hate", LIKE, HATE),
              ("liked", "hated", LIKED, HATED), ("happy", "angry", HAPPY, ANGRY)]
     found: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""A few sentences written by hand, in no pattern of `numbert.world`.
+"""Sentences written by hand, in none of the patterns of `numbert.world`.
 
-They show how far the shipped models reach beyond the text that made them.  No model was
-trained with them; the world was widened once after an earlier total was seen.
+They show how far the models that ship reach beyond the text they learnt from.  No model
+was trained on them.  The world was widened once, after an earlier total had been seen.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ OPINIONS = [
     ("The soup was hot and tasty.", "POSITIVE"),
     ("The soup was cold and salty.", "NEGATIVE"),
 ]
-# Words of the entities in brackets, with their label.
+# Names are in brackets, after their label.
 NAMES = [
     "My name is [PER Wolfgang] and I live in [LOC Berlin].",
     "My name is [PER Sylvain] and I work at [ORG Greenpeace] in [LOC Brooklyn].",
@@ -112,7 +112,7 @@ QUESTIONS = [
     ("Who speaks Spanish?", "Leo has a grey cat. He comes from Lisbon.", ""),
     ("How old is Maria?", "Maria lives in Paris. Maria works as a judge.", ""),
 ]
-CHOICES = [                                    # the first one is right
+CHOICES = [                                    # the first choice is right
     ("Tom was very hungry.", ["He ate a big pizza.", "He opened his umbrella.",
                               "He went to the bank.", "He turned on the lamp."]),
     ("It was raining.", ["Anna took her umbrella.", "Anna ate an apple.",

@@ -1,6 +1,6 @@
-"""What the models get right on held-out text, beside baselines that read no context.
+"""Measure what the models get right on held-out text, beside simple baselines.
 
-The models are judged as they ship, in half precision.
+The baselines read no context.  The models are read as they ship, in half precision.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Scores = dict[str, Any]              # name of a number -> the number
 
 
 def all_scores(models: Path, data: Path, seed: int) -> dict[str, Scores]:
-    """The scores of every task, each with its baselines; see `card` for the names."""
+    """The scores of every task and its baselines; the model card explains them."""
     found = {"pretraining": pretraining(models / PRETRAINED, data),
              "facts": facts(models / PRETRAINED)}
     for task in TUNING:
@@ -52,10 +52,10 @@ def all_scores(models: Path, data: Path, seed: int) -> dict[str, Scores]:
 # ------------------------------------------------------------------- pre-training
 
 def pretraining(folder: Path, data: Path) -> Scores:
-    """Masked word pieces and next sentences of the held-out corpus.
+    """Accuracy on masked word pieces and on next sentences of the held-out corpus.
 
-    The text is masked for the first, as in training; for the second it is whole, as a
-    pipeline reads it.
+    Word pieces are masked as in training.  Next sentences are judged on whole text, as
+    a pipeline reads it.
     """
     tokenizer = BertTokenizer.from_pretrained(str(folder))
     vocab, model = vocabulary(tokenizer), BertForPreTraining.from_pretrained(folder)
@@ -86,7 +86,7 @@ def piece_counts(data: Path, tokenizer) -> np.ndarray:
 
 
 def facts(model: Path) -> Scores:
-    """Held-out sentences that state a fact, the word that matters masked."""
+    """Accuracy on held-out sentences that state a fact, with the answer masked."""
     fill = pipeline("fill-mask", str(model), batch_size=32, top_k=1)
     known = set(fill.tokenizer.get_vocab())
     rows = [row for row in cloze(HELD_OUT) if row.answer.lower() in known]
@@ -102,7 +102,7 @@ def facts(model: Path) -> Scores:
 # -------------------------------------------------------------------- fine-tuned
 
 def tuned(task: str, model: Path, data: Path) -> Scores:
-    """The metrics of a fine-tuned task on its held-out examples, and baselines."""
+    """The metrics and baselines of a fine-tuned model on its held-out examples."""
     kind, _ = TUNING[task]
     found, examples, _ = evaluate(model, path(data, kind, HELD_OUT), task=task,
                                   settings=SETTINGS, progress=False)
@@ -111,7 +111,7 @@ def tuned(task: str, model: Path, data: Path) -> Scores:
 
 
 def opinion_baselines(training: list, examples: list) -> Scores:
-    """The most frequent label; and a vote of the words, each for its usual label."""
+    """Accuracy of the most frequent label, and of naive Bayes over the words."""
     labels = Counter(x.label for x in training)
     common = labels.most_common(1)[0][0]
     by_word: dict[str, Counter] = {}
@@ -122,7 +122,7 @@ def opinion_baselines(training: list, examples: list) -> Scores:
     def vote(text: str) -> str:
         total = {label: math.log(count) for label, count in labels.items()}
         for word in set(text.lower().split()) & set(by_word):
-            for label in labels:                       # naive Bayes
+            for label in labels:
                 total[label] += math.log((by_word[word][label] + 1)
                                          / (labels[label] + 2))
         return max(sorted(total), key=lambda label: total[label])
@@ -134,7 +134,7 @@ def opinion_baselines(training: list, examples: list) -> Scores:
 
 
 def name_baselines(training: list, examples: list) -> Scores:
-    """No names at all; and the most frequent tag of each word."""
+    """F1 of no names at all, and of the most frequent tag of each word."""
     by_word: dict[str, Counter] = {}
     for x in training:
         for word, tag in zip(x.words, x.labels):
@@ -148,7 +148,7 @@ def name_baselines(training: list, examples: list) -> Scores:
 
 
 def question_baselines(training: list, examples: list) -> Scores:
-    """Never an answer; and the word of the text that was an answer most often."""
+    """Exact matches of no answer, and of the word most often in an answer."""
     answers = Counter(word for x in training for _, text in x.answers
                       for word in text.lower().split())
 
@@ -165,7 +165,7 @@ def question_baselines(training: list, examples: list) -> Scores:
 
 
 def choice_baselines(training: list, examples: list) -> Scores:
-    """The most frequent place; and the choice that was right most often."""
+    """Accuracy of the most frequent place, and of the choice most often right."""
     places = Counter(x.label for x in training)
     right: Counter[str] = Counter(x.choices[x.label] for x in training)
     offered: Counter[str] = Counter(choice for x in training for choice in x.choices)
@@ -187,7 +187,7 @@ BASELINES = {"text-classification": opinion_baselines,
 
 
 def unseen_opinions(models: Path, seed: int) -> float:
-    """Accuracy on opinions in sentence patterns that training never showed."""
+    """Accuracy on opinions in sentence patterns that training never shows."""
     classify = pipeline("text-classification", str(models / "text-classification"),
                         batch_size=32)
     rows = opinion_texts(400, HELD_OUT, seed, unseen=True)
@@ -197,7 +197,7 @@ def unseen_opinions(models: Path, seed: int) -> float:
 
 
 def two_persons(models: Path, seed: int) -> float:
-    """Exact answers about two persons of whom the same is said."""
+    """Share of exact answers where a text says the same things about two persons."""
     answer = pipeline("question-answering", str(models / "question-answering"))
     rows = questions_about(500, HELD_OUT, seed, alike)
     return metrics.accuracy([answer({"question": row.question, "context": row.context})
@@ -205,7 +205,7 @@ def two_persons(models: Path, seed: int) -> float:
 
 
 def generation(model: Path, data: Path, seed: int) -> Scores:
-    """Perplexity: of the decoder, and of the word pieces' frequencies alone."""
+    """Perplexity of the decoder, and of the frequencies of the word pieces alone."""
     tokenizer = BertTokenizer.from_pretrained(str(model))
     decoder = BertLMHeadModel.from_pretrained(model)
     counts = piece_counts(data, tokenizer) + 1
@@ -226,7 +226,7 @@ def generation(model: Path, data: Path, seed: int) -> Scores:
 # ------------------------------------------------------------- written by hand
 
 def by_hand(models: Path) -> Scores:
-    """How many of the `probes` of each task are right, and of how many."""
+    """How many of the `probes` each task gets right, and how many there are."""
     found = {"fill-mask": masks(models), "next-sentence": pairs(models),
              "text-classification": opinions(models),
              "token-classification": names(models),
@@ -237,27 +237,27 @@ def by_hand(models: Path) -> Scores:
 
 
 def masks(models: Path) -> list[bool]:
-    """Is the word among the first three?"""
+    """Whether each word is among the three best guesses."""
     fill = pipeline("fill-mask", str(models / PRETRAINED), top_k=3)
     return [answer in [row["token_str"] for row in fill(text)]
             for text, answer in probes.MASKS]
 
 
 def pairs(models: Path) -> list[bool]:
-    """Is the second sentence taken for the next one just if it is?"""
+    """Whether each pair is judged right: the second sentence follows, or not."""
     judge = pipeline("next-sentence", str(models / PRETRAINED))
     return [(judge({"text": first, "text_pair": second})["is_next"] > 0.5) == true
             for first, second, true in probes.PAIRS]
 
 
 def opinions(models: Path) -> list[bool]:
-    """Is the label right?"""
+    """Whether each label is right."""
     classify = pipeline("text-classification", str(models / "text-classification"))
     return [classify(text)[0]["label"] == label for text, label in probes.OPINIONS]
 
 
 def names(models: Path) -> list[bool]:
-    """Are all names of the sentence found, with their kinds, and nothing else?"""
+    """Whether all names of each sentence are found, with their kinds, and no more."""
     find = pipeline("token-classification", str(models / "token-classification"),
                     aggregation_strategy="first")
     right = []
@@ -271,7 +271,7 @@ def names(models: Path) -> list[bool]:
 
 
 def questions(models: Path) -> list[bool]:
-    """Is the answer exact; or none, where there is none?"""
+    """Whether each answer is exact, or none where the text has none."""
     answer = pipeline("question-answering", str(models / "question-answering"),
                       handle_impossible_answer=True)
     return [metrics.exact_match(answer({"question": question, "context": context})
@@ -280,7 +280,7 @@ def questions(models: Path) -> list[bool]:
 
 
 def choices(models: Path) -> list[bool]:
-    """Is the first choice, which is right, the best?"""
+    """Whether the first choice, which is the right one, comes out best."""
     choose = pipeline("multiple-choice", str(models / "multiple-choice"))
     return [choose({"prompt": prompt, "choices": texts})[0]["index"] == 0
             for prompt, texts in probes.CHOICES]

@@ -1,11 +1,11 @@
-"""Train everything that ships with numbert, from nothing but a seed.
+"""The command that trains everything that ships with numbert, from a seed alone.
 
     python -m numbert.shipped --out DIR [--seed 0]
 
-DIR/models then holds what is in numbert/checkpoints: the models and their card.  A run
-that was interrupted goes on.  Each batch is computed in two parts, in threads of their
-own, with one thread of BLAS each: so neither the load of the machine nor the number of
-its processors changes a bit of the result.
+DIR/models then holds what numbert/checkpoints holds: the models and their card.  After
+an interruption, the same command goes on where it stopped.  Each batch is computed in
+two parts, each in its own thread with one thread of BLAS.  So neither the load of the
+machine nor its number of cores changes a bit of the result.
 """
 
 from __future__ import annotations
@@ -32,13 +32,18 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run all steps, or only the one that is named."""
-    parser = argparse.ArgumentParser(prog="python -m numbert.shipped",
-                                     description="Train the checkpoints that ship.")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--seed", type=int, default=0)
+    """Run all steps that are not done yet, or only the one that --step names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m numbert.shipped",
+        description="Train the checkpoints that ship with numbert.  After an "
+                    "interruption, the same command goes on where it stopped.")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR",
+                        help="folder to work in; DIR/models gets the result")
+    parser.add_argument("--seed", type=int, default=0, metavar="N",
+                        help="each seed gives other text and other models (default: 0, "
+                             "which ships)")
     parser.add_argument("--scale", type=float, default=1.0, metavar="X",
-                        help="make X times as many examples (for a quick trial)")
+                        help="make X times as many examples (0.01 for a quick trial)")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.step:
@@ -50,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
-    """One step, in this process."""
+    """Run one step in this process."""
     from . import card, scores, steps
     if name != "scores":
         steps.STEPS[name](folder, seed, scale)
@@ -65,10 +70,10 @@ def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
 
 
 def child(args: argparse.Namespace, name: str) -> float:
-    """A step in a process of its own, unless it is done already; its seconds.
+    """Run a step in its own process unless it is done, and return its seconds.
 
     Raises:
-        SystemExit: it failed.
+        SystemExit: the step failed.
     """
     done = args.out / f"{name}.done"
     if done.exists():
@@ -79,7 +84,9 @@ def child(args: argparse.Namespace, name: str) -> float:
                "--seed", str(args.seed), "--scale", str(args.scale), "--step", name]
     found = subprocess.run(command, env={**os.environ, **ONE_THREAD})
     if found.returncode:
-        raise SystemExit(f"the step {name} failed; see above")
+        raise SystemExit(
+            f"the exit status of the step {name} is {found.returncode}, expected 0: "
+            "see its error above, then run the same command again to go on from there")
     took = time.perf_counter() - start
     done.write_text(f"{took:.1f}")
     print(f"{name}: {took:.0f} s", flush=True)
@@ -87,7 +94,7 @@ def child(args: argparse.Namespace, name: str) -> float:
 
 
 def report(models: Path, seconds: dict[str, float]) -> None:
-    """Say how long it took, and whether the result is what ships."""
+    """Print how long it took, and which files are equal to those that ship."""
     print(f"\nall steps: {sum(seconds.values()):.0f} s; Python "
           f"{platform.python_version()}, NumPy {np.__version__}, {cores()} "
           "cores")
@@ -95,15 +102,11 @@ def report(models: Path, seconds: dict[str, float]) -> None:
         if file.is_file():
             shipped = FOLDER / file.relative_to(models)
             same = shipped.exists() and digest(shipped) == digest(file)
-            verdict = "the same as shipped" if same else "not as shipped"
+            verdict = "same as shipped" if same else "differs from shipped"
             print(f"{file.relative_to(models)!s:45}{file.stat().st_size:>10,} bytes  "
                   f"{verdict}")
 
 
 def digest(file: Path) -> str:
-    """SHA-256 of a file."""
+    """The SHA-256 of a file."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""The steps of the training; each reads and writes folders under one folder."""
+"""The steps of the training.  Each reads and writes folders inside one folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from ..models.classes import BertForPreTraining, BertLMHeadModel
 from ..checkpoints import PRETRAINED
 from ..training.masking import (masking_collate, next_sentence_pairs, pair_inputs,
                                 read_documents, vocabulary)
-from ..training.pretraining_objective import MASKED_ONLY
 from ..system.saving import save
 from ..tasks import Settings
 from ..tasks.common import encoded_rows
@@ -33,15 +32,15 @@ SHAPE: dict[str, Any] = {
     "vocab_size": 1600, "hidden_size": 96, "num_hidden_layers": 3,
     "num_attention_heads": 4, "intermediate_size": 384,
     "max_position_embeddings": 128,
-    "initializer_range": 0.06}         # 0.02 is for wide models: these start slowly
-STATED = 15                            # times each fact is stated alone in an epoch
-# of `train`
+    "initializer_range": 0.06}         # narrow models start slowly from BERT's 0.02
+STATED = 15                            # how often an epoch states each fact alone
+# Options of `train`: first those of every model, then those of each.
 TRAINING: dict[str, Any] = {"batch_size": 32, "accumulate": 2, "dropout": False,
                             "group_by_length": True, "warmup": 0.05}
 PRETRAINING: dict[str, Any] = {"epochs": 3, "lr": 2e-3}
 GENERATION: dict[str, Any] = {"epochs": 1, "lr": 1e-3}
-# The questions' model first learns from the short ones; see `world.exercises.short`.
-# With a higher rate it finds names useful in some runs only.
+# The model for questions first learns from short texts: see `exercises.short`.  At a
+# higher rate, only some runs learn to heed the names.
 SHORT_QUESTIONS: dict[str, Any] = {"epochs": 2, "lr": 5e-4, "schedule": "constant"}
 TUNING: dict[str, tuple[str, dict[str, Any]]] = {
     "text-classification": ("opinions", {"epochs": 3, "lr": 1e-3}),
@@ -53,7 +52,7 @@ SETTINGS = Settings(max_length=128, doc_stride=32)
 
 
 def data(folder: Path, seed: int, scale: float) -> None:
-    """The text, the examples and the vocabulary."""
+    """Write the text, the examples and the tokenizer."""
     write_all(folder / "data", seed, scale)
     tokenizer = BertTokenizer(word_pieces(seed, scale), do_lower_case=True,
                               model_max_length=SHAPE["max_position_embeddings"])
@@ -61,10 +60,10 @@ def data(folder: Path, seed: int, scale: float) -> None:
 
 
 def word_pieces(seed: int, scale: float) -> dict[str, int]:
-    """Learn the word pieces: every word of the world is one, made-up names are several.
+    """Learn a vocabulary with every word of the world, and parts for other words.
 
-    The trainer joins until each word is whole.  Most pieces are then only parts of
-    words; the first learnt of them are kept, for names and words that are unknown.
+    The trainer joins pieces until each word is whole, so most of its pieces are only
+    parts of words.  The earliest of these are kept, to spell names and unknown words.
     """
     texts = plain_texts(seed, scale)
     learnt = train_wordpiece(texts, 100_000)
@@ -79,7 +78,7 @@ def word_pieces(seed: int, scale: float) -> dict[str, int]:
 
 
 def plain_texts(seed: int, scale: float) -> list[str]:
-    """Sentences with all words of the world, without made-up names."""
+    """Sentences with all the words of the world, and no made-up names."""
     texts = [sentence for document in documents(round(20_000 * scale), seed=seed, new=0)
              for sentence in document]
     opinions = opinion_texts(round(5_000 * scale), seed=seed)
@@ -87,7 +86,7 @@ def plain_texts(seed: int, scale: float) -> list[str]:
 
 
 def pretrained(folder: Path, seed: int, scale: float) -> None:
-    """Masked LM and next sentence prediction."""
+    """Pre-train a model on masked words and next sentences."""
     out = folder / PRETRAINED
     tokenizer = BertTokenizer.from_pretrained(str(folder / "tokenizer"))
     vocab = vocabulary(tokenizer)
@@ -100,16 +99,16 @@ def pretrained(folder: Path, seed: int, scale: float) -> None:
         BertConfig(**{**SHAPE, "vocab_size": len(tokenizer)}), rng=seed)
     out.mkdir(exist_ok=True)
     train(model, examples, seed=seed, log=out / "log.jsonl", checkpoint_dir=out,
-          collate=masking_collate(vocab, probability=0.2), objective=MASKED_ONLY,
+          collate=masking_collate(vocab, probability=0.2),
           **TRAINING, **PRETRAINING)
     model.save_pretrained(out)
     tokenizer.save_pretrained(str(out))
 
 
 def alone(sentences: list[str], tokenizer) -> list[dict]:
-    """[CLS] sentence [SEP], with nothing said of a next sentence.
+    """Rows of one sentence, [CLS] sentence [SEP], without a next-sentence label.
 
-    What is masked can't be found in a sentence nearby, so it must be known.
+    No sentence nearby gives away a masked word: the model must know it.
     """
     return [{**row, "next_sentence_label": IGNORE_INDEX}
             for row in encoded_rows(tokenizer(sentences))]
@@ -117,14 +116,14 @@ def alone(sentences: list[str], tokenizer) -> list[dict]:
 
 def tune(folder: Path, task: str, kind: str, start: str, out: str, seed: int,
          **settings) -> None:
-    """Fine-tune folder/START on the examples of a kind, to folder/OUT; only once."""
+    """Fine-tune folder/START on examples of a kind, into folder/OUT, unless done."""
     if not (folder / out / RECORD).exists():
         finetune(task, path(folder / "data", kind, TRAIN), None, folder / start,
                  folder / out, settings=SETTINGS, seed=seed, **TRAINING, **settings)
 
 
 def tuning(task: str) -> Callable[[Path, int, float], None]:
-    """The step that fine-tunes the pre-trained model on a task."""
+    """Make the step that fine-tunes the pre-trained model on a task."""
     kind, settings = TUNING[task]
 
     def step(folder: Path, seed: int, scale: float) -> None:
@@ -138,7 +137,7 @@ def tuning(task: str) -> Callable[[Path, int, float], None]:
 
 
 def text_generation(folder: Path, seed: int, scale: float) -> None:
-    """A decoder that begins as the pre-trained model and learns to go on.
+    """Train a decoder, which starts as the pre-trained model, to continue a text.
 
     Every other document is enough, and takes half the time.
     """
@@ -158,16 +157,16 @@ def text_generation(folder: Path, seed: int, scale: float) -> None:
 
 
 def beginnings(file, tokenizer, seed: int) -> list[dict]:
-    """[CLS] beginning [SEP] rest [SEP] of each document, cut at a random place.
+    """Cut each document at a random place: [CLS] beginning [SEP] rest [SEP].
 
-    So a pipeline that puts [CLS] and [SEP] around a prompt gets the text that follows.
-    The first [SEP] can't be foreseen and has no label.
+    A pipeline puts [CLS] and [SEP] around a prompt, and the model then writes the rest.
+    The first [SEP] has no label, since nothing foretells it.
     """
     rng, found = np.random.default_rng([seed, 2]), []
     for document in read_documents(file, tokenizer):
         ids = [i for sentence in document for i in sentence]
         cut = int(rng.integers(1, len(ids)))
-        if rng.random() < 0.5:                         # at the end of a sentence
+        if rng.random() < 0.5:                         # after the first sentence
             cut = len(document[0])
         row = np.array([tokenizer.cls_token_id, *ids[:cut], tokenizer.sep_token_id,
                         *ids[cut:], tokenizer.sep_token_id])
@@ -178,7 +177,7 @@ def beginnings(file, tokenizer, seed: int) -> list[dict]:
 
 
 def publish(folder: Path, name: str) -> None:
-    """Write a model to folder/models/NAME: half precision, tokenizer, nothing else."""
+    """Write a model to folder/models/NAME, in half precision, with its tokenizer."""
     out = folder / "models" / name
     weights = load_file(folder / name / "model.safetensors")
     config = BertConfig.from_pretrained(folder / name, dtype="float16")

@@ -1,4 +1,4 @@
-"""Short stories: persons with their homes, work and pets; causes and what follows."""
+"""Lines for short stories: people, companies and news; causes and what follows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from . import lexicon as words
 from . import names
 from .templates import Dice, Line, line
 
-# What may be said of a person, by subject; a story says one thing of each.
-# The first lines of each name the person, so that they can open a story.
+# What a story may say of a person, by subject; it says one thing on each.
+# The first lines on each subject name the person, so they can open a story.
 PERSON: dict[str, list[Line]] = {
     "home": [
         line("{person} lives in {city}.", city="Where does {person} live?",
@@ -172,7 +172,7 @@ FIRST_PERSON = [
     line("I like {food}.", food="What do I like?"),
     line("I play {hobby} on {day}.", hobby="What do I play?", day="When do I play?"),
 ]
-# As newspapers put it: several names in one sentence.
+# Sentences as in a newspaper, with several names each.
 NEWS = [
     line("{person}, who works for {company}, flew to {city} on {day}.",
          company="Who does {person} work for?", city="Where did {person} fly to?",
@@ -202,7 +202,7 @@ NEWS = [
     line("We talked to {founder} about {company}."),
     line("{person} loves {city}.", city="What does {person} love?"),
 ]
-# A cause, and things that follow from it and from no other of these causes.
+# Causes, and what follows from each of them and from no other.
 CAUSES: list[tuple[list[str], list[str]]] = [
     (["{person} was hungry.", "{person} wanted to eat something."],
      ["{he} made a big sandwich.", "{he} ate a plate of soup.",
@@ -262,9 +262,10 @@ CAUSES: list[tuple[list[str], list[str]]] = [
 
 def person_words(dice: Dice, split: str, new: float = 0.3, full: float = 0.2
                  ) -> dict[str, str]:
-    """Everything that lines may say of one person, drawn at random.
+    """Draw a word for every slot of the lines about one person.
 
-    new: how likely each name is made up.  full: how likely the person has a surname.
+    new: probability that a name is made up.
+    full: probability that the person has a surname.
     """
     gender = dice.pick("mf")
     name = names.full_name if dice.chance(full) else names.first_name
@@ -295,6 +296,6 @@ def person_words(dice: Dice, split: str, new: float = 0.3, full: float = 0.2
 
 
 def age(dice: Dice) -> str:
-    """An age, as a word or in digits."""
+    """An age: a word up to twenty, digits above."""
     years = dice.between(6, 99)
     return words.NUMBERS[years] if years <= 20 else str(years)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 TRAIN, HELD_OUT = "train", "held-out"
-SHARE = 10                       # one of so many sentences is held out
+SHARE = 10                       # one sentence in ten is held out for tests
 
 T = TypeVar("T")
 SLOT = re.compile(r"\{(\w+)\}")
@@ -20,7 +20,7 @@ class Line(NamedTuple):
     """A sentence with slots, and the questions that it answers.
 
     text: such as "{person} lives in {city}."
-    questions: pairs of a question, with slots too, and the slot that answers it.
+    questions: pairs of a question, also with slots, and the slot that answers it.
     """
 
     text: str
@@ -33,9 +33,9 @@ class Line(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """A sentence with its slots filled, and where each one stands.
+    """A sentence with its slots filled, and where each slot's word stands.
 
-    spans: slot -> (first character, one past the last), of its first occurrence.
+    spans: slot -> (start, stop) of its first occurrence; stop is not included.
     """
 
     text: str
@@ -43,20 +43,20 @@ class Filled(NamedTuple):
 
 
 class Dice(random.Random):
-    """Draws that are the same in every Python: all come from random()."""
+    """Random draws that are the same in every Python: all come from random()."""
 
     def pick(self, items: Sequence[T]) -> T:
-        """One of the items."""
+        """Draw one of the items."""
         return items[int(self.random() * len(items))]
 
     def some(self, items: Sequence[T], count: int) -> list[T]:
-        """`count` different items, in random order."""
+        """Draw `count` of the items, or all if there are fewer, in random order."""
         pool = list(items)
         return [pool.pop(int(self.random() * len(pool)))
                 for _ in range(min(count, len(pool)))]
 
     def between(self, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
+        """Draw a whole number from low to high, both included."""
         return low + int(self.random() * (high - low + 1))
 
     def chance(self, probability: float) -> bool:
@@ -65,16 +65,20 @@ class Dice(random.Random):
 
 
 def line(text: str, **questions: str) -> Line:
-    """line("{person} lives in {city}.", city="Where does {person} live?")
+    """Make a Line from a sentence and the questions that its slots answer.
 
-    Several questions about one slot are separated by " / ".
+    line("{person} lives in {city}.", city="Where does {person} live?")
+
+    Write " / " between several questions about one slot.
     """
     return Line(text, tuple((question, slot) for slot, several in questions.items()
                             for question in several.split(" / ")))
 
 
 def fill(template: str, words: Mapping[str, str]) -> Filled:
-    """Put words into the slots; "a" becomes "an" where needed, and a capital starts.
+    """Put words into the slots of a sentence.
+
+    "a" becomes "an" where needed, and the sentence begins with a capital.
 
     >>> fill("a {animal} eats {food}.", {"animal": "owl", "food": "mice"}).text
     'An owl eats mice.'
@@ -93,12 +97,17 @@ def fill(template: str, words: Mapping[str, str]) -> Filled:
 
 
 def is_held_out(text: str) -> bool:
-    """Whether a sentence is kept for tests.  It depends on the sentence alone."""
+    """Whether a sentence is held out for tests: this depends on its text alone."""
     return zlib.crc32(text.lower().encode()) % SHARE == 0
 
 
 def belongs(text: str, split: str) -> bool:
-    """Whether a sentence may be used in this split, TRAIN or HELD_OUT."""
+    """Whether a sentence may be used in this split, TRAIN or HELD_OUT.
+
+    Raises:
+        ValueError: there is no such split.
+    """
     if split not in (TRAIN, HELD_OUT):
-        raise ValueError(f"split is {split!r}, expected {TRAIN!r} or {HELD_OUT!r}")
+        raise ValueError(f"split is {split!r}, expected {TRAIN!r} or {HELD_OUT!r}: "
+                         "pass one of these two")
     return is_held_out(text) == (split == HELD_OUT)

@@ -11,7 +11,7 @@ import numbert
 from common import assert_near, ids, stressed
 from generation_cases import (
     POSITIONS, V, arrays, build, decoder_config, hf_of, ours, random_call, theirs)
-from numbert.bert import ops
+from numbert.bert.scope import NUMPY
 from numbert.models.generation import generate
 from numbert.models.sampling import GenerationConfig
 
@@ -97,12 +97,12 @@ def test_the_cache_changes_no_token(model, beams):
 
 
 def test_each_step_reads_one_token(model, monkeypatch):
-    rows, linear = [], ops.linear
+    rows, linear = [], NUMPY.linear
 
     def counting(x, *rest):
         rows.append(x.size // x.shape[-1])
         return linear(x, *rest)
-    monkeypatch.setattr(ops, "linear", counting)
+    monkeypatch.setattr(NUMPY, "linear", counting)
     model.generate(ids((2, 5), V), max_new_tokens=1)
     per_step = len(rows)
     rows.clear()

@@ -8,7 +8,6 @@ from cases import CASES
 from common import CLASSES, assert_near, config, ids, stressed
 from numbert.training.batches import collate
 from numbert.training.objectives import batch_gradients, label_counts
-from numbert.training.pretraining_objective import MASKED_ONLY
 
 WITH_LOSS = [cls for cls in CLASSES if cls is not numbert.BertModel]
 KINDS = [(cls, {}) for cls in WITH_LOSS] + [
@@ -68,18 +67,10 @@ def test_4_times_8_is_1_times_32(cls, changes):
                                   if cls is not numbert.BertModel])
 def test_labels_are_counted_as_the_losses_count_them(name):
     cls, changes, inputs = CASES[name]
-    if "input_ids" not in inputs:
-        inputs = {**inputs, "input_ids": np.ones(inputs["inputs_embeds"].shape[:-1])}
     model = stressed(cls, config(**changes))
-    given = {k: x for k, x in inputs.items()
-             if k != "input_ids" or "inputs_embeds" not in inputs}
-    _, saved = model.forward(**given)
-    used = []
-    for backward, term, _ in saved.loss:
-        cross = isinstance(term, tuple) and len(term) == 4
-        used.append(term[3] if cross else np.size(term[0] if isinstance(term, tuple)
-                                                  else term))
-    assert label_counts(model, inputs) == tuple(used)
+    _, saved = model.forward(**inputs)
+    used = tuple(judged.saved[-1] for judged in saved.loss)     # each saves its count
+    assert used == label_counts(model, inputs)
 
 
 def test_a_part_without_labels_adds_nothing():
@@ -112,13 +103,25 @@ def test_a_tuple_as_output_is_no_hindrance():
 
 
 @pytest.mark.parametrize("cls", [numbert.BertForMaskedLM, numbert.BertForPreTraining])
-def test_masked_only_is_the_loss_of_the_model(cls):
+def test_labelled_only_is_the_loss_of_the_model(cls):
     model = stressed(cls, config())
     examples = ragged(cls, model.config, 8)
     assert any((x["labels"] == -100).all() for x in examples)
-    parts = [{"token_type_ids": np.zeros_like(part["input_ids"]), **part}
-             for part in (collate(examples[:1]), collate(examples[1:]))]
-    want, wanted = batch_gradients(model, parts)
-    got, grads = batch_gradients(model, parts, MASKED_ONLY)
-    assert abs(got - want) < 1e-12 and grads.keys() == wanted.keys()
+    batch = collate(examples)
+    out, saved = model.forward(**batch)
+    wanted = model.backward(saved)
+    few, saved = model.forward(**batch, labelled_only=True)
+    grads = model.backward(saved)
+    used = batch["labels"] != -100
+    name = cls.terms[0].output
+    assert few[name].shape == (used.sum(), model.config.vocab_size)
+    assert_near(few[name], out[name][used], 1e-13)
+    assert abs(few.loss - out.loss) < 1e-12 and grads.keys() == wanted.keys()
     assert all(np.abs(grads[name] - wanted[name]).max() < 1e-12 for name in wanted)
+
+
+def test_labelled_only_means_nothing_to_other_classes():
+    model = stressed(numbert.BertLMHeadModel, config(is_decoder=True))
+    labels = np.where(np.arange(5) < 3, ids(), -100)
+    out = model(ids(), labels=labels, labelled_only=True)
+    assert_near(out.logits, model(ids(), labels=labels).logits, 0)

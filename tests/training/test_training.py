@@ -295,11 +295,9 @@ def test_data_that_do_not_fit():
 def test_a_class_without_a_loss_is_refused():
     rows = [{"input_ids": [1, 2]}]
     model = numbert.BertModel(CONFIG)
-    with pytest.raises(ValueError, match="^BertModel has no loss to train on: expected "
-                                         "one of BertForPreTraining, .*, or an o") as e:
+    with pytest.raises(ValueError, match="^model is a BertModel, which has no loss, "
+                                         "expected a class with a head, such as Bert"):
         train(model, rows, epochs=1, lr=0.1)
-    assert "BertForQuestionAnswering" in str(e.value)
-    assert "BertModel," not in str(e.value) and "PreTrained" not in str(e.value)
 
 
 @pytest.mark.parametrize("found", [{}, None, "good", {"a": None}, [1.0, 2.0]])

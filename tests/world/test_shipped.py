@@ -151,6 +151,12 @@ def test_the_card_shows_the_measured_scores(metrics):
     assert card.probes(metrics["probes"]) in text
 
 
+def test_the_card_is_what_the_command_would_write(metrics):
+    """Its template and metrics.json make the card: nobody edits it by hand."""
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert card.text(metrics, FOLDER, seed=0, scale=1.0) == text
+
+
 def test_scores_can_be_measured_again(metrics, tmp_path):
     """On fewer and other held-out examples: within 5 standard deviations."""
     files.write_all(tmp_path, seed=1, scale=0.1)
@@ -209,7 +215,7 @@ def test_the_command_makes_everything_that_ships(trained):
                     if file.suffix in (".json", ".safetensors", ".md")}
                    for root in (folder / "models", FOLDER))
     assert made == ships
-    assert "not as shipped" in found.stdout            # this is another training
+    assert "differs from shipped" in found.stdout      # this is another training
     assert files.path(folder / "data", "corpus", TRAIN).is_file()
     assert files.path(folder / "data", "corpus", HELD_OUT).is_file()
 

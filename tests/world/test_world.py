@@ -41,12 +41,12 @@ def test_same_seed_same_text_and_other_seed_other_text(maker):
 
 
 def test_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="'test', expected 'train' or 'held-out'"):
+    with pytest.raises(ValueError, match="'test', expected 'train' or 'held-out': "):
         documents(1, "test")
 
 
 def test_dice_do_not_depend_on_the_version_of_python():
-    """random() is promised to stay; what pick and some draw is counted from it."""
+    """Python promises not to change random(); pick and some draw from it alone."""
     dice, twin = Dice("x"), Dice("x")
     assert dice.pick("abcde") == "abcde"[int(twin.random() * 5)]
     picked = dice.some("abcde", 5)
@@ -105,7 +105,7 @@ def test_about_one_sentence_in_ten_is_held_out():
 
 
 def test_every_fact_is_stated_in_training():
-    """A held-out sentence asks for what another sentence has said."""
+    """What a held-out sentence says, training has said in another sentence."""
     for topic in topics().values():
         for words in topic.subjects:
             told = [line for line in topic.lines
@@ -133,7 +133,7 @@ def test_line_reads_several_questions():
 
 
 def test_tables_name_a_broken_row():
-    with pytest.raises(ValueError, match="Paris"):
+    with pytest.raises(ValueError, match="Paris.*2 cells, expected 3: write country"):
         lexicon.table("France, Paris\nItaly", "country", "capital", "continent")
 
 

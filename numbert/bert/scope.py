@@ -1,0 +1,71 @@
+"""Scopes: how a block finds its parameters, and where its backward leaves gradients.
+
+Every block of this room is written with five short names:
+
+    p        a scope over the parameters: p["weight"] is one of them, p.at("dense") is
+             the scope one level down
+    g        the same scope over the gradients: g.add("weight", dw) adds to one
+    run.ops  the leaf operations, as in p.run.ops.softmax and, on the way back,
+             g.run.ops.softmax_backward; normally those of ops.py and losses.py
+    tap      p.tap("probs", probs) shows a value to whoever traces the run, and
+             g.tap("probs", dprobs) its gradient; untraced, it costs nothing
+    saved    what a forward hands to its own backward, and to nobody else
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from . import losses, ops
+
+# The table of leaf operations.  Every block, forward and backward, asks its run for
+# them, so any table with the same names can take the place of this one.
+NUMPY = SimpleNamespace(**{name: f for module in (ops, losses)
+                           for name, f in vars(module).items() if callable(f)})
+
+
+class Run(NamedTuple):
+    """What all scopes of one forward or backward pass share."""
+
+    config: Any
+    ops: Any = NUMPY
+    rng: Any = None             # a generator turns dropout on
+    traces: tuple = ()          # who listens to the taps
+    keep: bool = False          # whether a backward will follow
+
+
+class Scope:
+    """A view of a flat {name: array} dict under one prefix, and the run it is of."""
+
+    __slots__ = ("arrays", "run", "prefix")
+
+    def __init__(self, arrays: dict, run: Run, prefix: str = ""):
+        self.arrays, self.run, self.prefix = arrays, run, prefix
+
+    def at(self, name: str) -> "Scope":
+        """The scope one or more levels down: p.at("attention.self")."""
+        return Scope(self.arrays, self.run, f"{self.prefix}{name}.")
+
+    def __getitem__(self, name: str):
+        return self.arrays[self.prefix + name]
+
+    def __contains__(self, name: str) -> bool:
+        return self.prefix + name in self.arrays
+
+    def add(self, name: str, gradient) -> None:
+        """Add to a gradient, so that a parameter used twice gets the sum."""
+        name = self.prefix + name
+        if name in self.arrays:
+            self.arrays[name] += gradient
+        else:
+            self.arrays[name] = gradient
+
+    def tap(self, name: str, value) -> None:
+        """Show a value to every trace of this run."""
+        for trace in self.run.traces:
+            trace.record(self.prefix + name, value)
+
+    def saved(self, *parts):
+        """What a block keeps for its backward: None if there will be none."""
+        return parts if self.run.keep else None
