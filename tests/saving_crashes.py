@@ -1,4 +1,4 @@
-"""Break `checkpoint.save` at every file operation, by kill -9 and by an exception.
+"""Break `saving.save` at every file operation, by kill -9 and by an exception.
 
 A script: `python saving_crashes.py`, run by test_checkpoint.py in a process of its own
 (an audit hook cannot be taken out again). Python announces each open, rename, remove,
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from numbert.system import checkpoint
+from numbert.system import saving
 
 WATCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 ONE, TWO, THREE = 10**6, 300, 200         # bytes a shard; each tensor has 100
@@ -48,7 +48,7 @@ def tensors(value):
 
 
 def save(folder, value, size, config):
-    checkpoint.save(folder, tensors(value), config_text=config, max_shard_size=size)
+    saving.save(folder, tensors(value), config_text=config, max_shard_size=size)
 
 
 def look(folder):

@@ -32,7 +32,7 @@ GROUPS = (
     ("blocks", "embeddings", "attention", "encoder", "heads", "inputs", "targets"),
     ("base", "models"),
 )
-TOKENIZER_MAY_IMPORT = {"hub", "saving", "checkpoint", "progress"}
+TOKENIZER_MAY_IMPORT = {"system"}
 
 
 def modules():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.datafiles import decoded_lines, text_lines
+from ..system.jsonfiles import json_text
 
 MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
               "or a repository's name on the Hugging Face hub (needs numbert[hub]); "
@@ -96,7 +97,6 @@ def count_lines(path: str) -> int | None:
 
 def print_json(value: Any, indent: int | None = None) -> None:
     """One JSON value on stdout; a number that is not finite becomes null."""
-    from ..training.log import json_text
     print(json_text(value, indent=indent))
 
 

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from . import common
 from ..system.progress import bar
+from ..system.saving import atomic_file
 
 DESCRIPTION = """\
 Turn each text into one vector: the mean of its tokens' last hidden states, or the
@@ -171,7 +171,6 @@ def npy_rows(path: str, width: int, dtype) -> Iterator[Callable[[np.ndarray], in
     go to a temporary file, which takes the place of `path` when all went well.
     """
     target, count = check_target(path), 0
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
 
     def write_header() -> int:
         # NumPy pads the header so that the first axis can grow in place.
@@ -187,14 +186,8 @@ def npy_rows(path: str, width: int, dtype) -> Iterator[Callable[[np.ndarray], in
         count += len(rows)
         return len(rows)
 
-    try:
-        with open(temporary, "xb") as file:
-            length = write_header()
-            yield add
-            if write_header() != length:
-                raise RuntimeError("this NumPy's header does not leave room to grow")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(target) as temporary, open(temporary, "xb") as file:
+        length = write_header()
+        yield add
+        if write_header() != length:
+            raise RuntimeError("this NumPy's header does not leave room to grow")

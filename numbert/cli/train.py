@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import json
 import math
 from pathlib import Path
 
@@ -325,22 +324,21 @@ def print_scores(scores: dict) -> None:
 def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
     from ..tasks.finetuning import evaluate
+    from ..system.jsonfiles import json_text
     from ..system.saving import atomic_write_text
     if args.model is None and args.task is None:
         raise ValueError("which model?  Expected --model DIR, or --task TASK for one "
                          "that comes with numbert")
-    output = Path(args.predictions or ".").resolve()        # what a link names
-    if not output.parent.is_dir():
+    if not Path(args.predictions or ".").resolve().parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no folder for this file",
                                 args.predictions)
     scores, examples, predictions = evaluate(
         common.model_folder(args.model, args.task), args.data, task=args.task,
         batch_size=args.batch_size)
     if args.predictions:
-        atomic_write_text(output, "".join(
-            json.dumps({"where": example.where, "prediction": prediction},
-                       ensure_ascii=False) + "\n"
-            for example, prediction in zip(examples, predictions)))
+        atomic_write_text(args.predictions, "".join(
+            json_text({"where": example.where, "prediction": prediction}) + "\n"
+            for example, prediction in zip(examples, predictions)), follow_links=True)
     if args.json:
         common.print_json({"examples": len(examples), **scores})
     else:

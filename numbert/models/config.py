@@ -6,11 +6,12 @@ The defaults are bert-base-uncased (Devlin et al. 2019, section 3: L=12, H=768, 
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
 from ..bert.ops import ACTIVATIONS
+from ..system.jsonfiles import read_json, settings_text
+from ..system.numbers import is_number, is_whole_number, plain
 
 PROBLEM_TYPES = ("regression", "single_label_classification",
                  "multi_label_classification")
@@ -107,7 +108,7 @@ class BertConfig:
         if others.get("dtype") is None and old_dtype is not None:
             others["dtype"] = old_dtype
         for name, value in {**COMMON, **others, **fields}.items():
-            setattr(self, name, copy.deepcopy(value))
+            setattr(self, name, copy.deepcopy(plain(value)))
         self.id2label, self.label2id = label_maps(num_labels, id2label, label2id)
         check(self)
 
@@ -133,7 +134,7 @@ class BertConfig:
 
     def to_json_string(self) -> str:
         """The text of config.json: keys sorted, labels' ids as strings."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+        return settings_text(self.to_dict())
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], **changes) -> "BertConfig":
@@ -166,17 +167,11 @@ class BertConfig:
                            cache_dir=cache_dir, token=token,
                            local_files_only=local_files_only) / "config.json"
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path, expected="a JSON object of fields")
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"{path} does not exist: a checkpoint directory needs a config.json"
             ) from None
-        except ValueError as error:
-            raise ValueError(f"{path} is not valid JSON ({error}): "
-                             "fetch or write the file again") from None
-        if not isinstance(values, dict):
-            raise ValueError(f"{path} holds a {type(values).__name__}, "
-                             "expected a JSON object of fields")
         unknown = sorted(set(changes) - set(values) - set(vars(BertConfig()))
                          - {"num_labels"})
         if unknown:
@@ -189,7 +184,7 @@ class BertConfig:
 
     def save_pretrained(self, directory) -> None:
         """Write config.json into `directory`, made if need be; atomic."""
-        from ..system.checkpoint import atomic_write_text
+        from ..system.saving import atomic_write_text
         Path(directory).mkdir(parents=True, exist_ok=True)
         atomic_write_text(Path(directory) / "config.json", self.to_json_string())
 
@@ -205,7 +200,7 @@ def label_maps(num_labels, id2label, label2id):
         id2label = {int(i): label for label, i in label2id.items()}
     else:
         count = 2 if num_labels is None else num_labels
-        if not isinstance(count, int) or count < 1:
+        if not is_whole_number(count) or count < 1:
             raise ValueError(f"num_labels is {count!r}, expected a positive integer")
         id2label = {i: f"LABEL_{i}" for i in range(count)}
     if num_labels is not None and num_labels != len(id2label):
@@ -221,16 +216,15 @@ def label_maps(num_labels, id2label, label2id):
 
 def check(config: BertConfig) -> None:
     """Refuse what no BERT can have, naming the value, the reason and the remedy."""
-    for names, lowest, kind, expected in (
+    for names, lowest, fits, expected in (
             (("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size",
-              "max_position_embeddings", "type_vocab_size"), 1, int,
+              "max_position_embeddings", "type_vocab_size"), 1, is_whole_number,
              "a positive integer"),
-            (("num_hidden_layers",), 0, int, "an integer >= 0"),
-            (("layer_norm_eps", "initializer_range"), 0, (int, float),
-             "a number >= 0")):
+            (("num_hidden_layers",), 0, is_whole_number, "an integer >= 0"),
+            (("layer_norm_eps", "initializer_range"), 0, is_number, "a number >= 0")):
         for name in names:
             value = getattr(config, name)
-            if not isinstance(value, kind) or value is True or not value >= lowest:
+            if not fits(value) or not value >= lowest:
                 raise ValueError(f"{name} is {value!r}, expected {expected}")
     for name in ("hidden_dropout_prob", "attention_probs_dropout_prob",
                  "classifier_dropout"):
@@ -249,7 +243,7 @@ def check_combinations(config: BertConfig) -> None:
         raise ValueError(f"hidden_size {width} is not a multiple of "
                          f"num_attention_heads {heads}: heads take equal shares of it")
     pad, vocab = config.pad_token_id, config.vocab_size
-    if pad is not None and not (isinstance(pad, int) and -vocab <= pad < vocab):
+    if pad is not None and not (is_whole_number(pad) and -vocab <= pad < vocab):
         raise ValueError(f"pad_token_id is {pad!r}, expected an id below vocab_size "
                          f"{vocab}, or None")
     if config.add_cross_attention and not config.is_decoder:

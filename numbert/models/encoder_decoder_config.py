@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
+from ..system.jsonfiles import read_json, settings_text
 from .config import BertConfig
 
 
@@ -52,14 +52,11 @@ class EncoderDecoderConfig:
         """Read config.json from a directory, with `changes` on top."""
         path = Path(directory) / "config.json"
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path, expected="a JSON object of fields")
         except FileNotFoundError:
             raise FileNotFoundError(
                 f"{path} does not exist: expected a directory that "
                 "EncoderDecoderModel.save_pretrained wrote") from None
-        except ValueError as error:
-            raise ValueError(f"{path} is not valid JSON ({error}): write it again") \
-                from None
         if values.get("model_type") != cls.model_type:
             raise ValueError(f"{path} has model_type {values.get('model_type')!r}, "
                              f"expected {cls.model_type!r}: a single BERT becomes one "
@@ -74,7 +71,7 @@ class EncoderDecoderConfig:
 
     def to_json_string(self) -> str:
         """The text of config.json."""
-        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+        return settings_text(self.to_dict())
 
     def __eq__(self, other) -> bool:
         return isinstance(other, type(self)) and self.to_dict() == other.to_dict()

@@ -6,7 +6,6 @@ come out, with -inf for a token that must not follow.
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..bert.ops import softmax
+from ..system.jsonfiles import read_json, settings_text
+from ..system.numbers import is_number, is_whole_number, plain
 from ..system.saving import atomic_write_text
 
 GREATER_THAN_0 = "a number greater than 0"
@@ -90,11 +91,8 @@ def read_generation_config(directory) -> GenerationConfig | None:
     path = Path(directory) / "generation_config.json"
     if not path.is_file():
         return None
-    try:
-        values = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is not a JSON object of settings ({error}): write it "
-                         "again, or remove it") from None
+    values = read_json(path, expected="a JSON object of settings",
+                       remedy="write it again, or remove it")
     names = {field.name for field in fields(GenerationConfig)}
     given = {name: value for name, value in values.items() if value is not None}
     others = sorted(name for name in set(given) - names - {"transformers_version"}
@@ -108,10 +106,10 @@ def read_generation_config(directory) -> GenerationConfig | None:
 def write_generation_config(directory, settings) -> None:
     """Write generation_config.json, or nothing where there are no settings."""
     if settings is not None:
-        values = {name: value for name, value in vars(settings).items()
+        values = {name: plain(value) for name, value in vars(settings).items()
                   if value is not None}
         atomic_write_text(Path(directory) / "generation_config.json",
-                          json.dumps(values, indent=2, sort_keys=True) + "\n")
+                          settings_text(values))
 
 
 def resolved(given, changes: dict, *configs) -> GenerationConfig:
@@ -154,12 +152,11 @@ def check(settings, vocab: int) -> None:
                         ("top_k", 0), ("num_beams", 1), ("num_return_sequences", 1),
                         ("no_repeat_ngram_size", 0)):
         value = getattr(s, name)
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        require(name, (whole and value >= least) or
+        require(name, (is_whole_number(value) and value >= least) or
                 (value is None and name.startswith("max")), f"an integer >= {least}")
     for name in ("temperature", "top_p", "repetition_penalty", "length_penalty"):
         value = getattr(s, name)
-        require(name, isinstance(value, (int, float, np.number)), "a number")
+        require(name, is_number(value), "a number")
     remedy = "; for the likeliest token each time use do_sample=False"
     require("temperature", 0 < s.temperature < float("inf"), GREATER_THAN_0 + remedy)
     require("top_p", 0 <= s.top_p <= 1, "a probability from 0 to 1")
@@ -174,7 +171,7 @@ def check(settings, vocab: int) -> None:
                 "sequences with do_sample=True and num_beams=1")
     for name in ("eos_token_id", "pad_token_id", "bos_token_id"):
         ids = s.eos if name == "eos_token_id" else [getattr(s, name) or 0]
-        require(name, all(isinstance(i, (int, np.integer)) and 0 <= i < vocab
+        require(name, all(is_whole_number(i) and 0 <= i < vocab
                           for i in ids), f"ids from 0 to {vocab - 1}")
     defaults = (("temperature", 1), ("top_k", 50), ("top_p", 1))
     useless = [name for name, default in defaults

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..system.numbers import is_whole_number
 from ..system.progress import progress as with_bar
 
 AHEAD = 32          # batches of a list that are sorted by length together
@@ -217,12 +218,6 @@ def by_length(lengths: list[int], size: int) -> list[list[int]]:
     return [order[i:i + size] for i in range(0, len(order), size)]
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities over the last axis.     logits (..., K) -> out (..., K)"""
-    exps = np.exp(logits - logits.max(-1, keepdims=True))
-    return exps / exps.sum(-1, keepdims=True)
-
-
 def top(scores: np.ndarray, count: int) -> list[int]:
     """The indices of the `count` highest scores (K,), best first; equals in order."""
     return np.argsort(-scores, kind="stable")[:count].tolist()
@@ -235,7 +230,7 @@ def checked_size(batch_size) -> int:
 
 def count_option(name: str, value, least: int = 1) -> int:
     """An option that counts something, if it is an integer of at least `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_whole_number(value):
         raise TypeError(f"{name} is {value!r}, expected an integer")
     if value < least:
         raise ValueError(f"{name} is {value}, expected at least {least}")

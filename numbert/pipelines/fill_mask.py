@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
+from ..bert.ops import softmax
 from ..models.classes import BertForMaskedLM
 from . import base
-from .base import Pipeline, softmax, top
+from .base import Pipeline, top
 
 
 class FillMaskPipeline(Pipeline):
@@ -61,7 +62,8 @@ class FillMaskPipeline(Pipeline):
         # The head is a third of a small model's work: only the masks go through it.
         out = self.model(**inputs, labels=np.where(masked, 0, IGNORE_INDEX),
                          labelled_only=True, return_dict=True)         # (P, V)
-        return np.split(softmax(out.logits), np.cumsum(masked.sum(1))[:-1])
+        probs, _ = softmax(out.logits)                                 # (P, V)
+        return np.split(probs, np.cumsum(masked.sum(1))[:-1])
 
     def result(self, item, rows, outputs, options):
         ids, probs = np.array(rows[0].ids), outputs[0]                 # (T,), (P, V)

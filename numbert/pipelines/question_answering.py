@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..models.classes import BertForQuestionAnswering
+from ..bert.ops import softmax
 from . import base
-from .base import Pipeline, softmax
+from .base import Pipeline
 
 SPARE = 10            # candidates beyond twice top_k, as whole words make some the same
 
@@ -176,7 +177,7 @@ def probabilities(logits: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """
     counted = allowed.copy()
     counted[0] = True
-    return softmax(np.where(counted, logits, -np.inf))
+    return softmax(np.where(counted, logits, -np.inf))[0]
 
 
 def best_spans(start: np.ndarray, end: np.ndarray, allowed: np.ndarray, count: int,

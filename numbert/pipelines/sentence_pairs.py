@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..bert.ops import softmax
 from ..models.classes import BertForMultipleChoice, BertForNextSentencePrediction
 from . import base
-from .base import Pipeline, softmax, top
+from .base import Pipeline, top
 
 
 class NextSentencePipeline(Pipeline):
@@ -33,7 +34,8 @@ class NextSentencePipeline(Pipeline):
         return self.encode(text, pair, options)
 
     def run(self, rows, options):
-        return list(softmax(self.model(**self.inputs(rows)).logits))   # (B, 2)
+        probs, _ = softmax(self.model(**self.inputs(rows)).logits)     # (B, 2)
+        return list(probs)
 
     def result(self, item, rows, outputs, options):
         return {"is_next": float(outputs[0][0]), "not_next": float(outputs[0][1])}
@@ -78,7 +80,7 @@ class MultipleChoicePipeline(Pipeline):
         return list(self.model(**inputs).logits[:, 0])                 # (B,)
 
     def result(self, item, rows, outputs, options):
-        probs = softmax(np.array(outputs))                             # (M,)
+        probs, _ = softmax(np.array(outputs))                          # (M,)
         count = len(probs) if options["top_k"] is None else options["top_k"]
         return [{"choice": item["choices"][i], "index": i, "score": float(probs[i])}
                 for i in top(probs, count)]

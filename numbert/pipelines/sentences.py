@@ -5,7 +5,6 @@ Mean pooling and normalisation: Reimers and Gurevych 2019, Sentence-BERT, sectio
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..models.classes import BertModel
+from ..system.jsonfiles import read_json
 from ..system.progress import bar
 
 POOLINGS = ("mean", "cls")
@@ -149,29 +149,20 @@ def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
     from ..system.hub import resolve
     directory = resolve(name_or_path, FILES, **hub)
     settings: dict[str, Any] = {}
-    pooling = read_json(directory / "1_Pooling" / "config.json")
+    pooling = optional(directory / "1_Pooling" / "config.json")
     chosen = [POOLING_KEY.fullmatch(key) for key, value in pooling.items()
               if value is True]
     if names := [match[1] for match in chosen if match]:
         settings["pooling"] = " and ".join(names)
-    longest = read_json(directory / "sentence_bert_config.json").get("max_seq_length")
+    longest = optional(directory / "sentence_bert_config.json").get("max_seq_length")
     if longest is not None:
         settings["max_length"] = longest
-    modules = read_json(directory / "modules.json", kind=list)
+    modules = optional(directory / "modules.json", list, "a JSON list of modules")
     if any(str(module.get("type", "")).endswith(".Normalize") for module in modules):
         settings["normalize"] = True
     return settings
 
 
-def read_json(path: Path, kind: type = dict) -> Any:
+def optional(path: Path, kind: type = dict, expected: str = "a JSON object") -> Any:
     """The content of a JSON file, or an empty one if there is no such file."""
-    if not path.is_file():
-        return kind()
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is broken JSON: {error}") from None
-    if not isinstance(content, kind):
-        raise ValueError(f"{path} must hold a JSON {kind.__name__}, not a "
-                         f"{type(content).__name__}")
-    return content
+    return read_json(path, kind, expected) if path.is_file() else kind()

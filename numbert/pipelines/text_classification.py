@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..models.classes import BertForSequenceClassification
-from ..bert.ops import sigmoid
+from ..bert.ops import sigmoid, softmax
 from . import base
-from .base import Pipeline, softmax, top
+from .base import Pipeline, top
 
 BEST = ""             # HF: this top_k gives one dict, where top_k=1 gives a list of one
 
@@ -70,7 +70,8 @@ class TextClassificationPipeline(Pipeline):
         return {"label": self.label(index), "score": float(scores[index])}
 
 
-FUNCTIONS = {"softmax": softmax, "sigmoid": lambda logits: sigmoid(logits)[0],
+FUNCTIONS = {"softmax": lambda logits: softmax(logits)[0],
+             "sigmoid": lambda logits: sigmoid(logits)[0],
              "none": lambda logits: logits}
 
 

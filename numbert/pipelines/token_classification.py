@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..bert.ops import softmax
 from ..models.classes import BertForTokenClassification
 from . import base
-from .base import Pipeline, Row, shown, softmax
+from .base import Pipeline, Row, shown
 
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
@@ -97,7 +98,7 @@ class TokenClassificationPipeline(Pipeline):
                            is_split_into_words=split, **windows)
 
     def run(self, rows, options):
-        probs = softmax(self.model(**self.inputs(rows)).logits)        # (B, T, K)
+        probs, _ = softmax(self.model(**self.inputs(rows)).logits)     # (B, T, K)
         return [row[:len(tokens.ids)] for row, tokens in zip(probs, rows)]
 
     def result(self, item, rows, outputs, options):

@@ -1,5 +1,7 @@
-"""Files, the hub, threads and progress bars: what any model needs, not BERT alone.
+"""What any model needs, not only BERT: files, the hub, threads and progress bars.
 
-checkpoint reads weights and saving writes them, all or nothing; hub finds a checkpoint
-by its name; datafiles reads training data.  This room imports nothing else of numbert.
+checkpoint reads weights, and saving writes them whole or not at all; hub finds a
+checkpoint by its name.  datafiles reads training data, jsonfiles reads and writes JSON.
+numbers tells which arguments are numbers, parallel runs the parts of a batch in
+threads, and progress shows a bar.  This room imports nothing else from numbert.
 """

@@ -1,7 +1,7 @@
 """Read weights: model.safetensors, or shards with an index, in Hugging Face's names.
 
-`load` fills the names that a model asks for; `save`, in `saving`, writes them.
-Pickle is never read: opening a pickle can run any code that its author put there.
+`load` reads the tensors that a model asks for; `saving.save` writes them.
+Pickles are never read: opening one can run any code that its author put there.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from .saving import INDEX, WEIGHTS, atomic_write_text, save
-
-__all__ = ["Report", "Stored", "atomic_write_text", "inventory", "load", "read_index",
-           "save"]
+from .jsonfiles import AGAIN, read_json
+from .saving import INDEX, WEIGHTS
+from .saving import save  # noqa: F401  (models call checkpoint.save)
 
 # bfloat16 is the upper half of a float32; NumPy can only hold its bits.
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 # HF: before 2019 LayerNorm's weight and bias were called gamma and beta.
 OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
-# HF: buffers that old versions saved; they are 0, 1, 2, ... and 0, 0, 0, ...
+# HF: old versions saved these buffers; they hold 0, 1, 2, ... and 0, 0, 0, ...
 IGNORED = ("embeddings.position_ids", "embeddings.token_type_ids")
 FOREIGN = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt*", "*.h5", "*.msgpack")
 
@@ -36,10 +35,10 @@ Shape = tuple[int, ...]
 
 
 class Report(NamedTuple):
-    """What a checkpoint did not settle; the caller judges.
+    """Where a checkpoint and a model disagree, for the caller to judge.
 
-    missing: names that the model has and the files do not, in the model's order.
-    unexpected: names that the files have and the model does not, sorted.
+    missing: names in the model but not in the files, in the model's order.
+    unexpected: names in the files but not in the model, sorted.
     mismatched: (name, shape in the file, shape in the model); not loaded.
     """
     missing: list[str]
@@ -48,7 +47,7 @@ class Report(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Where one tensor lies: `offset` counts bytes from the start of `file`."""
+    """Where a tensor is stored: `offset` bytes from the start of `file`."""
     file: Path
     dtype: str
     shape: Shape
@@ -60,29 +59,30 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
          aliases: Mapping[str, str] | None = None,
          ignore_mismatched_sizes: bool = False
          ) -> tuple[dict[str, np.ndarray], Report]:
-    """Read from a directory the tensors that a model asks for.
+    """Read the tensors of a model from a directory.
 
     Args:
         directory: a folder with model.safetensors, or an index and its shards.
         shapes: {name: shape} of the model, in Hugging Face's state-dict names.
-        dtype: "float32" or "float64"; F16, BF16, F32 and F64 files are converted.
-        base_prefix: what the backbone's names start with in a model that has a
-            head. The files may have it or lack it, whatever `shapes` wants.
-        aliases: {other name: name in `shapes`} of tied tensors: an alias is used
-            when the tensor itself is not in the files.
-        ignore_mismatched_sizes: leave out tensors of a wrong shape, don't refuse.
+        dtype: "float32" or "float64"; files of F16, BF16, F32 and F64 are converted.
+        base_prefix: the start of the backbone's names in a model with a head. Names
+            match with or without it, in the files and in `shapes`.
+        aliases: {other name: name in `shapes`} for tied tensors. An alias is used
+            where the files lack the tensor itself.
+        ignore_mismatched_sizes: leave out tensors of the wrong shape instead of
+            refusing the checkpoint.
 
     Returns:
         ({name: array}, Report). The arrays are new, C-contiguous and writable, in
         the order of `shapes`.
 
     Raises:
-        OSError: no such directory, or weights that are absent or in another format.
-        ValueError: damaged files, an unsafe index, wrong shapes or dtypes (all the
-            wrong shapes at once). Nothing has been read by then.
+        OSError: the directory does not exist, or holds no weights that can be read.
+        ValueError: damaged files, an unsafe index, wrong dtypes, or wrong shapes (all
+            of them in one message). No array has been read by then.
 
     Warns:
-        UserWarning: an alias has other values than the tensor it stands for.
+        UserWarning: an alias and the tensor it stands for have different values.
     """
     to = _model_dtype(dtype)
     stored = inventory(Path(directory))
@@ -107,21 +107,27 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
 
 def _model_dtype(dtype: Any) -> np.dtype:
     for known in (np.dtype(np.float32), np.dtype(np.float64)):
-        with contextlib.suppress(TypeError):         # NumPy knows no such dtype
+        with contextlib.suppress(TypeError):         # NumPy does not know this dtype
             if dtype is not None and np.dtype(dtype) == known:
                 return known
-    raise ValueError(f"dtype must be 'float32' or 'float64', not {dtype!r}")
+    raise ValueError(f"dtype is {dtype!r}, expected 'float32' or 'float64': NumPy "
+                     "computes in these two")
 
 
 # -------------------------------------------------------- what the files hold
 
 def inventory(directory: Path) -> dict[str, Stored]:
-    """Find every tensor of a checkpoint without reading any."""
+    """Find where every tensor of a checkpoint is stored, without reading any.
+
+    Raises:
+        OSError, ValueError: as in `load`.
+    """
     if not directory.exists():
-        raise FileNotFoundError(f"{directory}: no such directory; pass one that holds "
-                                f"{WEIGHTS}")
+        raise FileNotFoundError(f"{directory}: no such directory, expected one that "
+                                f"holds {WEIGHTS}: check the path")
     if not directory.is_dir():
-        raise NotADirectoryError(f"{directory} is a file; pass the directory it is in")
+        raise NotADirectoryError(f"{directory} is a file, expected a directory: pass "
+                                 "the directory it is in")
     if (directory / WEIGHTS).is_file():              # HF: preferred over an index
         return _header(directory / WEIGHTS)
     if (directory / INDEX).is_file():
@@ -129,23 +135,24 @@ def inventory(directory: Path) -> dict[str, Stored]:
     foreign = sorted({path.name for glob in FOREIGN for path in directory.glob(glob)})
     if foreign:
         raise FileNotFoundError(
-            f"{directory}: found {', '.join(foreign)}, but no {WEIGHTS}. numbert reads "
-            "only safetensors, because a pickle can run code. Load it in transformers "
-            "and convert with model.save_pretrained(folder, safe_serialization=True)")
+            f"{directory} holds {', '.join(foreign)}, expected {WEIGHTS}: numbert "
+            "reads only safetensors, because a pickle can run code. Load the model in "
+            "transformers and convert it with model.save_pretrained(folder, "
+            "safe_serialization=True)")
     raise FileNotFoundError(
-        f"{directory}: no {WEIGHTS} and no {INDEX}; pass a directory that "
-        "save_pretrained wrote, or download the weights into this one")
+        f"{directory} holds no weights, expected {WEIGHTS} or {INDEX}: pass a "
+        "directory that save_pretrained wrote, or download the weights into this one")
 
 
 def _header(path: Path) -> dict[str, Stored]:
-    """The table at the start of a safetensors file, once the package has checked it."""
+    """Return the table at the start of a safetensors file, checked by the package."""
     try:
-        with safe_open(path, framework="numpy"):     # the table and the file's length
+        with safe_open(path, framework="numpy"):     # checks the table and the length
             pass
     except SafetensorError as error:
         raise ValueError(
             f"{path} ({path.stat().st_size} bytes) is not a whole safetensors file "
-            f"({error}): it is cut short or of another format; download it again"
+            f"({error}): it was cut short or has another format; download it again"
         ) from None
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -161,17 +168,17 @@ def _sharded(directory: Path) -> dict[str, Stored]:
     files = sorted(set(weight_map.values()))
     absent = [file for file in files if not (directory / file).is_file()]
     if absent:
-        raise FileNotFoundError(f"{index} names {', '.join(absent)}, not found beside "
-                                "it; copy or download the missing shards")
+        raise FileNotFoundError(f"{index} names {', '.join(absent)}, expected in the "
+                                "same directory: copy or download the missing shards")
     for file in files:
         _check_inside(directory, file)
     headers = {file: _header(directory / file) for file in files}
     lost = [f"{name} ({file})" for name, file in weight_map.items()
             if name not in headers[file]]
     if lost:
-        raise ValueError(f"{index} names tensors that are not in their shard: "
-                         f"{', '.join(lost)}; index and shards are of different saves: "
-                         "copy or download them again")
+        raise ValueError(f"{index} names tensors that their shards lack: "
+                         f"{', '.join(lost)}. Index and shards come from different "
+                         "saves: copy or download them again")
     return {name: headers[file][name] for name, file in weight_map.items()}
 
 
@@ -179,29 +186,26 @@ def read_index(path: Path) -> dict[str, str]:
     """Read {tensor name: shard file} from an index.
 
     Raises:
-        ValueError: not JSON, no weight_map, or a shard that is not a plain file name.
+        ValueError: the file is not JSON or has no weight_map, or the name of a shard
+            is not a plain file name.
     """
-    try:
-        weight_map = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-        files = list(weight_map.values())
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is not an index of shards ({type(error).__name__}: {error}): "
-            'expected JSON with {"weight_map": {tensor: file}}; download it again'
-        ) from None
-    for file in files:
+    expected = 'an index of shards, {"weight_map": {tensor: file}}'
+    weight_map = read_json(path, expected=expected).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise ValueError(f"{path} has no \"weight_map\", expected {expected}: {AGAIN}")
+    for file in weight_map.values():
         if not (isinstance(file, str)
                 and re.fullmatch(r"\w[\w.-]*\.safetensors", file)):
             raise ValueError(
-                f"{path} names the shard {file!r}: refused, a shard must be a plain "
-                "file name, *.safetensors, in the index's own directory")
+                f"{path} names the shard {file!r}, refused: expected a plain file "
+                "name, *.safetensors, in the same directory; download the index again")
     return weight_map
 
 
 def _check_inside(directory: Path, file: str) -> None:
-    """Refuse a shard that is a symlink out of its checkpoint.
+    """Refuse a shard that is a link to a file outside its checkpoint.
 
-    One kind is allowed: the hub's cache keeps snapshots/<revision>/<file> as a link
+    One kind of link is allowed: in the hub's cache, snapshots/<revision>/<file> points
     into blobs/ of the same repository.
     """
     home, target = directory.resolve(), (directory / file).resolve()
@@ -209,15 +213,15 @@ def _check_inside(directory: Path, file: str) -> None:
     if home.parent.name == "snapshots":
         allowed.append((home.parent.parent / "blobs").resolve())
     if not any(target.is_relative_to(place) for place in allowed):
-        raise ValueError(f"{directory / file} is a link to {target}, outside {home}: "
-                         "refused; put the file itself there")
+        raise ValueError(f"{directory / file} is a link to {target}, refused: expected "
+                         f"a file inside {home}; put the file itself there")
 
 
 # ---------------------------------------------------------- matching and reading
 
 def _match(stored: Mapping[str, Stored], shapes: Mapping[str, Shape], prefix: str,
            aliases: Mapping[str, str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Pair names: ({name in shapes: names in the files, best first}, unexpected)."""
+    """Return ({name in shapes: its names in the files, best first}, unexpected)."""
     claims: dict[str, list[tuple[int, str]]] = {}
     unexpected = []
     for name in stored:
@@ -242,8 +246,8 @@ def _check_floats(directory: Any, chosen: Mapping[str, Stored]) -> None:
              if found.dtype not in FLOATS]
     if wrong:
         raise ValueError(
-            f"{directory}: expected tensors of {', '.join(FLOATS)}, but found "
-            f"{'; '.join(wrong)}. Convert the weights to one of these first")
+            f"{directory} holds {'; '.join(wrong)}, expected tensors of "
+            f"{', '.join(FLOATS)}: convert the weights to one of these first")
 
 
 def _refuse_shapes(directory: Any, mismatched: list) -> None:
@@ -252,7 +256,7 @@ def _refuse_shapes(directory: Any, mismatched: list) -> None:
     raise ValueError(
         f"{directory}: {len(mismatched)} tensor(s) do not have the shape that the "
         "config asks for. Use the config.json of these weights, or pass "
-        f"ignore_mismatched_sizes=True to start these parts afresh:{listed}")
+        f"ignore_mismatched_sizes=True to start with new weights there:{listed}")
 
 
 def _read(found: Stored, dtype: np.dtype) -> np.ndarray:
@@ -260,13 +264,13 @@ def _read(found: Stored, dtype: np.dtype) -> np.ndarray:
                       offset=found.offset)
     if found.dtype == "BF16":
         raw = (raw.astype(np.uint32) << 16).view(np.float32)
-    with np.errstate(invalid="ignore"):              # a signalling NaN is only a NaN
+    with np.errstate(invalid="ignore"):              # a signalling NaN is a NaN, too
         return raw.astype(dtype, copy=False).reshape(found.shape)
 
 
 def _warn_if_different(directory: Any, name: str, value: np.ndarray, used: str,
                        other: str, found: Stored) -> None:
-    """HF: tied tensors that were saved with different values are untied there."""
+    """Warn that an alias differs from its tensor.  HF: unties the two in this case."""
     if found.dtype not in FLOATS or not np.array_equal(
             _read(found, value.dtype), value, equal_nan=True):
         warnings.warn(

@@ -1,6 +1,6 @@
-"""Reading data files: lines, TSV, JSONL and CoNLL, with errors that name the line.
+"""Read data files: lines, TSV, JSONL and CoNLL, with errors that name the line.
 
-Each reader yields (where, content); `where` is "train.tsv, line 3", for later errors.
+Each reader yields (where, content).  `where` is "train.tsv, line 3", for later errors.
 """
 
 from __future__ import annotations
@@ -10,32 +10,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from .jsonfiles import parse_json
+
 
 def text_lines(path) -> Iterator[tuple[str, str]]:
-    """The lines of a UTF-8 file without their ends; a byte order mark is dropped."""
+    """Yield the lines of a UTF-8 file, without line ends and byte order mark."""
     with open(path, "rb") as file:
         yield from decoded_lines(file, path)
 
 
 def decoded_lines(file: IO[bytes], name) -> Iterator[tuple[str, str]]:
-    """The same of an open file, which errors call by this name."""
+    """Yield the lines of an open file, which errors call `name`; see `text_lines`."""
     for number, raw in enumerate(file, 1):
         where = f"{name}, line {number}"
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(f"{where}: not UTF-8 ({error.reason} at byte "
-                             f"{error.start}); save the file as UTF-8") from None
+                             f"{error.start}): save the file as UTF-8") from None
         yield where, line.rstrip("\n").rstrip("\r")
 
 
 def read_tsv(path) -> Iterator[tuple[str, list[str]]]:
-    """The columns of each line, stripped; a quotation mark is an ordinary character.
+    """Yield the columns of each line, stripped; quotation marks have no meaning.
 
-    Blank lines are passed over, and a first line whose last column is "label".
+    Blank lines are skipped.  So is a first line whose last column is "label".
 
     Raises:
-        ValueError: a line with another number of columns than the first.
+        ValueError: a line has more or fewer columns than the first.
     """
     first = 0
     for where, line in text_lines(path):
@@ -48,33 +50,28 @@ def read_tsv(path) -> Iterator[tuple[str, list[str]]]:
                 continue
         if len(columns) != first:
             raise ValueError(f"{where}: {len(columns)} columns, but {first} in the "
-                             "first line; a TAB separates columns")
+                             "first line: separate columns with a TAB")
         yield where, columns
 
 
 def read_jsonl(path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The JSON object on each line; blank lines are passed over."""
+    """Yield the JSON object on each line; blank lines are skipped."""
     for where, line in text_lines(path):
         if not line.strip():
             continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where}: broken JSON: {error}") from None
-        if not isinstance(value, dict):
-            raise ValueError(f"{where}: a JSON {type(value).__name__}, expected an "
-                             'object such as {"text": ..., "label": ...}')
-        yield where, value
+        yield where, parse_json(
+            line, where, expected='a JSON object such as {"text": ..., "label": ...}',
+            remedy="write one object on each line")
 
 
 def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """The words and labels of each sentence.
+    """Yield the words and labels of each sentence.
 
-    A word per line: the word first, its label last, white space or a TAB between all
-    columns; a blank line after each sentence.  "-DOCSTART-" lines are passed over.
+    Each line holds a word: the word first, its label last, with white space or a TAB
+    between columns.  A blank line ends a sentence.  "-DOCSTART-" lines are skipped.
 
     Raises:
-        ValueError: a word without a label, or with more or fewer columns than the
+        ValueError: a word has no label, or a line has more or fewer columns than the
             first.
     """
     width, start, words, labels = 0, "", list[str](), list[str]()
@@ -87,12 +84,12 @@ def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
             words, labels = [], []
             continue
         if len(columns) < 2 or not columns[0] or not columns[-1]:
-            raise ValueError(f"{where}: {line.strip()!r} has no label; expected a "
+            raise ValueError(f"{where}: {line.strip()!r} has no label, expected a "
                              "word, white space, and its label")
         width = width or len(columns)
         if len(columns) != width:
             raise ValueError(f"{where}: {len(columns)} columns, but {width} in the "
-                             "first line")
+                             "first line: give every word the same columns")
         start = start if words else where
         words.append(columns[0])
         labels.append(columns[-1])
@@ -101,25 +98,25 @@ def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def is_jsonl(path, json_too: bool = True) -> bool:
-    """Whether the name of the file says that it is JSONL; *.json often is, too."""
+    """Whether a file is JSONL by its name; files named *.json often are, too."""
     return Path(path).suffix.lower() in (".jsonl", ".ndjson", *[".json"] * json_too)
 
 
 def field(where: str, row: dict, name: str, kind: type = str) -> Any:
-    """One field of a JSON object, checked.
+    """Return one field of a JSON object, checked.
 
     Raises:
-        ValueError: it is absent, or of another type.
+        ValueError: it is absent or null, or has another type.
     """
     if row.get(name) is None:
         found = f"{name!r} is null" if name in row else \
             f"no {name!r}; it has {', '.join(row) or 'nothing'}"
-        raise ValueError(f"{where}: {found}")
+        raise ValueError(f"{where}: {found}, expected a {NAMES[kind]}")
     return checked(where, name, row[name], kind)
 
 
 def checked(where: str, name: str, value: Any, kind: type = str) -> Any:
-    """`value`, if it is of this type, and valid Unicode."""
+    """Return `value` if it has this type and, as a string, is valid Unicode."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{where}: {name} is {json.dumps(value)[:60]}, expected a "
                          f"{NAMES[kind]}")
@@ -128,12 +125,12 @@ def checked(where: str, name: str, value: Any, kind: type = str) -> Any:
             value.encode("utf-8")
         except UnicodeEncodeError:
             raise ValueError(f"{where}: {name} holds half of a surrogate pair, which "
-                             "is no character") from None
+                             "is not a character: remove it") from None
     return value
 
 
 def strings(where: str, row: dict, name: str) -> list[str]:
-    """One field of a JSON object that must be a list of strings."""
+    """Return one field of a JSON object, which must be a list of strings."""
     return [checked(where, f"{name}[{i}]", value)
             for i, value in enumerate(field(where, row, name, list))]
 
@@ -142,7 +139,7 @@ NAMES = {str: "string", list: "list", int: "whole number", dict: "JSON object"}
 
 
 def nonempty(examples: list, path) -> list:
-    """The examples of a file, if there are any."""
+    """Return the examples of a file, if there are any."""
     if not examples:
-        raise ValueError(f"{path} holds no examples")
+        raise ValueError(f"{path} holds no examples, expected at least one")
     return examples

@@ -1,8 +1,8 @@
-"""Threads, for whole parts of a batch.
+"""Compute the parts of a batch in threads.
 
-A batch cut into as many parts as there are cores, each computed by plain sequential
-code in a thread of its own, keeps all cores busy in every step, not only in the matrix
-products: NumPy lets go of Python's lock while it computes.
+Cut a batch into as many parts as there are cores, and let a thread run plain sequential
+code on each.  This keeps all cores busy in every step, not only in matrix products,
+because NumPy releases Python's lock while it computes.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ import numpy as np
 
 NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads",
          "openblas_{}_num_threads64_", "openblas_{}_num_threads")
-LOCK, HOLDERS = Lock(), [0, 1]          # runs under way; the number of threads before
+LOCK, HOLDERS = Lock(), [0, 1]      # how many are inside; BLAS threads before that
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Return how many processors this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @cache
 def openblas() -> tuple[Callable, Callable] | None:
-    """The functions that get and set the number of threads of NumPy's OpenBLAS.
+    """Return the functions that get and set the number of threads of NumPy's OpenBLAS.
 
-    None where NumPy was built with another library, which is then left alone.
+    None if NumPy was built with another library: that one is left alone.
     """
     home = Path(np.__file__).parent
     for path in [*home.parent.glob("numpy.libs/*openblas*"),
@@ -48,7 +48,7 @@ def openblas() -> tuple[Callable, Callable] | None:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Inside, a matrix product uses one core.  For the whole process; may be nested."""
+    """Let matrix products use one core only, in the whole process.  May be nested."""
     get, put = openblas() or (lambda: 1, lambda count: None)
     with LOCK:
         if HOLDERS[0] == 0:
@@ -65,11 +65,11 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def in_threads(function: Callable, items: Iterable, threads: int) -> list:
-    """[function(item) for item in items], up to `threads` of them at a time.
+    """Return [function(item) for item in items], up to `threads` of them at a time.
 
-    The results are in the order of the items.  An error in one is raised here.  Where
-    the threads of matrix products can't be limited, the items follow each other: two
-    kinds of threads at once would be slower than one.
+    The results have the order of the items.  An error in any of them is raised here.
+    If the threads of matrix products can't be limited, the items run one by one:
+    threads inside threads would be slower.
     """
     items = list(items)
     if min(threads, len(items)) < 2 or openblas() is None:
@@ -79,4 +79,4 @@ def in_threads(function: Callable, items: Iterable, threads: int) -> list:
         with one_blas_thread():
             return list(pool.map(function, items))
     finally:
-        pool.shutdown(cancel_futures=True)      # after an error or Ctrl-C, not the rest
+        pool.shutdown(cancel_futures=True)     # after an error or Ctrl-C: drop the rest

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, if tqdm is installed; otherwise nothing."""
+"""Show a progress bar on a terminal if tqdm is installed; otherwise nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sized
 
 
 class NoBar:
-    """What stands in for a bar that nobody would see."""
+    """Takes the place of a bar that nobody would see."""
 
     def __enter__(self) -> NoBar:
         return self
@@ -24,17 +24,17 @@ class NoBar:
 
 def bar(total: int | None = None, desc: str = "", enabled: bool | None = None,
         unit: str = "it"):
-    """A bar to move by hand: `with bar(100) as b: b.update(3)`.
+    """Return a bar to move by hand: `with bar(100) as b: b.update(3)`.
 
     Args:
         total: how much there is to do; None if that is not known.
         desc: a word or two in front of the bar.
-        enabled: None shows it if stderr is a terminal; True and False decide.
+        enabled: whether to show it; None shows it if stderr is a terminal.
         unit: what is counted.
 
     Returns:
-        a tqdm bar, or a NoBar with the same methods.  A bar appears on stderr, after
-        half a second, so that short work stays quiet.
+        A tqdm bar, or a NoBar with the same methods.  A bar appears on stderr after
+        half a second, so short work stays quiet.
     """
     if sys.stderr is None or not (sys.stderr.isatty() if enabled is None else enabled):
         return NoBar()
@@ -48,9 +48,10 @@ def bar(total: int | None = None, desc: str = "", enabled: bool | None = None,
 
 def progress(iterable: Iterable, total: int | None = None, desc: str = "",
              enabled: bool | None = None, unit: str = "it") -> Iterator:
-    """Go through `iterable` and show how far; the arguments are those of `bar`.
+    """Yield the items of `iterable` and show how many are done.
 
-    total: None means len(iterable), if it has a length.
+    The arguments are those of `bar`.  If total is None, it is len(iterable), where
+    that exists.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)

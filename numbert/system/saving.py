@@ -1,24 +1,26 @@
-"""Write a checkpoint all or nothing: a reader finds the old one or the new one.
+"""Write files and checkpoints whole or not at all: readers see the old or the new.
 
-One process at a time may save into a directory; any number may read it.
+One process at a time may save into a directory; any number may read it meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import glob
 import os
 import re
 import shutil
 import stat
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
+
+from .jsonfiles import json_text
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -31,26 +33,27 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
          config_text: str, max_shard_size: int | str = 5_000_000_000,
          metadata: Mapping[str, str] = {"format": "pt"}) -> None:
-    """Write config.json and the weights; the old files stay until that is done.
+    """Write config.json and the weights; the old files stay until both are complete.
 
     Args:
-        directory: made if absent. Files that are not the checkpoint's are left alone.
+        directory: made if absent. Files that belong to no checkpoint are left alone.
         params: {name: float array}.
         config_text: the text of config.json.
         max_shard_size: bytes, or "5GB", "200MB"; larger weights are split into shards.
-        metadata: text for the files' headers; transformers asks for "format": "pt".
+        metadata: texts for the header of each file; transformers needs "format": "pt".
 
     Raises:
-        OSError: the files cannot be written. The old checkpoint is then as it was.
-        ValueError: an array that is not float, or a size that cannot be read.
+        OSError: the files could not be written. The old checkpoint is unchanged.
+        ValueError: an array is not float, or max_shard_size is not a size.
     """
     directory = Path(directory)
     limit = _bytes(max_shard_size)
     _check_floats(params)
     if directory.exists() and not directory.is_dir():
-        raise NotADirectoryError(f"{directory} is a file; pass a directory to save in")
+        raise NotADirectoryError(f"{directory} is a file, expected a directory: pass "
+                                 "one to save in")
     directory.mkdir(parents=True, exist_ok=True)
-    for leftover in directory.glob(STAGING + "*"):   # of a save that was killed
+    for leftover in directory.glob(STAGING + "*"):   # from a save that was killed
         shutil.rmtree(leftover, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=STAGING, dir=directory) as folder:
         staging = Path(folder)
@@ -66,25 +69,56 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
     _remove_stale(directory, files)
 
 
-def atomic_write_text(path: str | os.PathLike, text: str) -> None:
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary path to write to; the file there then replaces `path`.
+
+    Readers see the whole old file or the whole new one.  After an error the old one
+    stays.  A link is replaced, not followed.
+    """
+    path = Path(path)
+    # A folder, because safetensors writes to files with names of its own choice.
+    folder = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        folder.mkdir()
+        yield folder / path.name
+        _fsync(folder / path.name)
+        os.replace(folder / path.name, path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    fsync_directory(path.parent)
+
+
+def remove_leftovers(path: str | os.PathLike) -> None:
+    """Remove what an `atomic_file(path)` left behind when its process was killed."""
+    path = Path(path)
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def atomic_write_text(path: str | os.PathLike, text: str,
+                      follow_links: bool = False) -> None:
     """Write a UTF-8 text file whole or not at all; readers see the old or the new.
 
-    A link is replaced, not followed.  A pipe or a device has nothing to replace: it is
-    written to.
+    A pipe or a device cannot be replaced: the text is written to it.
+
+    Args:
+        follow_links: keep a link, and replace the file that it points to.  Meant for
+            paths that a user typed.  By default the link itself is replaced: saving
+            into a folder of links into the hub's cache must not change the cache.
+
+    Raises:
+        OSError: the file could not be written.  The old one is unchanged.
     """
     path, data = Path(path), text.encode("utf-8")
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        _write(temporary, data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_directory(path.parent)
+        with atomic_file(path.resolve() if follow_links else path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:                # it names the temporary file, or none
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 # ------------------------------------------------------------- what to write
@@ -93,7 +127,8 @@ def _bytes(size: int | str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)?", str(size).strip().upper())
     number = int(float(match[1]) * UNITS[match[2] or ""]) if match else 0
     if number < 1:
-        raise ValueError(f"max_shard_size must be bytes, or like '5GB', not {size!r}")
+        raise ValueError(f"max_shard_size is {size!r}, expected a number of bytes, or "
+                         "a text such as '5GB' or '200MB'")
     return number
 
 
@@ -102,12 +137,12 @@ def _check_floats(params: Mapping[str, np.ndarray]) -> None:
         found = getattr(array, "dtype", type(array).__name__)
         if not isinstance(array, np.ndarray) or array.dtype.kind != "f" \
                 or array.dtype.itemsize > 8:
-            raise ValueError(f"{name}: expected a NumPy array of float16, float32 or "
-                             f"float64, got {found}; convert it before saving")
+            raise ValueError(f"{name} is of type {found}, expected a NumPy array of "
+                             "float16, float32 or float64: convert it before saving")
 
 
 def _split(params: Mapping[str, np.ndarray], limit: int) -> list[dict[str, np.ndarray]]:
-    """Fill shards in order, each up to `limit` bytes; a larger tensor has its own."""
+    """Fill shards in order up to `limit` bytes; a larger tensor gets its own shard."""
     shards: list[dict[str, np.ndarray]] = [{}]
     room = limit
     for name, array in params.items():
@@ -120,7 +155,7 @@ def _split(params: Mapping[str, np.ndarray], limit: int) -> list[dict[str, np.nd
 
 
 def _shard_names(directory: Path, count: int) -> list[str]:
-    """Names as Hugging Face gives them, but never those of shards that are there."""
+    """Name shards as Hugging Face does, but avoid the names of shards in use."""
     if count == 1:
         return [WEIGHTS]
     stem, number = "model", 0
@@ -133,29 +168,30 @@ def _shard_names(directory: Path, count: int) -> list[str]:
 def _index_text(files: list[str], shards: list[dict[str, np.ndarray]]) -> str:
     total = sum(array.nbytes for shard in shards for array in shard.values())
     weight_map = {name: file for file, shard in zip(files, shards) for name in shard}
-    return json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map},
-                      indent=2) + "\n"
+    return json_text({"metadata": {"total_size": total}, "weight_map": weight_map},
+                     indent=2) + "\n"
 
 
 # ------------------------------------------------------------ putting it in place
 
 def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
-    """Move `files` (the one that readers open first is last) and config.json."""
-    # Readers, Hugging Face's too, open model.safetensors if it is there, and else the
-    # index and what it names. So one step decides which weights they see:
+    """Move config.json and `files`, whose last one is what readers open first."""
+    # Readers, Hugging Face's too, open model.safetensors if it exists, else the index
+    # and the shards that it names. So one step decides which weights they see:
     #   to a single file:            model.safetensors is replaced, and hides an index.
     #   from shards to shards:       the index is replaced. Until then nothing names the
-    #                                new shards, if they avoid the names of the old.
+    #                                new shards, whose names are not those of the old.
     #   from single file to shards:  model.safetensors is removed. Until then it hides
     #                                the new index.
-    # All else is moved before that step, when nobody looks at it, and what is stale is
-    # removed after. config.json is a second file: left alone if its text is the same,
-    # else replaced just before the step, and put back if the step fails. Only a kill
-    # (not an error) between those two can pair a changed config with the old weights:
-    # no system call replaces two files at once.
+    # Everything else moves before that step, while nobody looks at it, and stale files
+    # go after it. config.json is a second file. If its text is the same, it is left
+    # alone; else it is replaced just before the step, and put back if the step fails.
+    # Only a kill (not an error) between those two can pair a changed config with the
+    # old weights: no system call replaces two files at once.
     hidden = files[-1] == INDEX and (directory / WEIGHTS).exists()
     early = files if hidden else files[:-1]
-    waiting = directory / WEIGHTS if hidden else staging / files[-1]    # gone: done
+    # The step is done when this file is gone.
+    waiting = directory / WEIGHTS if hidden else staging / files[-1]
     config = directory / CONFIG
     old_config = config.read_bytes() if config.exists() else None
     try:
@@ -197,14 +233,14 @@ def _remove_stale(directory: Path, files: list[str]) -> None:
 
 def write_tensors(tensors: Mapping[str, np.ndarray], path: Path,
                   metadata: dict[str, str]) -> None:
-    """A safetensors file that has reached the disk."""
+    """Write a safetensors file, and wait until it has reached the disk."""
     path.touch()
-    mode = stat.S_IMODE(path.stat().st_mode)         # as the user's umask has it
-    # The package writes memory as it lies, strided or not, into a file of mode 0600.
+    mode = stat.S_IMODE(path.stat().st_mode)         # what the user's umask allows
+    # The package copies memory as it is, strided or not, into a file of mode 0600.
     ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     try:
         save_file(ordered, path, metadata)
-    except SafetensorError as error:                 # a full disk, to the package
+    except SafetensorError as error:                 # such as a full disk
         raise OSError(f"{path} could not be written: {error}") from None
     path.chmod(mode)
     _fsync(path)
@@ -221,7 +257,7 @@ def _fsync(path: Path) -> None:
 
 
 def fsync_directory(directory: Path) -> None:
-    """Make renames last through a power cut, where the file system can do that."""
+    """Make renames survive a power cut, where the file system can do that."""
     if os.name == "posix":
         descriptor = os.open(directory, os.O_RDONLY)
         with contextlib.suppress(OSError):

@@ -10,7 +10,6 @@ Devlin et al. 2019, section 4 and appendix A.3: AdamW, 2 to 4 epochs, batches of
 from __future__ import annotations
 
 import errno
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from ..models import classes as models, params as parameters
 from ..models.config import BertConfig
 from ..training.distillation import from_teacher
 from ..system.hub import REQUIRED, resolve
+from ..system.jsonfiles import json_text, read_json
 from ..system.saving import WEIGHTS, atomic_write_text
 from . import TASKS, Data, Settings, Task
 from .common import names_of
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, train
-from ..training.log import json_text
 from ..training.recipe import check_numbers
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
@@ -207,7 +206,7 @@ def refuse_unfinished(folder: Path) -> None:
 def read_record(folder: Path) -> dict[str, Any]:
     """What `finetune` wrote beside the model; nothing if it wasn't made by it."""
     path = folder / RECORD
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return read_json(path) if path.exists() else {}
 
 
 def load_student(task: Task, model, examples: list, guide, dtype, seed: int):

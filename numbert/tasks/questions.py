@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import metrics
 from ..system.datafiles import checked, field, is_jsonl, nonempty, read_jsonl
+from ..system.jsonfiles import read_json
 from .common import Data, Settings, Task, encoded_rows, longest, outputs
 
 NO_ANSWER = 0                  # the position of [CLS]
+SQUAD = "a JSON file of SQuAD"
 STRIDE = 128                   # tokens, at most, where doc_stride is not given
 
 
@@ -47,8 +47,9 @@ def read(path) -> list[Question]:
 
 def squad_rows(path) -> Iterator[tuple[str, dict]]:
     """The questions of a SQuAD file as rows of JSONL."""
+    remedy = "name a file of one question per line *.jsonl"
+    content = read_json(path, expected=SQUAD, remedy=remedy)
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         for article in content["data"]:
             for paragraph in article["paragraphs"]:
                 for row in paragraph["qas"]:
@@ -57,9 +58,9 @@ def squad_rows(path) -> Iterator[tuple[str, dict]]:
                         "question": row["question"], "context": paragraph["context"],
                         "answers": {name: [answer[name] for answer in answers]
                                     for name in ("text", "answer_start")}}
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is no JSON file of SQuAD ({error!r}); name a file of "
-                         "one question per line *.jsonl") from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is of another form ({error!r}), expected {SQUAD}: "
+                         f"{remedy}") from None
 
 
 def question(where: str, row: dict) -> Question:

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import metrics
 from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
+from ..system.numbers import is_whole_number
 from ..bert.losses import IGNORE_INDEX
 from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
                      names_of, outputs)
@@ -70,7 +71,7 @@ def one_label(where: str, column: str) -> str:
 def one_from_json(where: str, row: dict) -> str:
     """The field "label": a string, or a whole number."""
     label = row.get("label")
-    if isinstance(label, int) and not isinstance(label, bool):
+    if is_whole_number(label):
         return one_label(where, str(label))
     return one_label(where, field(where, row, "label"))
 

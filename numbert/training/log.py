@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..system.saving import atomic_write_text
+from ..system.jsonfiles import json_text
+from ..system.saving import atomic_write_text, remove_leftovers
 
 
 @dataclass
@@ -66,22 +64,6 @@ def last_evaluation(history: list[dict]) -> dict[str, float] | None:
     return None
 
 
-def json_text(value, indent: int | None = None) -> str:
-    """JSON as the standard has it: a number that is not finite becomes null."""
-    return json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def finite(value) -> Any:
-    """The same value, with None for each nan and infinity in it."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: finite(x) for name, x in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(x) for x in value]
-    return value
-
-
 def log_suffix(path) -> str:
     """Which kind of log a file name asks for.
 
@@ -99,8 +81,7 @@ def write_log(path, history: list[dict]) -> None:
     """Write the whole history; a log of an interrupted run is made whole again."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # of a run that was killed
-        leftover.unlink(missing_ok=True)
+    remove_leftovers(path)                          # of a run that was killed
     atomic_write_text(path, log_text(log_suffix(path), history, history, head=True))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
 
+from ..system.numbers import is_number, is_whole_number, plain
 from .objectives import LABELS
 from .optim import OPTIMIZERS, SCHEDULES
 
@@ -77,30 +77,15 @@ def check_numbers(given: dict) -> None:
             if name in given and not (or_none and value is None):
                 require(fits(value), name, value, expected + ", or None" * or_none)
 
-    check(COUNTS, lambda x: is_count(x) and x > 0, "a whole number above 0")
-    check(OPTIONAL_COUNTS, lambda x: is_count(x) and x > 0, "a whole number above 0",
-          or_none=True)
-    check(["seed"], lambda x: is_count(x) and x >= 0, "a whole number >= 0")
+    check(COUNTS, lambda x: is_whole_number(x) and x > 0, "a whole number above 0")
+    check(OPTIONAL_COUNTS, lambda x: is_whole_number(x) and x > 0,
+          "a whole number above 0", or_none=True)
+    check(["seed"], lambda x: is_whole_number(x) and x >= 0, "a whole number >= 0")
     check(["lr", "weight_decay", "warmup"],
           lambda x: is_number(x) and 0 <= x < math.inf, "a number >= 0")
     check(["clip"], lambda x: is_number(x) and x > 0, "a number above 0", or_none=True)
     check(["epochs"], lambda x: is_number(x) and 0 < x < math.inf, "a number above 0",
           or_none=True)
-
-
-def is_count(value) -> bool:
-    """Whether it is a whole number, of Python or NumPy, and no boolean."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def is_number(value) -> bool:
-    """Whether it is a real number, of Python or NumPy, and no boolean."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def plain(value):
-    """A number of NumPy as one of Python, which JSON knows."""
-    return value.item() if hasattr(value, "item") else value
 
 
 def require(fits: bool, name: str, value, expected: str) -> None:

@@ -10,9 +10,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +18,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from ..system.saving import fsync_directory, write_tensors
+from ..system.saving import atomic_file, remove_leftovers, write_tensors
 
 FILE = "training.safetensors"
 ANEW = ("start anew: overwrite=True of finetune and pretrain (--overwrite), "
@@ -64,23 +61,16 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
     text = json.dumps({"settings": settings, **plain,
                        "updates": state.optimizer["step"],
                        "rng": state.rng.bit_generator.state})
-    for leftover in path.parent.glob(f".{FILE}.*.tmp"):      # of a save that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    # A folder, as safetensors writes by way of a file with a name of its own choice.
-    temporary = path.with_name(f".{FILE}.{uuid.uuid4().hex}.tmp")
+    remove_leftovers(path)                          # of a save that was killed
     try:
-        temporary.mkdir()
-        write_tensors(tensors, temporary / FILE, {"state": text})
-        os.replace(temporary / FILE, path)
-        fsync_directory(path.parent)
+        with atomic_file(path) as temporary:
+            write_tensors(tensors, temporary, {"state": text})
     except OSError as error:
         kept = "the previous checkpoint is kept" if path.exists() else \
             "there is no earlier one"
         number = error.errno or errno.EIO
         raise OSError(number, f"the checkpoint of step {state.step} could not be "
                       f"written ({error}); {kept}", str(path)) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def load_state(directory, params: dict,

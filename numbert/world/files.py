@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from ..system.jsonfiles import json_text
 from .corpus import documents
 from .exercises import (choices, opinion_texts, passage, questions, short,
                         tagged_texts)
@@ -49,7 +49,7 @@ def corpus_lines(count: int, split: str, seed: int) -> Iterable[str]:
 def opinion_lines(count: int, split: str, seed: int) -> Iterable[str]:
     """JSONL with the fields text and label."""
     for example in opinion_texts(count, split, seed):
-        yield json.dumps({"text": example.text, "label": example.label}) + "\n"
+        yield json_text({"text": example.text, "label": example.label}) + "\n"
 
 
 def name_lines(count: int, split: str, seed: int) -> Iterable[str]:
@@ -66,14 +66,14 @@ def question_lines(count: int, split: str, seed: int, passages=passage
         answers: dict[str, list] = {"text": [], "answer_start": []}
         if made.answer:
             answers = {"text": [made.answer], "answer_start": [made.start]}
-        yield json.dumps({"question": made.question, "context": made.context,
-                          "answers": answers}) + "\n"
+        yield json_text({"question": made.question, "context": made.context,
+                         "answers": answers}) + "\n"
 
 
 def choice_lines(count: int, split: str, seed: int) -> Iterable[str]:
     """JSONL with the fields context, choices and label, the index of the right one."""
     for made in choices(count, split, seed):
-        yield json.dumps(made._asdict()) + "\n"
+        yield json_text(made._asdict()) + "\n"
 
 
 MAKERS: dict[str, Callable[..., Iterable[str]]] = {

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -25,6 +24,7 @@ import numpy as np
 
 from ..checkpoints import FINE_TUNED, FOLDER, PRETRAINED
 from ..system.parallel import cores
+from ..system.jsonfiles import json_text
 from ..system.saving import atomic_write_text
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
@@ -65,7 +65,7 @@ def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
     models = folder / "models"
     warnings.filterwarnings("ignore", message=".* does not use")
     found = card.rounded(scores.all_scores(models, folder / "data", seed))
-    atomic_write_text(models / "metrics.json", json.dumps(found, indent=2) + "\n")
+    atomic_write_text(models / "metrics.json", json_text(found, indent=2) + "\n")
     atomic_write_text(models / "README.md", card.text(found, models, seed, scale))
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import numbert
@@ -81,9 +82,11 @@ def test_impossible_values_are_refused(changes, message):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("{", "not valid JSON"), ("[1]", "expected a JSON object"),
+    ("{", "is broken JSON .*, expected a JSON object of fields: download or"),
+    ("", "is broken JSON"), ("[1]", "holds a list, expected a JSON object"),
     ('{"hidden_size": 7}', "config.json: hidden_size 7 is not a multiple"),
-    ("\udcff", "not valid JSON")])
+    ("\udcff", "byte 0 .* is 0xff, expected a JSON object of fields, in UTF-8: "),
+    ("[" * 100_000, "broken JSON .nested too deeply., expected a JSON object")])
 def test_broken_files(tmp_path, text, message):
     (tmp_path / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ValueError, match=message):
@@ -93,3 +96,20 @@ def test_broken_files(tmp_path, text, message):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="needs a config.json"):
         numbert.BertConfig.from_pretrained(tmp_path)
+
+
+def test_numbers_of_numpy_are_saved_as_those_of_json(tmp_path):
+    given = numbert.BertConfig(vocab_size=np.int64(31), num_labels=np.int32(3),
+                               pad_token_id=np.array(2), layer_norm_eps=np.float32(0.5))
+    given.save_pretrained(tmp_path)
+    again = numbert.BertConfig.from_pretrained(tmp_path)
+    assert again == given == numbert.BertConfig(vocab_size=31, num_labels=3,
+                                                pad_token_id=2, layer_norm_eps=0.5)
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "num_hidden_layers", "num_labels",
+                                  "layer_norm_eps", "pad_token_id"])
+@pytest.mark.parametrize("value", [True, False, "3"])
+def test_what_is_no_number_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}, expected "):
+        numbert.BertConfig(**{name: value})

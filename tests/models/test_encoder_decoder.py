@@ -422,7 +422,7 @@ def test_foreign_and_damaged_checkpoints(tmp_path):
         EncoderDecoderModel.from_pretrained(tmp_path / "one")
     encoder_decoder().save_pretrained(tmp_path / "two")
     (tmp_path / "two" / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="not valid JSON"):
+    with pytest.raises(ValueError, match="broken JSON"):
         EncoderDecoderModel.from_pretrained(tmp_path / "two")
     encoder_decoder().save_pretrained(tmp_path / "three")
     stressed(numbert.BertModel).save_pretrained(tmp_path / "four")

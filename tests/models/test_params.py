@@ -187,7 +187,7 @@ def test_unknown_arguments_of_from_pretrained(tmp_path):
     for name in ("dtyp", "device_map", "attn_implementation"):
         with pytest.raises(TypeError, match=f"takes no argument {name}"):
             numbert.BertModel.from_pretrained(tmp_path, **{name: "auto"})
-    with pytest.raises(TypeError, match="None is no model"):
+    with pytest.raises(TypeError, match="None is not a model, expected a directory"):
         numbert.BertModel.from_pretrained(None)
     assert numbert.BertModel.from_pretrained(tmp_path, torch_dtype="float64"
                                              ).dtype == np.float64
@@ -214,7 +214,7 @@ def test_generation_config(tmp_path):
         again = numbert.BertLMHeadModel.from_pretrained(tmp_path)
     assert again.generation_config == numbert.GenerationConfig(max_new_tokens=3)
     path.write_text("[1]")
-    with pytest.raises(ValueError, match="is not a JSON object of settings"):
+    with pytest.raises(ValueError, match="a list, expected a JSON object of settings"):
         numbert.BertLMHeadModel.from_pretrained(tmp_path)
 
 

@@ -297,7 +297,7 @@ def test_a_vocabulary_of_the_usual_size_loads_quickly(tmp_path):
 @pytest.mark.parametrize("name, content, message", [
     ("vocab_txt", "", "empty"),
     ("tokenizer_json", "{", "broken JSON"),
-    ("tokenizer_json", "[]", "must hold a JSON object"),
+    ("tokenizer_json", "[]", "holds a list, expected a JSON object"),
     ("tokenizer_json", {"model": {"type": "BPE", "vocab": {}}}, "BPE"),
     ("tokenizer_json", {"model": {"type": "WordPiece", "vocab": {"a": "b"}}}, "broken"),
     ("tokenizer_json", {"model": {"type": "WordPiece", "vocab": {"a": 1, "b": 1}}},
@@ -306,7 +306,7 @@ def test_a_vocabulary_of_the_usual_size_loads_quickly(tmp_path):
     ("tokenizer_json", {"model": {"type": "WordPiece"}}, "holds no vocabulary"),
     ("tokenizer_json", {"model": 3}, "holds a 3 tokenizer"),
     ("tokenizer_config_json", "{,}", "broken JSON"),
-    ("special_tokens_map_json", "3", "must hold a JSON object"),
+    ("special_tokens_map_json", "3", "holds a number, expected a JSON"),
     ("added_tokens_json", "not json", "broken JSON")])
 def test_broken_files(tmp_path, name, content, message):
     files = {"vocab_txt": "[UNK]\na\n", name: content}

@@ -1,8 +1,9 @@
 """The arguments of a tokenizer call, checked once and in one place."""
 
-import operator
 import warnings
 from typing import NamedTuple, Optional
+
+from ...system.numbers import is_whole_number
 
 LARGE_INTEGER = int(1e20)          # a model_max_length above this means "no limit"
 VERY_LARGE_INTEGER = int(1e30)     # the model_max_length of a tokenizer that has none
@@ -95,11 +96,8 @@ def limit(value):
         return VERY_LARGE_INTEGER
     if isinstance(value, float) and value.is_integer():
         return int(value)               # some files have 1e30
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
+    if is_whole_number(value):
+        return int(value)
     raise TypeError("model_max_length must be an integer (tokens), or None for no "
                     f"limit, got {value!r}.")
 
@@ -121,10 +119,8 @@ def _count(name, value):
     """`value` as a non-negative int, or None."""
     if value is None:
         return None
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer, got {value!r}.") from None
-    if number < 0:
-        raise ValueError(f"{name} must be 0 or more, got {number}.")
-    return number
+    if not is_whole_number(value):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    if value < 0:
+        raise ValueError(f"{name} must be 0 or more, got {value}.")
+    return int(value)

@@ -1,10 +1,11 @@
 """The files of a tokenizer: vocab.txt, tokenizer.json, and the small ones."""
 
-import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from ...system.jsonfiles import read_text
+from ...system.saving import atomic_write_text
 
 VOCAB_FILE = "vocab.txt"
 TOKENIZER_FILE = "tokenizer.json"
@@ -17,38 +18,6 @@ FILES = (TOKENIZER_FILE, CONFIG_FILE, VOCAB_FILE, SPECIAL_TOKENS_MAP_FILE,
 # The 25 characters that Unicode calls White_Space.
 WHITE_SPACE = ("\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
                "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000")
-
-
-def read_text(path):
-    """The text of a UTF-8 file, without a byte order mark.
-
-    Raises:
-        ValueError: the file is not UTF-8.
-        OSError: it can't be read.
-    """
-    raw = Path(path).read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path} is not UTF-8: byte {error.start} (line {line}) is "
-                         f"0x{raw[error.start]:02x}; save the file as UTF-8.") from None
-
-
-def read_json(path):
-    """The content of a JSON file that holds an object.
-
-    Raises:
-        ValueError: the file is no JSON object.
-    """
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is broken JSON: {error}.") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a JSON object, not a "
-                         f"{type(content).__name__}.")
-    return content
 
 
 def read_vocabulary(path, legacy=False):
@@ -136,7 +105,7 @@ def save_vocabulary(vocab, save_directory, filename_prefix=None):
             raise ValueError(f"token {token!r} holds a line break, so it can't be "
                              f"written to {VOCAB_FILE}.")
         lines[index] = token
-    write_text(path, "".join(token + "\n" for token in lines))
+    atomic_write_text(path, "".join(token + "\n" for token in lines))
     return (str(path),)
 
 
@@ -145,33 +114,3 @@ def prefixed(save_directory, name, prefix):
     if not os.path.isdir(save_directory):
         raise NotADirectoryError(f"{save_directory} is no directory; create it first.")
     return Path(save_directory, f"{prefix}-{name}" if prefix else name)
-
-
-def write_text(path, text):
-    """Write a file so that a crash leaves either the old file or the new one, whole."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def json_text(content):
-    """A JSON object as text, keys sorted.
-
-    Raises:
-        TypeError: it holds something that JSON can't.
-    """
-    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

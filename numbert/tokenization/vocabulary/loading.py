@@ -11,12 +11,13 @@ HF: whether text is lower-cased is a setting; tokenizer.json, which knows it too
 asked.
 """
 
-import json
 import os
 import warnings
 from pathlib import Path
 
 from . import files
+from ...system.jsonfiles import json_text, read_json, settings_text
+from ...system.saving import atomic_write_text
 from ..definition.added_tokens import AddedToken
 from .special_tokens import SPECIAL_TOKENS
 
@@ -89,7 +90,7 @@ def _find(path, hub):
 
 
 def _read(found, name):
-    return files.read_json(found[name]) if name in found else {}
+    return read_json(found[name]) if name in found else {}
 
 
 def _vocabulary(found, saved, legacy):
@@ -188,10 +189,9 @@ def save(tokenizer, directory, prefix=None):
     """
     config = files.prefixed(directory, files.CONFIG_FILE, prefix)
     whole = files.prefixed(directory, files.TOKENIZER_FILE, prefix)
-    settings = files.json_text(settings_of(tokenizer))
-    files.write_text(whole, json.dumps(
-        tokenizer_json(tokenizer), ensure_ascii=False, indent=2))
-    files.write_text(config, settings)
+    settings = settings_text(settings_of(tokenizer), escape=False)
+    atomic_write_text(whole, json_text(tokenizer_json(tokenizer), indent=2))
+    atomic_write_text(config, settings)
     return str(config), str(whole)
 
 
@@ -205,15 +205,15 @@ def save_legacy(tokenizer, directory, prefix=None):
     settings = settings_of(tokenizer)
     settings["added_tokens_decoder"] = {
         str(i): _saved(token) for i, token in tokenizer.added_tokens_decoder.items()}
-    text = files.json_text(settings)
+    text = settings_text(settings, escape=False)
     written = [str(config), *tokenizer.save_vocabulary(directory, prefix)]
     added = {token: i for token, i in tokenizer.added_tokens_encoder.items()
              if i >= tokenizer.vocab_size}
     if added:
         path = files.prefixed(directory, files.ADDED_TOKENS_FILE, prefix)
-        files.write_text(path, files.json_text(added))
+        atomic_write_text(path, settings_text(added, escape=False))
         written.append(str(path))
-    files.write_text(config, text)
+    atomic_write_text(config, text)
     return tuple(written)
 
 
