@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..system import checkpoint
+from ..system import checkpoint, saving
 from . import params as parameters
 from .base import BertPreTrainedModel
 from .cache import given_cache
@@ -343,9 +343,8 @@ class EncoderDecoderModel:
         config = EncoderDecoderConfig(**{
             **self.config.to_dict(), "architectures": [type(self).__name__],
             "dtype": str(self.dtype)})
-        checkpoint.save(Path(directory), dict(self.params),
-                        config_text=config.to_json_string(),
-                        max_shard_size=max_shard_size)
+        saving.save(Path(directory), dict(self.params),
+                    config_text=config.to_json_string(), max_shard_size=max_shard_size)
         write_generation_config(directory, self.generation_config)
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..system import checkpoint
+from ..system import checkpoint, saving
 from . import params as parameters
 from .config import BertConfig
+from ..system.numbers import is_whole_number
 from .params import checked_dtype, checked_params, param_shapes
 
 HUB = ("revision", "cache_dir", "local_files_only", "token")
@@ -117,10 +118,8 @@ class PreTrainedWeights:
         config = BertConfig.from_dict({
             **self.config.to_dict(), "architectures": [type(self).__name__],
             "dtype": str(self.dtype)})
-        checkpoint.save(Path(directory), self.params,
-                        config_text=config.to_json_string(),
-                        max_shard_size=max_shard_size)
-
+        saving.save(Path(directory), self.params, config_text=config.to_json_string(),
+                    max_shard_size=max_shard_size)
         self.write_others(directory)
 
     def read_others(self, directory) -> None:
@@ -191,7 +190,7 @@ class PreTrainedWeights:
         size = old if new_num_tokens is None else new_num_tokens
         multiple = 1 if pad_to_multiple_of is None else pad_to_multiple_of
         for name, value in (("new_num_tokens", size), ("pad_to_multiple_of", multiple)):
-            if not isinstance(value, (int, np.integer)) or value < 1:
+            if not is_whole_number(value) or value < 1:
                 raise ValueError(f"{name} is {value!r}, expected a positive integer")
         size = -(-int(size) // int(multiple)) * int(multiple)
         if size != old:

@@ -21,7 +21,6 @@ from safetensors import SafetensorError, safe_open
 
 from .jsonfiles import AGAIN, read_json
 from .saving import INDEX, WEIGHTS
-from .saving import save  # noqa: F401  (models call checkpoint.save)
 
 # bfloat16 is the upper half of a float32; NumPy can only hold its bits.
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
