@@ -1,6 +1,5 @@
 """The package as such: light to import, one way, complete, and its README true."""
 
-import ast
 import configparser
 import importlib.metadata
 import re
@@ -10,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import numbert
 from numbert import cli
 from minilm import minilm_dir
@@ -19,64 +16,13 @@ from minilm import minilm_dir
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "numbert"
 OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
-            "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy"}
-RUNTIME = {"numpy", "safetensors", "regex"}
-# Only these may import optional packages at their top: they are of no use without.
-NEEDS_OPTIONAL = ("torch_ops", "testing.")
-
-# Bottom to top: a module of one group may import its own group and those before it.
-GROUPS = (
-    ("erf", "ops", "losses"),
-    ("config", "params", "cache", "trace", "outputs", "saving", "checkpoint", "hub",
-     "progress", "packing", "parallel"),
-    ("blocks", "embeddings", "attention", "encoder", "heads", "inputs", "targets"),
-    ("base", "models"),
-)
-TOKENIZER_MAY_IMPORT = {"hub", "saving", "checkpoint", "progress"}
-
-
-def modules():
-    """{dotted name inside the package: path}; a package's name is its folder's."""
-    found = {}
-    for path in PACKAGE.rglob("*.py"):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
-
-
-def imports(path, name, everywhere):
-    """What a module imports: (absolute names, names inside the package).
-
-    everywhere: also inside functions; else only what runs when it is imported.
-    """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inner = set() if everywhere else {
-        node for function in ast.walk(tree)
-        if isinstance(function, (ast.FunctionDef, ast.Lambda)) or typing_only(function)
-        for node in ast.walk(function)}
-    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    package = [part for part in package if part]
-    outside, inside = set(), set()
-    for node in ast.walk(tree):
-        if node in inner:
-            continue
-        if isinstance(node, ast.Import):
-            outside |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            outside.add(node.module)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[:len(package) - node.level + 1]
-            base += node.module.split(".") if node.module else []
-            dotted = ".".join(base)
-            inside |= {f"{dotted}.{alias.name}".strip(".") for alias in node.names} | \
-                ({dotted} if dotted else set())
-    inside |= {n.removeprefix("numbert.") for n in outside if n.startswith("numbert.")}
-    return {n.split(".")[0] for n in outside}, inside & set(modules()) - {name, ""}
-
-
-def typing_only(node):
-    """Whether a node is `if TYPE_CHECKING:`."""
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+            "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy", "flint"}
+LOADED = """
+    bert bert.attention bert.blocks bert.embeddings bert.encoder bert.erf bert.heads
+    bert.losses bert.ops
+    models models.base models.cache models.classes models.config models.inputs
+    models.outputs models.params models.targets models.trace
+    system system.checkpoint system.saving"""
 
 
 def run(code):
@@ -85,12 +31,19 @@ def run(code):
                           capture_output=True).stdout
 
 
-# ------------------------------------------------------------------------- imports
+# ---------------------------------------------------------------- light to import
 
 def test_import_is_light():
     loaded = set(run("import sys, numbert; print(*sys.modules)").split())
     assert "numbert.models" in loaded
     assert not loaded & OPTIONAL
+
+
+def test_import_loads_no_more_than_it_needs():
+    """The modules of numbert that `import numbert` loads: each has to be worth it."""
+    loaded = run("import sys, numbert; print(*sys.modules)").split()
+    assert {name for name in loaded if name.startswith("numbert.")} == {
+        f"numbert.{name}" for name in LOADED.split()}
 
 
 def test_import_is_quick():
@@ -115,52 +68,6 @@ def test_help_is_light():
                  "print(*sys.modules)").split()
     assert "numbert.cli" in loaded
     assert not set(loaded) & OPTIONAL
-
-
-@pytest.mark.parametrize("name", modules())
-def test_top_level_imports_are_required_packages(name):
-    outside, _ = imports(modules()[name], name, everywhere=False)
-    foreign = outside - RUNTIME - set(sys.stdlib_module_names) - {"numbert"}
-    if name.startswith(NEEDS_OPTIONAL):
-        foreign -= OPTIONAL
-    assert not foreign
-
-
-def test_import_direction():
-    rank = {name: i for i, group in enumerate(GROUPS) for name in group}
-    for name, path in modules().items():
-        _, inside = imports(path, name, everywhere=False)
-        for other in inside:
-            if name in rank:
-                assert rank.get(other, len(GROUPS)) <= rank[name], \
-                    f"{name} imports {other}, which stands above it"
-            if name.split(".")[0] == "tokenization":
-                assert other.split(".")[0] in TOKENIZER_MAY_IMPORT | {"tokenization"}, \
-                    f"{name} imports {other}: the tokenizer stands by itself"
-            if other == "cli" or other.startswith("cli."):
-                assert name in ("__main__", "demo") or name.startswith("cli"), \
-                    f"{name} imports {other}: only the command imports the command"
-
-
-def test_imports_have_no_cycle():
-    graph = {name: imports(path, name, everywhere=False)[1]
-             for name, path in modules().items()}
-    graph = {name: {o for o in others if not name.startswith(o + ".")}
-             for name, others in graph.items()}       # a module and its own package
-    while graph:
-        free = {name for name, others in graph.items() if not others & set(graph)}
-        assert free, f"a cycle among {sorted(graph)}"
-        for name in free:
-            del graph[name]
-
-
-def test_direction_check_sees_a_wrong_import(tmp_path):
-    wrong = tmp_path / "ops.py"
-    wrong.write_text("import torch.nn\nfrom . import models\n"
-                     "from .cli.common import size\n"
-                     "def f():\n    import matplotlib\n    from .base import x\n")
-    assert imports(wrong, "ops", False) == ({"torch"}, {"models", "cli.common"})
-    assert imports(wrong, "ops", True)[0] == {"torch", "matplotlib"}
 
 
 # ---------------------------------------------------------------------- what ships
