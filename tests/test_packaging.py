@@ -1,17 +1,17 @@
-"""The package as such: light to import, one way, complete, and its README true."""
+"""The package as such: light to import, and whole where it is installed."""
 
 import configparser
+import fnmatch
 import importlib.metadata
 import re
 import resource
-import shlex
+import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numbert
-from numbert import cli
-from minilm import minilm_dir
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "numbert"
@@ -98,6 +98,49 @@ def test_data_files_ship():
     assert present - shipped == set()
 
 
+def project_files():
+    """The files that git tracks; in an unpacked archive, those that no tool made."""
+    found = []
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True,
+                                capture_output=True).stdout.decode()
+        found = [name for name in listed.split("\0") if name]
+    else:
+        ignored = (ROOT / ".gitignore").read_text().splitlines()
+        folders = [line.rstrip("/") for line in ignored if line.endswith("/")]
+        made = re.compile("|".join(map(fnmatch.translate, folders)))
+        found = [str(name) for path in ROOT.rglob("*") if path.is_file()
+                 for name in [path.relative_to(ROOT)]
+                 if str(name) not in ("PKG-INFO", "demo.png")
+                 and not any(map(made.match, name.parts[:-1]))]
+    return [name for name in found if (ROOT / name).is_file()]
+
+
+def test_the_source_archive_is_whole(tmp_path):
+    """It holds what git tracks and metadata.  Nothing is downloaded for it."""
+    files, copy = project_files(), tmp_path / "copy"
+    made = ("tests/__pycache__/common.pyc", "numbert/bert/__pycache__/ops.pyc",
+            "tests/.hypothesis/x", "tests/bert/.pytest_cache/x", "tests/.DS_Store",
+            ".venv/bin/x", ".mypy_cache/x", "build/lib/numbert/x.py", "demo.png")
+    for name in [*files, *made]:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        if name in made:
+            (copy / name).touch()
+        else:
+            shutil.copy(ROOT / name, copy / name)
+    subprocess.run([sys.executable, "-c", "from setuptools import build_meta\n"
+                    "build_meta.build_sdist('..')"], cwd=copy, check=True,
+                   capture_output=True)
+    archive, = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        inside = {member.name.split("/", 1)[1]: member.mode for member in tar
+                  if member.isfile()}
+    metadata = {name for name in inside
+                if name == "PKG-INFO" or name.startswith("numbert.egg-info/")}
+    assert set(inside) - metadata == set(files)
+    assert inside[".ci/run"] & 0o111
+
+
 def test_every_folder_is_a_package():
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
     assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
@@ -110,36 +153,7 @@ def test_licence_ships():
     assert "Apache License" in (ROOT / "LICENSE").read_text()
 
 
-# ---------------------------------------------------------------- README, Makefile
-
-def test_readme_names_targets_that_exist():
-    targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.M))
-    assert {"help", "setup", "demo", "test", "lint", "golden", "notebooks",
-            "clean"} == targets
-    named = set(re.findall(r"make ([a-z]+)`", (ROOT / "README.md").read_text()))
-    assert {"demo", "test"} <= named <= targets
-
-
-def test_readme_names_files_that_exist():
-    names = re.findall(r"`(numbert/[\w/.]+)`", (ROOT / "README.md").read_text())
-    assert names
-    for name in names:
-        assert (ROOT / name).exists(), name
-
-
-def test_readme_and_help_show_commands_that_parse():
-    top = cli.parser()
-    texts = [(ROOT / "README.md").read_text()]
-    for action in top._actions:
-        if isinstance(action.choices, dict):
-            texts += [command.epilog or "" for command in action.choices.values()]
-    lines = [re.split(" [<>|] ", line)[0] for text in texts for line in
-             re.findall(r"^ +numbert ([a-z].*)", text.replace("\\\n", " "), re.M)
-             if "ner | " not in line and "--help" not in line]
-    assert len(lines) > 30
-    for line in lines:
-        assert top.parse_args(shlex.split(line)).run, line
-
+# ---------------------------------------------------------------------- what works
 
 def test_the_command_works_without_the_module_resource():
     """Windows has none."""
@@ -147,20 +161,6 @@ def test_the_command_works_without_the_module_resource():
         "from numbert.cli import parser; parser().parse_args(['info'])")
 
 
-def test_readme_example_runs(monkeypatch):
-    folder = minilm_dir()
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
-    assert blocks
-    monkeypatch.chdir(ROOT)
-    space: dict = {}
-    for block in blocks:
-        exec(compile(block.replace("path/to/MiniLM", str(folder)), "README.md", "exec"),
-             space)
-    assert space["hidden"].shape[-1] == 384
-    assert space["grads"].keys() >= space["model"].params.keys()
-
-
 def test_every_public_name_is_there():
-    import numbert
     for name in dir(numbert):
         assert getattr(numbert, name) is not None or name.startswith("__"), name
