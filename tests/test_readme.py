@@ -39,6 +39,7 @@ def test_readme_names_modules_that_exist():
 
 # ------------------------------------------------------------------ from Python
 
+@pytest.mark.filterwarnings("ignore:BertModel does not use")
 def test_readme_example_runs(monkeypatch, tmp_path, capsys):
     """Each example as it is printed, one after the other, and prints what it says.
 
