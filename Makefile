@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# More arguments for pytest: make test PYTEST="-x tests/test_ops.py"
+# More arguments for pytest: make test PYTEST="-x tests/bert/test_ops.py"
 PYTEST ?=
 
 # A real checkpoint, 90 MB, sentence embeddings (Apache-2.0); only its files are used.

@@ -5,41 +5,13 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 import numbert
+from cache_cases import LONGEST, MASKS, B, S, T, across, decoder, error
 from common import assert_near, bound, config, ids, stressed, to_torch, twin
 from numbert.bert.scope import NUMPY
 from numbert.models.cache import DynamicCache, EncoderDecoderCache
 from numbert.testing.gradcheck import check_model
-from numbert.testing.stateful import call_numbert, make_cache_machine
-
-B, T, S = 2, 6, 4
-LONGEST = 11                    # max_position_embeddings of common.config
-
-
-def decoder(cross=False, dtype="float64", **changes):
-    """A decoder with stress weights, with or without cross-attention."""
-    return stressed(numbert.BertLMHeadModel, config(
-        is_decoder=True, add_cross_attention=cross, **changes), dtype)
-
-
-def across(cross):
-    """What cross-attention reads: the encoder's output and its mask."""
-    if not cross:
-        return {}
-    states = np.random.default_rng(7).standard_normal((B, S, 12))
-    return {"encoder_hidden_states": states,
-            "encoder_attention_mask": np.array([[1, 1, 1, 1], [1, 0, 1, 0]])}
-
-
-MASKS = {
-    "none": None,
-    "left": np.array([[1] * T, [0, 0] + [1] * (T - 2)]),
-    "right": np.array([[1] * T, [1] * (T - 2) + [0, 0]]),
-    "holes": np.array([[1, 0, 1, 1, 0, 1], [1, 1, 0, 1, 1, 1]]),
-}
 
 
 def cuts(length):
@@ -102,117 +74,6 @@ def test_hugging_face_gives_the_same_logits_for_each_piece(mask, cross):
         useful = useful[:, start:]
         assert_near(out.logits[useful], want.logits.numpy()[useful], 1e-12,
                     f"tokens {start} to {end}")
-
-
-# -------------------------------------------------------------- the state machine
-
-FEW = settings(max_examples=40, stateful_step_count=20, deadline=None,
-               suppress_health_check=list(HealthCheck))
-# A mistake is to be found, not explained: no shrinking.
-HUNT = settings(FEW, max_examples=60, phases=[Phase.generate], database=None,
-                derandomize=True)
-
-
-class TestMachine(make_cache_machine(decoder).TestCase):
-    """Any order of appends, crops, reorders and repeats."""
-
-    settings = FEW
-
-
-class TestMachineWithCrossAttention(
-        make_cache_machine(lambda: decoder(cross=True)).TestCase):
-    """The same over an encoder's output."""
-
-    settings = FEW
-
-
-class TorchCache:
-    """A Hugging Face cache that takes NumPy indices, for the state machine."""
-
-    def __init__(self, cache):
-        self.cache = cache
-
-    def __getattr__(self, name):
-        return getattr(self.cache, name)
-
-    def reorder_cache(self, rows):
-        import torch
-        self.cache.reorder_cache(torch.tensor(rows))
-
-
-def test_the_machine_drives_other_peoples_models_too():
-    torch = pytest.importorskip("torch")
-    hf = twin(decoder())
-
-    def call(model, input_ids, attention_mask, past, source, source_mask):
-        with torch.no_grad():
-            out = model(input_ids=torch.tensor(input_ids), use_cache=True,
-                        attention_mask=torch.tensor(attention_mask),
-                        past_key_values=past and past.cache)
-        return out.logits.numpy(), past or TorchCache(out.past_key_values)
-
-    run_state_machine_as_test(make_cache_machine(lambda: hf, call=call),
-                              settings=settings(FEW, max_examples=3))
-
-
-class NoReorder(DynamicCache):
-    """Beams keep the keys of other beams."""
-
-    def reorder_cache(self, beam_idx):
-        pass
-
-
-class CropsOneLess(DynamicCache):
-    """Drops one position too few."""
-
-    def crop(self, max_length):
-        super().crop(max_length + 1)
-
-
-class RepeatsTheBatch(DynamicCache):
-    """a b a b instead of a a b b."""
-
-    def batch_repeat_interleave(self, repeats):
-        self._apply(lambda x: np.tile(x, (repeats, 1, 1, 1)))
-
-
-def positions_from_0(model, input_ids, attention_mask, past, source, source_mask):
-    """A call that forgets how many tokens the cache holds."""
-    out = model(input_ids, attention_mask, past_key_values=past, use_cache=True,
-                position_ids=np.arange(input_ids.shape[1]))
-    return out.logits, out.past_key_values
-
-
-def forgetful_mask(model, input_ids, attention_mask, past, source, source_mask):
-    """A call that treats padding in the cache as tokens."""
-    mask = attention_mask.copy()
-    mask[:, :-input_ids.shape[1]] = 1
-    return call_numbert(model, input_ids, mask, past, source, source_mask)
-
-
-def with_cache(kind):
-    """A call that starts with a cache of this kind."""
-    def call(model, input_ids, attention_mask, past, source, source_mask):
-        return call_numbert(model, input_ids, attention_mask,
-                            kind() if past is None else past, source, source_mask)
-    return call
-
-
-@pytest.mark.parametrize("call", [
-    with_cache(NoReorder), with_cache(CropsOneLess), with_cache(RepeatsTheBatch),
-    positions_from_0, forgetful_mask],
-    ids=["reorder", "crop", "repeat", "positions", "mask"])
-def test_the_machine_finds_mistakes(call):
-    model = decoder()
-    with pytest.raises((AssertionError, ValueError)):
-        run_state_machine_as_test(make_cache_machine(lambda: model, call=call),
-                                  settings=HUNT)
-
-
-def test_the_machine_passes_the_cache_that_those_mistakes_are_made_in():
-    model = decoder()
-    run_state_machine_as_test(
-        make_cache_machine(lambda: model, call=with_cache(DynamicCache)), settings=FEW)
 
 
 # ------------------------------------------------------------------------ the cost
@@ -348,94 +209,7 @@ def test_views_and_reset_of_the_caches():
     assert both.get_seq_length() == 0 and not any(both.is_updated.values())
 
 
-# ------------------------------------------------------------------------ causality
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("length", range(2, LONGEST + 1))
-def test_a_future_token_changes_no_earlier_logit_by_a_bit(length, padded, dtype):
-    model, x = decoder(dtype=dtype), ids((B, length))
-    mask = np.ones((B, length), int)
-    if padded:
-        mask[1, length // 2:] = 0
-    before = model(x, mask).logits
-    for t in range(1, length):
-        changed = x.copy()
-        changed[:, t] = changed[:, t] % 36 + 1              # another token, never 0
-        after = model(changed, mask).logits
-        assert (after[:, :t] == before[:, :t]).all(), t
-        assert (after[0, t] != before[0, t]).any()          # and it does matter itself
-
-
-def test_what_comes_after_padding_on_the_right_changes_nothing():
-    model, x = decoder(cross=True), ids((B, T))
-    mask = MASKS["right"]
-    before = model(x, mask, **across(True)).logits
-    x[1, -2:] = 3
-    after = model(x, mask, **across(True)).logits
-    assert (after[mask == 1] == before[mask == 1]).all()
-
-
-# ------------------------------------------------------------------- logits_to_keep
-
-KEEP = {
-    "all": 0, "last": 1, "last 3": 3, "more than there are": 99,
-    "positions": np.array([4, 0, 2, 2]), "from the end": np.array([-1, -6]),
-    "positions per row": np.array([[0, 5, 1], [3, 3, 2]]),
-    "mask": np.array([[1, 0, 1, 0, 0, 1], [0, 0, 0, 1, 0, 0]], bool),
-}
-
-
-def kept(x, keep):
-    """What logits_to_keep selects of (B, T, ...), one entry at a time."""
-    if np.ndim(keep) == 0:
-        return x[:, max(T - keep, 0) if keep else 0:]
-    if np.ndim(keep) == 1:
-        return np.stack([x[:, t] for t in keep], axis=1)
-    if np.asarray(keep).dtype == bool:
-        return np.stack([x[b, t] for b in range(B) for t in range(T) if keep[b, t]])
-    return np.stack([np.stack([x[b, t] for t in keep[b]]) for b in range(B)])
-
-
-@pytest.mark.parametrize("name", KEEP)
-def test_logits_to_keep_is_slicing(name):
-    model, x, keep = decoder(), ids((B, T)), KEEP[name]
-    full, saved_full = model.forward(x)
-    part, saved = model.forward(x, logits_to_keep=keep)
-    assert_near(part.logits, kept(full.logits, keep), 1e-12)
-
-    # Its gradient is that of a full pass whose other logits have gradient 0.
-    dpart = np.random.default_rng(3).standard_normal(part.logits.shape)
-    places = kept(np.arange(B * T).reshape(B, T), keep).reshape(-1)
-    dfull = np.zeros((B * T, 37))
-    for place, row in zip(places, dpart.reshape(-1, 37)):
-        dfull[place] += row
-    grads = model.backward(saved, logits=dpart)
-    for name, want in model.backward(
-            saved_full, logits=dfull.reshape(B, T, 37)).items():
-        assert_near(grads[name], want, 1e-12 * max(1, np.abs(want).max()), name)
-
-
-@pytest.mark.parametrize("name", KEEP)
-def test_hugging_face_keeps_the_same_logits(name):
-    torch = pytest.importorskip("torch")
-    model, x, keep = decoder(), ids((B, T)), KEEP[name]
-    if name == "from the end":
-        keep = keep % T
-    with torch.no_grad():
-        want = twin(model)(**to_torch({"input_ids": x, "logits_to_keep": keep}))
-    assert_near(model(x, logits_to_keep=keep).logits, want.logits.numpy(), 1e-12)
-
-
 # --------------------------------------------------------------------------- errors
-
-def error(kind, *inputs, model=None, **named):
-    """The message of the one clear error that a call raises."""
-    with pytest.raises(kind) as caught:
-        (decoder() if model is None else model)(*inputs, **named)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
 
 def test_a_mask_of_the_wrong_length_is_one_clear_error():
     model, x = decoder(), ids((B, T))
@@ -457,14 +231,6 @@ def test_other_mistakes_with_a_cache():
     assert "tuple" in error(TypeError, x, past_key_values=((1, 2),), model=model)
     message = error(ValueError, x[:1, :1], past_key_values=past, model=model)
     assert "(2, 3, 6, 4)" in message and "expected (1, 3, 6, 4)" in message
-
-
-@pytest.mark.parametrize("keep, what", [
-    (-1, "-1"), (np.array([6]), "6"), (np.array([[0], [0], [0]]), "(3, 1)"),
-    (np.ones((2, 5), bool), "(2, 5)")])
-def test_bad_logits_to_keep(keep, what):
-    message = error(ValueError, ids((B, T)), logits_to_keep=keep)
-    assert "logits_to_keep" in message and what in message
 
 
 # -------------------------------------------------------------------- the two names
