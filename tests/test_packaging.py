@@ -19,10 +19,10 @@ OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
             "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy", "flint"}
 LOADED = """
     bert bert.attention bert.blocks bert.embeddings bert.encoder bert.erf bert.heads
-    bert.losses bert.ops
+    bert.losses bert.ops bert.scope
     models models.base models.cache models.classes models.config models.inputs
-    models.outputs models.params models.targets models.trace
-    system system.checkpoint system.saving"""
+    models.outputs models.params models.targets models.trace models.weights
+    system system.checkpoint system.jsonfiles system.numbers system.saving"""
 
 
 def run(code):

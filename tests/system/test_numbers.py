@@ -10,7 +10,7 @@ from numbert.system.numbers import is_number, is_whole_number, plain
 
 WHOLE = [0, -3, 10**30, np.int8(1), np.uint64(2), np.int64(-5), np.array(7)]
 OTHER = [True, False, np.True_, "3", b"3", None, [3], (3,), 3j, np.array([3]),
-         np.array([3, 4]), np.array("3"), object()]
+         np.array([3, 4]), np.array("3"), object]
 BROKEN = [3.0, 0.5, np.float32(2), np.float64(2), Fraction(4, 2)]
 
 
