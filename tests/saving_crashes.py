@@ -1,6 +1,6 @@
 """Break `saving.save` at every file operation, by kill -9 and by an exception.
 
-A script: `python saving_crashes.py`, run by test_checkpoint.py in a process of its own
+A script: `python saving_crashes.py`, run by test_saving.py in a process of its own
 (an audit hook cannot be taken out again). Python announces each open, rename, remove,
 mkdir and rmdir to the hook just before doing it; at the n-th, for n = 1, 2, ... until a
 save gets through, the saving process dies. What is left on the disk is then read with
