@@ -248,8 +248,8 @@ def test_ctrl_c_saves_and_stops(at, whole, tmp_path):
         return collate(rows, rng)
 
     before = signal.getsignal(signal.SIGINT)
-    message = (f"after step {at} of 20; saved in .*: the same call, without overwrite, "
-               "goes on from it")
+    message = (f"after step {at} of 20; saved in .*: repeat the call, without "
+               "overwrite, to go on")
     with pytest.raises(KeyboardInterrupt, match=message):
         run(dataset=examples(32), checkpoint_dir=tmp_path, collate=collate)
     assert signal.getsignal(signal.SIGINT) is before
