@@ -79,8 +79,9 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     if max_length is None:
         max_length = min(128, config.max_position_embeddings)
     if max_length > config.max_position_embeddings:
-        raise ValueError(f"max_length is {max_length}, expected at most the config's "
-                         f"max_position_embeddings, {config.max_position_embeddings}")
+        raise ValueError(f"max_length is {max_length}, expected at most "
+                         f"{config.max_position_embeddings}, the config's "
+                         "max_position_embeddings")
     refuse_finished(out, overwrite)
     words = load_tokenizer(tokenizer, corpus, config, lowercase)
     refuse_other_vocabulary(words, config)
@@ -118,7 +119,7 @@ def load_config(name) -> BertConfig:
         FileNotFoundError: the name ends in .json and there is no such file.
     """
     if str(name).lower().endswith(".json") and not Path(name).exists():
-        raise FileNotFoundError(errno.ENOENT, "no such file, expected a config.json "
+        raise FileNotFoundError(errno.ENOENT, "no such file: expected a config.json "
                                 "with the shape of the model", str(name))
     return BertConfig.from_pretrained(name)
 
