@@ -87,7 +87,7 @@ def class_names(labels, least: int = 2) -> list[str]:
     if len(names) < least:
         raise ValueError("the training data has "
                          f"{', '.join(map(repr, names)) or 'no label'} only, expected "
-                         f"at least {least} different labels: there is nothing to learn")
+                         f"{least} labels or more: there is nothing to learn")
     number = all(name.isascii() and name.isdigit() for name in names)
     return sorted(names, key=(lambda name: (int(name), name)) if number else None)
 

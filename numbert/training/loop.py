@@ -118,7 +118,8 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
         KeyboardInterrupt: Ctrl-C.  The step in progress is completed first and, with
             checkpoint_dir, saved.  A second Ctrl-C stops at once, unsaved.
     """
-    plan = planned(recipe_of(settings, evaluate is not None), len(dataset))
+    recipe = recipe_of(settings, evaluates=evaluate is not None)
+    plan = planned(recipe, len(dataset))
     require_loss(model, objective)
     task = Task(model, dataset, collate, objective, evaluate,
                 token_counts(dataset) if plan.group_by_length else None)

@@ -32,13 +32,13 @@ class Recipe:
         rounding, except that dropout draws other numbers: batch_size=32 with
         accumulate=4 computes 4 parts of 8.
     optimizer: "adamw" (as in torch) or "bertadam" (as in google-research/bert).
-    schedule: how lr goes on after the warm-up: "linear", "cosine" or "constant".
+    schedule: how lr changes after the warm-up: "linear", "cosine" or "constant".
     warmup: how long lr climbs from 0: a fraction of all updates if below 1, else a
         number of updates.
     weight_decay: applies to all weights but LayerNorm's, and never to biases.
     clip: the largest norm of the whole gradient; None turns clipping off.
     seed: fixes the order of the data, dropout and what collate draws.
-    dropout: False trains without, whatever rates the config has.
+    dropout: False trains without dropout, whatever the config's rates.
     group_by_length: put examples of similar length together, to pad less.
     eval_every: updates between evaluations; None means one epoch.  The last update is
         always followed by an evaluation.
@@ -75,7 +75,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Recipe):
-    """A recipe for a known number of examples: all lengths are in updates."""
+    """A recipe for a known number of examples, with all lengths in updates."""
 
     examples: int
     steps: int
@@ -104,7 +104,7 @@ def show_settings(function: Any) -> None:
 def recipe_of(settings: dict, evaluates: bool) -> Recipe:
     """Make a recipe of the keywords of `train`, if all of them fit.
 
-    evaluates: whether the run evaluates; patience and metric make no sense without.
+    evaluates: whether the run evaluates.  If not, patience and metric make no sense.
 
     Raises:
         TypeError: there is no such setting, or lr is missing.
@@ -129,13 +129,13 @@ def recipe_of(settings: dict, evaluates: bool) -> Recipe:
     for name in ("patience", "metric"):
         value = getattr(recipe, name)
         if value is not None and not evaluates:
-            raise ValueError(f"{name} is {value!r}, but there is no evaluate: pass "
-                             f"one, or leave {name} out")
+            raise ValueError(f"{name} is {value!r}, but there is no evaluate (no data "
+                             f"to evaluate on): pass it, or leave {name} out")
     return recipe
 
 
 def planned(recipe: Recipe, examples: int) -> Plan:
-    """Work out how long a run over this many examples is.
+    """Plan a run over this many examples, with all lengths in updates.
 
     Raises:
         ValueError: there are no examples, or the warm-up is longer than the run.
