@@ -1,4 +1,10 @@
-"""Fine-tuning tasks: from plain files to inputs, predictions and metrics."""
+"""Fine-tune, evaluate and pre-train a model from plain files.
+
+Read finetuning first, then common (what a task is) and texts (the simplest one); words,
+questions, choices and masked are the other tasks.  pretraining starts from a corpus,
+metrics holds the scores.
+May import training, models, tokenization, bert and system.
+"""
 
 from . import choices, masked, questions, texts, words
 from .common import Data, Settings, Task

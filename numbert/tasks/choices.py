@@ -38,23 +38,24 @@ def read(path) -> list[Choice]:
     for where, _, choices, label in found:
         if len(choices) < 2 or len(choices) != len(found[0].choices):
             raise ValueError(f"{where}: {len(choices)} choices, expected at least 2, "
-                             f"and as many as the first has: {len(found[0].choices)}")
+                             "and as many as in the first example, "
+                             f"{len(found[0].choices)}")
         if not 0 <= label < len(choices):
-            raise ValueError(f"{where}: label {label}, expected the number of the "
+            raise ValueError(f"{where}: label is {label}, expected the number of the "
                              f"right choice, 0 to {len(choices) - 1}")
     return nonempty(found, path)
 
 
 def whole(where: str, column: str) -> int:
-    """A whole number."""
+    """Read the number of the right choice."""
     if not (column.isascii() and column.isdigit()):
-        raise ValueError(f"{where}: label {column!r}, expected the number of the right "
-                         "choice, from 0")
+        raise ValueError(f"{where}: label is {column!r}, expected the number of the "
+                         "right choice, from 0")
     return int(column)
 
 
 def encode(examples: list[Choice], tokenizer, config, settings: Settings) -> Data:
-    """One row (M, T) per example: [CLS] context [SEP] choice [SEP], M times."""
+    """Make one input (M, T) per example: [CLS] context [SEP] choice [SEP], M times."""
     choices = len(examples[0].choices)
     rows = encoded_rows(tokenizer(
         [example.context for example in examples for _ in range(choices)],
@@ -70,13 +71,13 @@ def encode(examples: list[Choice], tokenizer, config, settings: Settings) -> Dat
 
 def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None
             ) -> list[int]:
-    """The choice with the highest score, from 0."""
+    """Predict the choice with the highest score, counted from 0."""
     return [int(np.argmax(logits)) for logits, in outputs(
         model, data.inputs, ["logits"], tokenizer, batch_size, progress)]
 
 
 def score(examples, predictions, names) -> dict[str, float]:
-    """accuracy."""
+    """Return accuracy."""
     return {"accuracy": metrics.accuracy(predictions, [x.label for x in examples])}
 
 

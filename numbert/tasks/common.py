@@ -1,4 +1,4 @@
-"""What a task is, and what all of them share."""
+"""What a task is, and what all tasks share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..training.batches import collate
-from ..training.objectives import LABELS, Objective
 from ..system.parallel import cores, in_threads
 from ..system.progress import bar
 from ..training.loop import require_finite
@@ -18,13 +17,13 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class Settings(NamedTuple):
-    """How examples become inputs; kept with a fine-tuned model for its evaluation.
+    """How examples become inputs; saved with a fine-tuned model for its evaluation.
 
-    max_length: tokens per input, special ones too; None: what the model takes.
+    max_length: tokens per input, special ones included; None: what the model takes.
     doc_stride: question answering: how many tokens of a long text neighbouring windows
         share; None: 128, or a quarter of max_length if that is less.
     max_answer_length: question answering: the longest answer, in tokens.
-    label_all: token classification: train on every piece of a word, not the first only.
+    label_all: token classification: train on every piece of a word, not only the first.
     mask_probability: masked LM: the share of word pieces to predict.
     whole_word: masked LM: mask whole words.
     """
@@ -42,26 +41,25 @@ class Data(NamedTuple):
 
     examples: list                 # as read, each with `where`, its file and line
     inputs: list[dict]             # what `train` takes: one or more for each example
-    places: Sequence = ()          # by task: what leads from outputs back to examples
+    places: Sequence = ()          # from outputs back to examples, as the task needs it
 
 
 def plain_collate(tokenizer, settings: Settings) -> Callable:
-    """The `collate` of most tasks: pad."""
+    """Return the `collate` of most tasks, which only pads."""
     return partial(collate, pad_token_id=tokenizer.pad_token_id)
 
 
 class Task(NamedTuple):
-    """A task: a model class and the way from a file to numbers, and back to a metric.
+    """A task: a model class, and the way from a file to inputs and back to metrics.
 
-    Functions, in the order of their use:
+    The functions, in the order in which they are used:
         read(path) -> examples; each has `where`.
-        labels(examples) -> the names of the classes; None for tasks without.
+        labels(examples) -> the names of the classes; None for tasks without classes.
         encode(examples, tokenizer, config, settings) -> Data.
-        collate(tokenizer, settings) -> the `collate` of train.
+        collate(tokenizer, settings) -> the `collate` for train.
         predict(model, data, tokenizer, settings, batch_size, progress) -> a prediction
             for each example, of types that JSON knows.
         score(examples, predictions, names) -> {metric: number}; names: of the classes.
-    objective: what is minimised; see `objectives`.
     """
 
     name: str
@@ -74,29 +72,28 @@ class Task(NamedTuple):
     predict: Callable[..., list]
     score: Callable[[list, list, list[str]], dict[str, float]]
     collate: Callable[[Any, Settings], Callable] = plain_collate
-    objective: Objective = LABELS
 
 
 def class_names(labels, least: int = 2) -> list[str]:
-    """The labels that occur, sorted: as numbers if all are whole numbers, else as text.
+    """Sort the labels that occur: as numbers if all are whole numbers, else as text.
 
     Raises:
-        ValueError: fewer than `least`.
+        ValueError: there are fewer than `least` different ones.
     """
     names = set(labels)
     if len(names) < least:
         raise ValueError("the training data has "
-                         f"{', '.join(map(repr, names)) or 'no label'} only: there is "
-                         "nothing to learn")
+                         f"{', '.join(map(repr, names)) or 'no label'} only, expected "
+                         f"{least} labels or more: there is nothing to learn")
     number = all(name.isascii() and name.isdigit() for name in names)
     return sorted(names, key=(lambda name: (int(name), name)) if number else None)
 
 
 def class_id(where: str, label: str, config) -> int:
-    """The id of a label.
+    """Look up the id of a label.
 
     Raises:
-        ValueError: the model does not know it.
+        ValueError: the model does not know the label.
     """
     if label not in config.label2id:
         known = ", ".join(list(config.label2id)[:20])
@@ -106,12 +103,12 @@ def class_id(where: str, label: str, config) -> int:
 
 
 def names_of(config) -> list[str]:
-    """The names of the classes, in the order of their ids."""
+    """List the names of the classes in the order of their ids."""
     return [config.id2label[i] for i in range(config.num_labels)]
 
 
 def longest(tokenizer, config, settings: Settings) -> int:
-    """How many tokens an input may have.
+    """Return how many tokens an input may have.
 
     Raises:
         ValueError: max_length is more than the model takes.
@@ -126,17 +123,17 @@ def longest(tokenizer, config, settings: Settings) -> int:
 
 
 def encoded_rows(encoded) -> list[dict]:
-    """A tokenizer's output as one dict of arrays for each row."""
+    """Split a tokenizer's output into one dict of arrays for each row."""
     return [{"input_ids": np.array(ids), "token_type_ids": np.array(types)}
             for ids, types in zip(encoded["input_ids"], encoded["token_type_ids"])]
 
 
 def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,
             batch_size: int = 32, progress: bool | None = None) -> list[tuple]:
-    """The model's outputs of these names for each input, labels left aside.
+    """Compute the outputs of these names for each input, leaving labels aside.
 
-    Inputs of similar length are computed together.  An output per token still has the
-    padding of its batch at the end.
+    Inputs of similar length share a batch.  An output per token keeps the padding of
+    its batch at the end.
 
     Raises:
         DivergedError: an output is not finite.

@@ -3,8 +3,8 @@
     result = finetune("text-classification", "train.tsv", "dev.tsv", "bert-dir", "out")
     scores, _, _ = evaluate("out", "test.tsv")
 
-Devlin et al. 2019, section 4 and appendix A.3: AdamW, 2 to 4 epochs, batches of 16 or
-32, a learning rate of 2e-5 to 5e-5, a linear schedule with 10 % warm-up.
+Devlin et al. 2019, section 4 and appendix A.3: AdamW for 2 to 4 epochs, batches of 16
+or 32, a learning rate of 2e-5 to 5e-5 on a linear schedule with 10 % warm-up.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from . import TASKS, Data, Settings, Task
 from .common import names_of
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, train
-from ..training.recipe import check_numbers
+from ..training.objectives import LABELS
+from ..training.recipe import check_numbers, planned, recipe_of
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 
-RECORD = "training.json"               # in `out`: written last, so it marks the end
+RECORD = "training.json"               # written to `out` last: it marks a finished run
 NOTHING_BEST = ("no evaluation was best, as the deciding score was undefined (nan) in "
                 "each; these are the scores of the last")
 HEADS = ("classifier.", "qa_outputs.", "cls.")
@@ -37,45 +38,48 @@ HEADS = ("classifier.", "qa_outputs.", "cls.")
 def finetune(task: str, train_file, dev_file, model, out, *,
              settings: Settings = Settings(), dtype: str = "float32", seed: int = 0,
              teacher=None, temperature: float = 2.0, soft_weight: float = 0.5,
-             overwrite: bool = False, epochs: int = 3, lr: float = 5e-5,
+             overwrite: bool = False, epochs: float | None = 3, lr: float = 5e-5,
              warmup: float = 0.1, accumulate: int = 2, eval_batch_size: int = 32,
-             progress: bool | None = None, **training) -> TrainingResult:
+             progress: bool | None = None, resume: bool = True, **training
+             ) -> TrainingResult:
     """Train a checkpoint on a task; write model, tokenizer, scores and log to `out`.
 
-    A run that was interrupted goes on if it is called again with the same arguments,
-    and ends as if nothing had happened.
+    An interrupted run goes on when you repeat the call with the same arguments, and
+    ends as if it had never stopped.
 
     Args:
         task: one of TASKS; the `read` of each says what its files look like.
-        train_file, dev_file: the data; dev_file may be None, and then nothing is
-            evaluated.  With it the parameters of the best evaluation are kept.
+        train_file, dev_file: the data.  The parameters that score best on dev_file are
+            kept; with None nothing is evaluated.
         model: the checkpoint to start from, with its tokenizer.
-        out: a folder, made if absent.  It gets the model and tokenizer, and
-            training.json (task, settings, scores) and log.jsonl (see
-            TrainingResult.history).
+        out: a folder, made if absent, for the model, the tokenizer, training.json
+            (task, settings, scores) and log.jsonl (see TrainingResult.history).
         settings: how examples become inputs.
         dtype: "float32" or "float64".
-        seed: of the new head, the order of the data, dropout and masking.
-        teacher: a checkpoint fine-tuned on the same labels, to learn from as well; see
-            `distillation`, for temperature and soft_weight, too.
+        seed: fixes the new head, the order of the data, dropout and masking.
+        teacher: a checkpoint fine-tuned on the same labels, to learn from as well.
+            temperature and soft_weight are explained in `distillation`.
         overwrite: start anew if `out` holds a model or an unfinished run.
-        epochs, lr, warmup, accumulate, **training: see `train`.
         eval_batch_size: examples computed at once in evaluation.
-        progress: show bars; None means on a terminal.
+        progress: True shows bars, False hides them, None shows them on a terminal.
+        epochs, lr, warmup, accumulate, resume, **training: see `train`.
 
     Returns:
         TrainingResult; `best` holds the scores on dev_file.
 
     Raises:
-        ValueError: data, names or settings that do not fit, or are not those of the
-            unfinished run in `out`; before any training.
+        TypeError: an unknown setting of training.
+        ValueError: data, names or settings that do not fit, or that differ from those
+            of the unfinished run in `out`; before any training.
         DivergedError: see `train`; nothing is saved but earlier checkpoints.
         OSError: a file can't be read or written.
     """
     chosen, out = known_task(task), Path(out)
-    check_numbers({"epochs": epochs, "lr": lr, "warmup": warmup, "seed": seed,
-                   "accumulate": accumulate, "eval_batch_size": eval_batch_size,
-                   **training})
+    training = dict(epochs=epochs, lr=lr, warmup=warmup, accumulate=accumulate,
+                    seed=seed, metric=None if dev_file is None else chosen.metric,
+                    **training)
+    recipe = recipe_of(training, evaluates=dev_file is not None)
+    check_numbers({"eval_batch_size": eval_batch_size})
     refuse_finished(out, overwrite)
     examples = chosen.read(train_file)
     dev_examples = None if dev_file is None else chosen.read(dev_file)
@@ -86,7 +90,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     data = chosen.encode(examples, tokenizer, student.config, settings)
     dev = None if dev_examples is None else \
         chosen.encode(dev_examples, tokenizer, student.config, settings)
-    objective = chosen.objective if guide is None else \
+    objective = LABELS if guide is None else \
         from_teacher(guide, temperature, soft_weight)
     identity = {
         "task": task, **settings._asdict(),
@@ -94,15 +98,14 @@ def finetune(task: str, train_file, dev_file, model, out, *,
                        dev_data=dev and dev.inputs, teacher=guide and [guide.params])}
     if guide is not None:
         identity |= {"temperature": temperature, "soft_weight": soft_weight}
+    planned(recipe, len(data.inputs))      # an error comes before anything is removed
     prepare_folder(out, overwrite)
     result = train(
-        student, data.inputs, epochs=epochs, lr=lr, warmup=warmup, seed=seed,
-        accumulate=accumulate, collate=chosen.collate(tokenizer, settings),
-        objective=objective,
+        student, data.inputs, collate=chosen.collate(tokenizer, settings),
+        objective=objective, log=out / "log.jsonl", progress=progress,
         evaluate=None if dev is None else lambda m: scores(
             chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
-        metric=None if dev is None else chosen.metric, log=out / "log.jsonl",
-        checkpoint_dir=out, identity=identity, progress=progress, **training)
+        checkpoint_dir=out, resume=resume, identity=identity, **training)
     finish(out, student, tokenizer, result,
            {"task": task, "settings": settings._asdict()})
     return result
@@ -116,11 +119,11 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     Args:
         model: a checkpoint; one that `finetune` wrote knows its task and settings.
         file: the data, in a format of the task.
-        task, settings: to be given for a checkpoint from elsewhere.
+        task, settings: needed only for a checkpoint from elsewhere.
         dtype, batch_size, progress: as in `finetune`.
 
     Returns:
-        the scores, the examples of the file, and a prediction for each of them.
+        the scores, the examples of the file, and a prediction for each example.
 
     Raises:
         ValueError: an unknown task, or data that does not fit it.
@@ -144,13 +147,13 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
 def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
            batch_size: int = 32, progress: bool | None = None
            ) -> tuple[dict[str, float], list]:
-    """The task's metrics of a model on encoded data, and its predictions."""
+    """Return the task's metrics of a model on encoded data, and its predictions."""
     predictions = task.predict(model, data, tokenizer, settings, batch_size, progress)
     return task.score(data.examples, predictions, names_of(model.config)), predictions
 
 
 def finish(out: Path, model, tokenizer, result: TrainingResult, record: dict) -> None:
-    """Write the result of a run; only then is its state removed."""
+    """Write the result of a run, and only then remove its checkpoint."""
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     record = {**record, "steps": result.steps, "best_step": result.best_step,
@@ -164,32 +167,33 @@ def finish(out: Path, model, tokenizer, result: TrainingResult, record: dict) ->
 # ------------------------------------------------------------------ before training
 
 def fingerprints(**parts) -> dict[str, str | None]:
-    """What a run depends on, as `train` records it: {NAME_sha256: ...}."""
+    """Return what a run depends on as `train` records it: {NAME_sha256: ...}."""
     return {f"{name}_sha256": None if rows is None else fingerprint(rows)
             for name, rows in parts.items()}
 
 
 def known_task(name: str) -> Task:
-    """The task of this name."""
+    """Look up a task by name."""
     if name not in TASKS:
-        given = f"there is no task {name!r}" if name else "the task is not known"
-        raise ValueError(f"{given}: expected one of {', '.join(TASKS)}")
+        given = f"task is {name!r}, expected" if name else \
+            "the model does not say which task it is for: pass task (--task),"
+        raise ValueError(f"{given} one of {', '.join(TASKS)}")
     return TASKS[name]
 
 
 def refuse_finished(out: Path, overwrite: bool) -> None:
-    """Make sure that nothing in `out` is lost by mistake, nor mixed up."""
+    """Make sure that no model in `out` is lost or mixed with another by mistake."""
     if out.exists() and not out.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "this is a file; expected a folder for "
+        raise NotADirectoryError(errno.ENOTDIR, "this is a file, expected a folder for "
                                  "the result", str(out))
     if not overwrite and ((out / RECORD).exists() or (
             (out / WEIGHTS).exists() and not (out / STATE).exists())):
-        raise ValueError(f"{out} already holds a model: choose another folder, or "
-                         "overwrite it (--overwrite)")
+        raise ValueError(f"{out} already holds a model: choose another folder, or set "
+                         "overwrite (--overwrite) to replace it")
 
 
 def prepare_folder(out: Path, overwrite: bool) -> None:
-    """Make the folder; to start anew, remove an earlier run and its model."""
+    """Make the folder; with overwrite, remove an earlier run and its model."""
     out.mkdir(parents=True, exist_ok=True)
     if overwrite:
         for name in (STATE, RECORD, WEIGHTS):
@@ -197,20 +201,20 @@ def prepare_folder(out: Path, overwrite: bool) -> None:
 
 
 def refuse_unfinished(folder: Path) -> None:
-    """Say what is missing of a run that has not ended."""
+    """Refuse a folder whose run has not ended."""
     if (folder / STATE).exists() and not (folder / RECORD).exists():
-        raise ValueError(f"{folder} holds an unfinished run: give the command that "
-                         "began it again, without --overwrite, to end it")
+        raise ValueError(f"{folder} holds an unfinished run, expected a finished one: "
+                         "repeat the command that began it, without --overwrite")
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What `finetune` wrote beside the model; nothing if it wasn't made by it."""
+    """Read what `finetune` recorded beside a model; {} for a model from elsewhere."""
     path = folder / RECORD
     return read_json(path) if path.exists() else {}
 
 
 def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
-    """The model to train; with a fresh head unless it knows the very same labels."""
+    """Load the model to train, with a fresh head unless it knows the same labels."""
     folder = resolve(str(model), REQUIRED)
     old = names_of(BertConfig.from_pretrained(folder))
     changes = dict(task.config)
@@ -218,21 +222,22 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
         names = task.labels(examples)
         known = old if guide is None else names_of(guide.config)
         if guide is not None and set(names) != set(known):
-            raise ValueError(f"the teacher's labels are {', '.join(known)}, those of "
-                             f"the training data {', '.join(names)}: expected the same")
+            raise ValueError(f"the teacher's labels are {', '.join(known)}, expected "
+                             f"those of the training data, {', '.join(names)}: "
+                             "fine-tune it on the same labels")
         if set(names) == set(known):
-            names = known              # their order belongs to the head's rows
+            names = known              # the head's rows are in their order
         changes |= {"id2label": dict(enumerate(names)),
                     "label2id": {name: i for i, name in enumerate(names)}}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")      # a fresh head is what this is about
+        warnings.simplefilter("ignore")      # they warn of a fresh head: it is meant
         student, report = getattr(models, task.model).from_pretrained(
             model, dtype=dtype, rng=seed, ignore_mismatched_sizes=True,
             output_loading_info=True, **changes)
     for name, found, expected in report["mismatched"]:
         if not name.startswith(HEADS):
-            raise ValueError(f"{model}: {name} has shape {found} in the file, but "
-                             f"{expected} by config.json")
+            raise ValueError(f"{model}: {name} has shape {found} in the file, expected "
+                             f"{expected} from config.json: the two do not match")
     if task.labels is not None and names != old:
         heads = {name: shape for name, shape in student.shapes.items()
                  if name.startswith("classifier.")}
@@ -241,15 +246,15 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
 
 
 def load_teacher(task: Task, teacher, tokenizer, dtype):
-    """The teacher, if it reads the same tokens."""
+    """Load the teacher, which must read the same tokens as the model."""
     if BertTokenizer.from_pretrained(teacher).get_vocab() != tokenizer.get_vocab():
         raise ValueError(f"the teacher {teacher} has another vocabulary than the "
-                         "model: expected the same, so that both read the same inputs")
+                         "model, expected the same: both read the same inputs")
     return load_finished(task, teacher, dtype)
 
 
 def load_finished(task: Task, model, dtype):
-    """A model whose head is trained; one that lacks it is refused."""
+    """Load a model whose head is trained for the task, and refuse any other."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found, report = getattr(models, task.model).from_pretrained(
@@ -262,13 +267,13 @@ def load_finished(task: Task, model, dtype):
         value = getattr(found.config, name)
         if value not in (wanted, None):
             raise ValueError(f"{model} has {name} {value}, but {task.name} needs "
-                             f"{wanted}: it was made for another task")
+                             f"{wanted}: it was trained for another task")
     return found
 
 
 def refuse_other_vocabulary(tokenizer, config) -> None:
-    """A tokenizer with more tokens than the model would fail in the middle of a run."""
+    """Refuse a tokenizer with more tokens than the model: a run would fail midway."""
     if len(tokenizer) > config.vocab_size:
-        raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, the model's "
-                         f"vocab_size is {config.vocab_size}: they do not belong "
-                         "together")
+        raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, expected at most "
+                         f"the model's vocab_size, {config.vocab_size}: use the "
+                         "tokenizer that belongs to the model")

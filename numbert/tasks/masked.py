@@ -1,4 +1,4 @@
-"""Masked LM: fill in word pieces, to go on with pre-training on texts of one's own."""
+"""Masked LM: fill in word pieces, to continue pre-training on your own texts."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..training.loop import require_finite
 from .common import Data, Settings, Task, encoded_rows, longest
 
 EVALUATION_SEED = 0
-ALL = 10 ** 9                   # no limit to the masked pieces of a text
+ALL = 10 ** 9                   # no limit on the masked pieces of a text
 
 
 class Line(NamedTuple):
-    """A text."""
+    """One text of a file."""
 
     where: str
     text: str
 
 
 def read(path) -> list[Line]:
-    """Read a text per line, or JSONL with "text"; blank lines are passed over."""
+    """Read a text per line, or JSONL with "text"; blank lines are skipped."""
     if is_jsonl(path):
         found = [Line(where, field(where, row, "text"))
                  for where, row in read_jsonl(path)]
@@ -37,7 +37,7 @@ def read(path) -> list[Line]:
 
 
 def encode(examples: list[Line], tokenizer, config, settings: Settings) -> Data:
-    """Not masked yet; a text of more than max_length becomes several inputs."""
+    """Make inputs, not masked yet; a text longer than max_length becomes several."""
     encoded = tokenizer([x.text for x in examples], truncation=True, stride=0,
                         max_length=longest(tokenizer, config, settings),
                         return_overflowing_tokens=True)
@@ -46,7 +46,7 @@ def encode(examples: list[Line], tokenizer, config, settings: Settings) -> Data:
 
 
 def collate(tokenizer, settings: Settings):
-    """Mask every batch anew, an exact share of each text."""
+    """Return a `collate` that masks every batch anew, an exact share of each text."""
     return masking_collate(vocabulary(tokenizer), max_predictions=ALL,
                            probability=settings.mask_probability,
                            whole_word=settings.whole_word)
@@ -54,7 +54,7 @@ def collate(tokenizer, settings: Settings):
 
 def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
             progress=None) -> list[dict]:
-    """For each text how many pieces were masked and right, and the sum of -log p.
+    """Count the masked and the correct pieces of each text, and add up -log p.
 
     Every evaluation masks the same pieces.
     """
@@ -81,11 +81,12 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
 
 
 def score(examples, predictions, names) -> dict[str, float]:
-    """accuracy, loss (mean of -log p) and perplexity (its exponential)."""
+    """Return accuracy, loss (mean of -log p) and perplexity (its exponential)."""
     masked, correct, loss = (sum(x[name] for x in predictions)
                              for name in ("masked", "correct", "loss"))
     if not masked:
-        raise ValueError("no word piece could be masked: the texts are empty")
+        raise ValueError("no word piece could be masked, expected at least one: all "
+                         "texts are empty")
     mean = loss / masked
     return {"accuracy": correct / masked, "loss": mean,
             "perplexity": math.exp(min(mean, 700.0))}

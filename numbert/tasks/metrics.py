@@ -1,7 +1,6 @@
-"""Metrics written out: what the numbers in papers on BERT are.
+"""Metrics written out: the numbers that papers on BERT report.
 
-Each is a pure function of predictions and truths, in the range that the papers use
-before they multiply by 100.
+Each is a pure function of predictions and labels.  Papers show most of them times 100.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Score(NamedTuple):
 def precision_recall_f1(correct: int, predicted: int, actual: int) -> Score:
     """P = correct / predicted, R = correct / actual, F1 = 2 P R / (P + R).
 
-    What would be 0 / 0 is 0.                            van Rijsbergen 1979, chapter 7
+    0 / 0 counts as 0.                                   van Rijsbergen 1979, chapter 7
     """
     precision = correct / predicted if predicted else 0.0
     recall = correct / actual if actual else 0.0
@@ -36,14 +35,14 @@ def precision_recall_f1(correct: int, predicted: int, actual: int) -> Score:
 
 
 def same_length(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays; an error if they can't be compared entry by entry."""
+    """Return both as arrays, if they can be compared entry by entry."""
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape:
-        raise ValueError(f"predictions have shape {predictions.shape}, labels "
-                         f"{labels.shape}: expected the same")
+        raise ValueError(f"predictions have shape {predictions.shape}, but labels have "
+                         f"{labels.shape}: expected the same shape")
     if not labels.size:
-        raise ValueError("there is nothing to compare: predictions and labels are "
-                         "empty")
+        raise ValueError("predictions and labels are empty, expected at least one "
+                         "entry to compare")
     return predictions, labels
 
 
@@ -164,24 +163,24 @@ Entity = tuple[str, int, int]        # type, first word, one past the last word
 
 
 def entities(tags: Sequence[str]) -> list[Entity]:
-    """The entities that a sequence of BIO tags marks.
+    """Find the entities that a sequence of BIO tags marks.
 
-    The rule of conlleval, which is also seqeval's default: an entity starts at B-X, and
-    at an I-X that does not continue an X; it goes on through I-X of the same type.  So
-    "I-PER I-PER" is one entity although no B- opens it.  (seqeval's "strict" mode would
-    drop it.)
+    The rule is conlleval's, which is also seqeval's default.  An entity starts at B-X,
+    and at an I-X that does not continue an X; it goes on through I-X of the same type.
+    So "I-PER I-PER" is one entity although no B- opens it.  (seqeval's "strict" mode
+    would drop it.)
 
     Args:
         tags: "O", "B-type" or "I-type", one per word.
 
     Raises:
-        ValueError: another tag.
+        ValueError: any other tag.
     """
     found: list[Entity] = []
     start, current = 0, None                           # of the entity that is open
     for i, tag in enumerate([*tags, "O"]):
         if not is_bio(tag):
-            raise ValueError(f"{tag!r} is no BIO tag: expected O, B-<type> or I-<type>")
+            raise ValueError(f"tag {i} is {tag!r}, expected O, B-<type> or I-<type>")
         kind = None if tag == "O" else tag[2:]
         if current is not None and (kind != current or tag[0] == "B"):
             found.append((current, start, i))
@@ -204,12 +203,12 @@ def entity_f1(predictions: Iterable[Sequence[str]],
     Tjong Kim Sang & De Meulder 2003, section 2.4.
 
     Raises:
-        ValueError: sentences of different length, or tags that are not BIO.
+        ValueError: sentences differ in length, or tags are not BIO.
     """
     predictions, labels = list(predictions), list(labels)
     if [len(tags) for tags in predictions] != [len(tags) for tags in labels]:
-        raise ValueError("predictions and labels must be of the same sentences: one "
-                         "tag for each word")
+        raise ValueError("predictions and labels differ in length, expected the same "
+                         "sentences with one tag for each word")
     correct = predicted = actual = 0
     for guess, truth in zip(predictions, labels):
         found, true = set(entities(guess)), set(entities(truth))
@@ -222,9 +221,10 @@ def entity_f1(predictions: Iterable[Sequence[str]],
 # -------------------------------------------------------------- question answering
 
 def normalize_answer(text: str) -> str:
-    """Lower case, no ASCII punctuation, no articles (a, an, the), single spaces.
+    """Lower the case, drop ASCII punctuation and articles, and leave single spaces.
 
-    As the evaluation script of SQuAD does it.           Rajpurkar et al. 2016, 6.1
+    The articles are a, an and the.  SQuAD's evaluation script does the same.
+    Rajpurkar et al. 2016, 6.1
     """
     text = "".join(c for c in text.lower() if c not in string.punctuation)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
@@ -233,8 +233,8 @@ def normalize_answer(text: str) -> str:
 def exact_match(prediction: str, answers: Sequence[str]) -> float:
     """1 if the prediction is one of the answers after normalisation, else 0.
 
-    answers: those that count as right; none means that there is no answer, and then the
-    prediction must be empty.
+    answers: those that count as right.  If there are none, the prediction must be
+    empty.
     """
     guess = normalize_answer(prediction)
     return float(any(guess == normalize_answer(answer)
@@ -242,10 +242,10 @@ def exact_match(prediction: str, answers: Sequence[str]) -> float:
 
 
 def token_f1(prediction: str, answers: Sequence[str]) -> float:
-    """F1 of the words of the prediction, against the answer that fits it best.
+    """F1 of the words of the prediction against the answer that fits it best.
 
-    Words are counted as often as they occur.  If either side has no words F1 is 1 if
-    both have none and else 0, as in the script of SQuAD 2.0.   Rajpurkar et al. 2018
+    A word counts as often as it occurs.  If one side has no words, F1 is 0, and if both
+    have none it is 1, as in SQuAD 2.0's script.                Rajpurkar et al. 2018
     """
     guess = normalize_answer(prediction).split()
     best = 0.0

@@ -23,7 +23,7 @@ from ..training.masking import (Document, Vocabulary, masking_collate,
 from ..system.progress import bar
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, require_finite, train
-from ..training.recipe import check_numbers
+from ..training.recipe import planned, recipe_of
 
 
 def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool = True,
@@ -31,57 +31,62 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
              short_probability: float = 0.1, rule: str = "exact",
              probability: float = 0.15, max_predictions: int = 20,
              whole_word: bool = False, dtype: str = "float32", seed: int = 0,
-             overwrite: bool = False, lr: float = 1e-4, epochs: int | None = None,
+             overwrite: bool = False, lr: float = 1e-4, epochs: float | None = None,
              steps: int | None = None, warmup: float = 0.01, accumulate: int = 2,
-             progress: bool | None = None, **training) -> TrainingResult:
+             progress: bool | None = None, resume: bool = True, **training
+             ) -> TrainingResult:
     """Train a BertForPreTraining from scratch; write it and its tokenizer to `out`.
 
-    A run that was interrupted goes on if it is called again with the same arguments,
-    and ends as if nothing had happened.
+    An interrupted run goes on when you repeat the call with the same arguments, and
+    ends as if it had never stopped.
 
     Args:
         corpus: a UTF-8 text file: a sentence per line, a blank line after a document.
-        config: a config.json, the shape of the model.
-        out: a folder, made if absent.  It gets the model, the tokenizer, scores in
-            training.json and log.jsonl.
-        dev: another corpus, to evaluate on; the best parameters on it are kept.
-        tokenizer: a folder with a tokenizer, or a vocab.txt; None learns a vocabulary
-            of config.vocab_size from the corpus, in `lowercase` or not.
-        max_length: tokens per pair; None: 128, or what the model takes if less.
-        repeats: how often the corpus is cut into pairs anew (dupe_factor).
+        config: a config.json with the shape of the model.
+        out: a folder, made if absent, for the model, the tokenizer, training.json
+            (the scores) and log.jsonl.
+        dev: another corpus, to evaluate on; the parameters that do best on it are kept.
+        tokenizer: a folder with a tokenizer, or a vocab.txt.  None learns a vocabulary
+            of config.vocab_size pieces from the corpus.
+        lowercase: whether the vocabulary that is learnt has lower case only.
+        max_length: tokens per pair.  None means 128, or what the model takes if less.
+        repeats: how many times the corpus is cut into pairs (dupe_factor).
         short_probability: see `next_sentence_pairs`.
-        rule: how pieces are picked: "exact" or "bernoulli"; see `pretraining`.
-        probability, max_predictions, whole_word: of masking.  bernoulli has no
-            max_predictions.
-        dtype, seed, overwrite: as in `finetune`.
-        lr, epochs, steps, warmup, accumulate, **training: see `train`.  The paper:
-            batch_size 256, a million steps, lr 1e-4, 10,000 of warm-up.  Every epoch
-            masks anew.
-        progress: show bars; None means on a terminal.
+        rule: how pieces are picked for masking: "exact" or "bernoulli"; see `masking`.
+        probability, max_predictions, whole_word: of the masking rule.  "bernoulli" has
+            no max_predictions.
+        dtype, seed, overwrite, progress: as in `finetune`.
+        lr, epochs, steps, warmup, accumulate, resume, **training: see `train`.  The
+            paper: batch_size 256, a million steps, lr 1e-4, 10,000 of warm-up.  Every
+            epoch masks anew.
 
     Returns:
         TrainingResult
 
     Raises:
-        ValueError: files or settings that do not fit, or are not those of the
+        TypeError: an unknown setting of training.
+        ValueError: files or settings that do not fit, or that differ from those of the
             unfinished run in `out`; before any training.
         DivergedError: see `train`; nothing is saved but earlier checkpoints.
         OSError: a file can't be read or written.
     """
     out, config = Path(out), load_config(config)
-    check_numbers({"epochs": epochs, "steps": steps, "lr": lr, "warmup": warmup,
-                   "seed": seed, "accumulate": accumulate, **training})
+    training = dict(lr=lr, epochs=epochs, steps=steps, warmup=warmup, seed=seed,
+                    accumulate=accumulate, metric=None if dev is None else "loss",
+                    lower_is_better=True, **training)
+    recipe = recipe_of(training, evaluates=dev is not None)
     if max_length is None:
         max_length = min(128, config.max_position_embeddings)
     if max_length > config.max_position_embeddings:
-        raise ValueError(f"max_length is {max_length}, but max_position_embeddings of "
-                         f"the config is {config.max_position_embeddings}")
+        raise ValueError(f"max_length is {max_length}, expected at most "
+                         f"{config.max_position_embeddings}, the config's "
+                         "max_position_embeddings")
     refuse_finished(out, overwrite)
     words = load_tokenizer(tokenizer, corpus, config, lowercase)
     refuse_other_vocabulary(words, config)
     vocab = vocabulary(words)
     config = BertConfig.from_dict(config.to_dict(), pad_token_id=vocab.pad_id)
-    rng = np.random.default_rng([seed, 1])         # its own, beside the model's
+    rng = np.random.default_rng([seed, 1])         # not the model's: its own
     examples = pairs(corpus, read_documents(corpus, words), rng, vocab, max_length,
                      repeats, short_probability)
     masking = dict(probability=probability, whole_word=whole_word)
@@ -90,41 +95,41 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     collate = masking_collate(vocab, rule, **masking)
     held_out = None if dev is None else evaluation_batches(
         dev, read_documents(dev, words), vocab, max_length, short_probability, collate,
-        training.get("batch_size", 32))
+        recipe.batch_size)
+    planned(recipe, len(examples))         # an error comes before anything is removed
     prepare_folder(out, overwrite)
     model = BertForPreTraining(config, dtype=dtype, rng=seed)
     identity = {"task": "pretraining", "rule": rule, **masking,
                 **fingerprints(model=[model.params], train_data=examples,
                                dev_data=held_out)}
     result = train(
-        model, examples, lr=lr, epochs=epochs, steps=steps, warmup=warmup, seed=seed,
-        accumulate=accumulate, collate=collate,
-        log=out / "log.jsonl", checkpoint_dir=out, progress=progress,
+        model, examples, collate=collate, log=out / "log.jsonl",
         evaluate=None if held_out is None else lambda m: scores(m, held_out, progress),
-        metric=None if held_out is None else "loss", lower_is_better=True,
-        identity=identity, **training)
+        progress=progress, checkpoint_dir=out, resume=resume, identity=identity,
+        **training)
     finish(out, model, words, result, {"task": "pretraining"})
     return result
 
 
 def load_config(name) -> BertConfig:
-    """A config.json, a folder with one, or one of the hub; no file is no repository.
+    """Load a config.json, from a file, a folder or the hub.
 
     Raises:
-        FileNotFoundError: the name of a JSON file that is not there.
+        FileNotFoundError: the name ends in .json and there is no such file.
     """
     if str(name).lower().endswith(".json") and not Path(name).exists():
-        raise FileNotFoundError(errno.ENOENT, "no such file: expected a config.json, "
-                                "the shape of the model", str(name))
+        raise FileNotFoundError(errno.ENOENT, "no such file: expected a config.json "
+                                "with the shape of the model", str(name))
     return BertConfig.from_pretrained(name)
 
 
 def load_tokenizer(name, corpus, config, lowercase: bool) -> BertTokenizer:
-    """The tokenizer of this name, or one learnt from the corpus."""
+    """Load the tokenizer of this name, or learn one from the corpus."""
     if name is not None:
         return BertTokenizer.from_pretrained(str(name))
     if not any(line.strip() for _, line in text_lines(corpus)):
-        raise ValueError(f"{corpus} holds no words to learn a vocabulary from")
+        raise ValueError(f"{corpus} holds no words to learn a vocabulary from: choose "
+                         "another corpus, or name a tokenizer")
     from ..tokenization.learn import train_wordpiece
     learnt = train_wordpiece((line for _, line in text_lines(corpus)),
                              config.vocab_size, lowercase=lowercase)
@@ -134,13 +139,13 @@ def load_tokenizer(name, corpus, config, lowercase: bool) -> BertTokenizer:
 
 def pairs(file, documents: list[Document], rng, vocab: Vocabulary, max_length: int,
           repeats: int, short_probability: float) -> list[dict]:
-    """The examples of a corpus, not masked yet.  file: its name, for errors."""
+    """Cut a corpus into examples, not masked yet.  file: its name, for errors."""
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}, expected at least 1")
     if len(documents) < 2:
         raise ValueError(
-            f"{file} is one document: a random next sentence would come from it, "
-            "too.  Put a blank line after each document")
+            f"{file} is one document, expected at least 2, as a random next sentence "
+            "comes from another: put a blank line after each document")
     return [pair_inputs(pair, vocab) for _ in range(repeats)
             for pair in next_sentence_pairs(documents, rng, max_length,
                                             short_probability)]
@@ -148,7 +153,7 @@ def pairs(file, documents: list[Document], rng, vocab: Vocabulary, max_length: i
 
 def evaluation_batches(file, documents, vocab, max_length, short_probability, collate,
                        batch_size: int) -> list[dict]:
-    """Batches with the same pairs and masks at every evaluation."""
+    """Make batches once, so that every evaluation has the same pairs and masks."""
     rng = np.random.default_rng(0)
     examples = pairs(file, documents, rng, vocab, max_length, 1, short_probability)
     examples.sort(key=lambda example: len(example["input_ids"]))
@@ -158,7 +163,7 @@ def evaluation_batches(file, documents, vocab, max_length, short_probability, co
 
 def scores(model, batches: list[dict], progress: bool | None = None
            ) -> dict[str, float]:
-    """loss (of both tasks), masked_accuracy and next_sentence_accuracy."""
+    """Return loss (of both tasks), masked_accuracy and next_sentence_accuracy."""
     totals = np.zeros((2, 3))             # per task: labels, right ones, sum of -log p
     with bar(len(batches), "evaluate", progress, " batches") as shown:
         for batch in batches:

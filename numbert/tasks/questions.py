@@ -14,11 +14,11 @@ from .common import Data, Settings, Task, encoded_rows, longest, outputs
 
 NO_ANSWER = 0                  # the position of [CLS]
 SQUAD = "a JSON file of SQuAD"
-STRIDE = 128                   # tokens, at most, where doc_stride is not given
+STRIDE = 128                   # the largest doc_stride that is chosen by default
 
 
 class Question(NamedTuple):
-    """A question, a text, and the answers that count as right; none: unanswerable."""
+    """A question, a text, and all right answers; none if the text has no answer."""
 
     where: str
     question: str
@@ -46,7 +46,7 @@ def read(path) -> list[Question]:
 
 
 def squad_rows(path) -> Iterator[tuple[str, dict]]:
-    """The questions of a SQuAD file as rows of JSONL."""
+    """Yield the questions of a SQuAD file as rows of JSONL."""
     remedy = "name a file of one question per line *.jsonl"
     content = read_json(path, expected=SQUAD, remedy=remedy)
     try:
@@ -64,18 +64,19 @@ def squad_rows(path) -> Iterator[tuple[str, dict]]:
 
 
 def question(where: str, row: dict) -> Question:
-    """One row, checked: every answer must stand in the context where it says."""
+    """Check one row: every answer must stand where it says in the context."""
     context, answers = field(where, row, "context"), field(where, row, "answers", dict)
     texts, starts = (field(where, answers, name, list)
                      for name in ("text", "answer_start"))
     if len(texts) != len(starts):
-        raise ValueError(f"{where}: {len(texts)} answers, but {len(starts)} starts")
+        raise ValueError(f"{where}: {len(texts)} answers and {len(starts)} starts, "
+                         "expected one start for each answer")
     return Question(where, field(where, row, "question"), context,
                     [answer(where, context, *pair) for pair in zip(texts, starts)])
 
 
 def answer(where: str, context: str, text: Any, start: Any) -> tuple[int, str]:
-    """An answer, without white space at its ends."""
+    """Check an answer, and strip the white space at its ends."""
     checked(where, "an answer", text)
     checked(where, "answer_start", start, int)
     found = context[start:start + len(text)] if start >= 0 else ""
@@ -90,8 +91,8 @@ def answer(where: str, context: str, text: Any, start: Any) -> tuple[int, str]:
 def encode(examples: list[Question], tokenizer, config, settings: Settings) -> Data:
     """Cut long texts into windows; the labels are the tokens of the first answer.
 
-    HF: doc_stride is what neighbouring windows share; in google-research/bert it is
-    how far one lies behind the other.
+    HF: doc_stride is how many tokens neighbouring windows share; in
+    google-research/bert it is the distance between their first tokens.
     """
     length = longest(tokenizer, config, settings)
     stride = settings.doc_stride
@@ -100,7 +101,7 @@ def encode(examples: list[Question], tokenizer, config, settings: Settings) -> D
     questions = [example.question for example in examples]
     encoded = tokenizer(questions, [x.context for x in examples], max_length=length,
                         truncation="only_second",
-                        stride=max(0, min(stride, length - 4)),   # all that it allows
+                        stride=max(0, min(stride, length - 4)),   # its upper limit
                         return_overflowing_tokens=True, return_offsets_mapping=True)
     rows, places = encoded_rows(encoded), []
     for row, offsets, i in zip(rows, encoded["offset_mapping"],
@@ -114,10 +115,10 @@ def encode(examples: list[Question], tokenizer, config, settings: Settings) -> D
 
 def refuse_no_room(examples: list[Question], tokenizer, length: int, stride: int
                    ) -> None:
-    """Windows must move forward, where a text needs more than one.
+    """Make sure that the windows of a long text can move forward.
 
     Raises:
-        ValueError: an example whose question leaves no room for that.
+        ValueError: a question leaves no more room than neighbouring windows share.
     """
     def sizes(texts):
         return [len(ids) for ids in tokenizer(texts, add_special_tokens=False,
@@ -131,16 +132,16 @@ def refuse_no_room(examples: list[Question], tokenizer, length: int, stride: int
         if size > room:
             raise ValueError(
                 f"{example.where}: the question has {length - 3 - room} tokens, which "
-                f"leaves {max(room, 0)} of max_length {length} for the text's {size}; "
-                f"its windows share doc_stride {stride}, expected less than that room: "
-                "lower doc_stride (--doc-stride), or raise max_length (--max-length)")
+                f"leaves {max(room, 0)} of max_length {length} for the text's {size}, "
+                f"but doc_stride is {stride}, expected less than is left: lower "
+                "doc_stride (--doc-stride), or raise max_length (--max-length)")
 
 
 def target(example: Question, window: Window) -> tuple[int, int]:
-    """The first and last token of the first answer; [CLS] if the window lacks it.
+    """Find the first and last token of the first answer; [CLS] if the window lacks it.
 
-    The last token that starts no later than the answer, and the first that ends no
-    earlier: an answer that is part of a token has the whole token.
+    They are the last token that starts no later than the answer, and the first that
+    ends no earlier.  So an answer inside a token gets the whole token.
     """
     starts, ends = window.spans.T                                      # (n,) each
     if not example.answers or not len(starts):
@@ -157,10 +158,10 @@ def target(example: Question, window: Window) -> tuple[int, int]:
 
 def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
             progress=None) -> list[str]:
-    """The span with the highest sum of its start and end score, over all windows.
+    """Predict the span with the highest sum of start and end score over all windows.
 
-    "" (no answer) is possible only in data with questions that have none; it wins where
-    the lowest score of [CLS] of all windows is higher.     Devlin et al. 2019, 4.3
+    "" (no answer) is predicted only if some question in the data has no answer.  It
+    wins if the lowest [CLS] score of all windows is higher.  Devlin et al. 2019, 4.3
     """
     scores = outputs(model, data.inputs, ["start_logits", "end_logits"], tokenizer,
                      batch_size, progress)
@@ -180,7 +181,7 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
 
 
 def best_span(start, end, most: int) -> tuple[float, int, int]:
-    """The largest start[i] + end[j] with i <= j < i + most.
+    """Find the largest start[i] + end[j] with i <= j < i + most.
 
     start (n,), end (n,) -> the sum, i, j; -inf for a window without text
     """
@@ -195,7 +196,7 @@ def best_span(start, end, most: int) -> tuple[float, int, int]:
 
 
 def score(examples, predictions, names) -> dict[str, float]:
-    """f1 of words and exact_match, both the mean over the questions."""
+    """Return f1 of words and exact_match, each a mean over the questions."""
     pairs = [(text, [answer for _, answer in example.answers])
              for example, text in zip(examples, predictions)]
     return {"f1": float(np.mean([metrics.token_f1(*pair) for pair in pairs])),

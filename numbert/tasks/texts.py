@@ -54,14 +54,15 @@ def read(path, from_column: Callable, from_json: Callable) -> list[Text]:
                               from_column(where, columns[-1])))
     paired = {example.pair is not None for example in found}
     if len(paired) > 1:
-        raise ValueError(f"{path}: some examples are pairs of texts and some are not")
+        raise ValueError(f"{path}: some examples are pairs of texts and some are not, "
+                         "expected pairs everywhere or nowhere")
     return nonempty(found, path)
 
 
 def one_label(where: str, column: str) -> str:
-    """A label that must be there."""
+    """Return a label, which must not be empty."""
     if not column:
-        raise ValueError(f"{where}: no label")
+        raise ValueError(f"{where}: the label is empty, expected a name or a number")
     if column == str(IGNORE_INDEX):
         raise ValueError(f"{where}: the label {column} means that there is none: leave "
                          "the example out")
@@ -69,7 +70,7 @@ def one_label(where: str, column: str) -> str:
 
 
 def one_from_json(where: str, row: dict) -> str:
-    """The field "label": a string, or a whole number."""
+    """Return the field "label", a string or a whole number."""
     label = row.get("label")
     if is_whole_number(label):
         return one_label(where, str(label))
@@ -77,28 +78,30 @@ def one_from_json(where: str, row: dict) -> str:
 
 
 def some_labels(where: str, column: str) -> list[str]:
-    """Labels with commas between; none at all is an answer, too."""
+    """Split a column at its commas; an empty column means that no label holds."""
     names = [name.strip() for name in column.split(",")] if column else []
     if not all(names):
-        raise ValueError(f"{where}: an empty label in {column!r}")
+        raise ValueError(f"{where}: an empty label in {column!r}, expected names with "
+                         "one comma between them")
     return names
 
 
 def number(where: str, value) -> float:
-    """A number that is finite in float32, too."""
+    """Return a number that is finite in float32, too."""
     try:
         found = float(value)
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not abs(found) <= LARGEST:
-        raise ValueError(f"{where}: {value!r} is not a number that can be learnt")
+        raise ValueError(f"{where}: label is {value!r}, expected a number that is "
+                         "finite in float32")
     return found
 
 
 def number_from_json(where: str, row: dict) -> float:
-    """The field "label", a number."""
+    """Return the field "label", a number."""
     if isinstance(row.get("label"), (bool, str)) or row.get("label") is None:
-        raise ValueError(f"{where}: no number as 'label'")
+        raise ValueError(f"{where}: label is {row.get('label')!r}, expected a number")
     return number(where, row["label"])
 
 
@@ -106,7 +109,7 @@ def number_from_json(where: str, row: dict) -> float:
 
 def encode(target: Callable, examples: list[Text], tokenizer, config,
            settings: Settings) -> Data:
-    """target: (example, config) -> what the model learns."""
+    """Turn texts into inputs.  target: (example, config) -> what the model learns."""
     targets = [target(example, config) for example in examples]
     pairs = None if examples[0].pair is None else [x.pair for x in examples]
     rows = encoded_rows(tokenizer(
@@ -116,12 +119,12 @@ def encode(target: Callable, examples: list[Text], tokenizer, config,
 
 
 def one_target(example: Text, config) -> int:
-    """The id of the label."""
+    """Return the id of the label."""
     return class_id(example.where, example.label, config)
 
 
 def some_targets(example: Text, config) -> np.ndarray:
-    """1 for each label that holds: (K,) in float32."""
+    """Return 1 for each label that holds and 0 for the others: (K,) in float32."""
     out = np.zeros(config.num_labels, np.float32)
     out[[class_id(example.where, label, config) for label in example.label]] = 1
     return out
@@ -131,14 +134,14 @@ def some_targets(example: Text, config) -> np.ndarray:
 
 def predict(decide: Callable, model, data: Data, tokenizer, settings, batch_size=32,
             progress=None) -> list:
-    """decide: (logits (K,), names of the classes) -> prediction."""
+    """Predict for each text.  decide: (logits (K,), names of classes) -> prediction."""
     names = names_of(model.config)
     return [decide(logits, names) for logits, in outputs(
         model, data.inputs, ["logits"], tokenizer, batch_size, progress)]
 
 
 def score_one(examples, predictions, names) -> dict[str, float]:
-    """accuracy, f1 (of the second of two classes), macro_f1, matthews."""
+    """Return accuracy, f1 (of the second of two classes), macro_f1 and matthews."""
     labels = [example.label for example in examples]
     two = {"f1": metrics.f1(predictions, labels, names[1])} if len(names) == 2 else {}
     return {"accuracy": metrics.accuracy(predictions, labels), **two,
@@ -147,7 +150,7 @@ def score_one(examples, predictions, names) -> dict[str, float]:
 
 
 def score_some(examples, predictions, names) -> dict[str, float]:
-    """f1 over all pairs of text and label, macro_f1, accuracy of whole sets."""
+    """Return f1 over all pairs of text and label, macro_f1, accuracy of whole sets."""
     found, true = ([[name in labels for name in names] for labels in rows]
                    for rows in (predictions, [example.label for example in examples]))
     return {"f1": metrics.multi_label_f1(found, true),
@@ -156,7 +159,7 @@ def score_some(examples, predictions, names) -> dict[str, float]:
 
 
 def score_number(examples, predictions, names) -> dict[str, float]:
-    """pearson, spearman, and the mean squared error."""
+    """Return pearson, spearman and mse, the mean squared error."""
     labels = np.array([example.label for example in examples])
     return {"pearson": metrics.pearson(predictions, labels),
             "spearman": metrics.spearman(predictions, labels),

@@ -32,16 +32,17 @@ def read(path) -> list[Sentence]:
     for where, words, labels in found:
         if len(words) != len(labels) or not words:
             raise ValueError(f"{where}: {len(words)} tokens and {len(labels)} labels, "
-                             "expected one label for each of at least one token")
+                             "expected at least one token and a label for each")
     return nonempty(found, path)
 
 
 def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> Data:
-    """Label the first piece of each word; the others too, with settings.label_all.
+    """Label the first piece of each word, and the other pieces with settings.label_all.
 
-    Other pieces of a B-X word are I-X, if there is such a label: it begins only once.
-    The places are, for each word, its first piece, or -1 if it has none: it is beyond
-    max_length, or consists of characters that the tokenizer drops.
+    The other pieces of a B-X word become I-X if there is such a label, because an
+    entity begins only once.  `places` holds the first piece of each word, or -1 for a
+    word without pieces: it lies beyond max_length, or the tokenizer drops its
+    characters.
     """
     encoded = tokenizer([x.words for x in examples], is_split_into_words=True,
                         truncation=True, verbose=False,
@@ -70,10 +71,10 @@ def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> D
 
 def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None
             ) -> list[list[str]]:
-    """The label of each word: that of its first piece.
+    """Predict the label of each word, which is that of its first piece.
 
-    A word without a piece is taken for O, or for the first label if there is no O: it
-    counts in the metrics, so that a small max_length can't hide anything.
+    A word without pieces is labelled O, or with the first label if there is no O.  It
+    counts in the metrics, so that a small max_length can't hide errors.
     """
     names = names_of(model.config)
     none = names.index("O") if "O" in names else 0
@@ -86,7 +87,10 @@ def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None
 
 
 def score(examples, predictions, names) -> dict[str, float]:
-    """f1, precision, recall of entities if the labels are BIO; accuracy of words."""
+    """Return accuracy of words, and f1, precision and recall of entities.
+
+    If the labels are not BIO there are no entities, and f1 is macro_f1 of words.
+    """
     labels = [example.labels for example in examples]
     flat, true = ([tag for tags in rows for tag in tags]
                   for rows in (predictions, labels))

@@ -1,6 +1,7 @@
-"""Train any model that has forward and backward.
+"""Train any model that has a forward and a backward.
 
-Start with loop, then optim, batches and objectives; recipe, state and log are its
-settings, its checkpoints and its history; masking makes the data of pre-training.
-This room imports bert and system; the model comes in as an argument.
+Read loop first, then recipe (the settings of a run), optim, batches and objectives.
+state and log keep a run's checkpoint and history, masking makes the data of
+pre-training, distillation learns from a teacher.
+May import bert and system; the model comes in as an argument.
 """

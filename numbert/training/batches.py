@@ -18,19 +18,19 @@ def collate(examples: Sequence[dict], rng=None, *, pad_token_id: int = 0,
     Args:
         examples: dicts with the same names.  Each holds input_ids (..., T) and may hold
             attention_mask, token_type_ids, labels and others, arrays or numbers.
-        rng: not used; a collate that masks or draws would.
+        rng: unused here; a collate that draws at random needs it.
         pad_token_id: what input_ids are padded with.
-        pad_to_multiple_of: round the length up.
+        pad_to_multiple_of: round the length up to a multiple of this.
 
     Returns:
         {name: array (B, ...)}.  Arrays of one length are stacked; arrays as long as
         their example's input_ids are padded at the end of the last axis: input_ids with
-        pad_token_id, labels with -100, others with 0.  attention_mask is made if it is
-        not there: 0 at the padding.
+        pad_token_id, labels with -100, others with 0.  attention_mask is added if
+        absent, with 0 at the padding.
 
     Raises:
-        ValueError: an example lacks a name or has one too many, or its arrays do not
-            fit together.
+        ValueError: the examples hold different names, or arrays that do not fit
+            together.
     """
     check_names(examples)
     rows = [{name: np.asarray(value) for name, value in example.items()}
@@ -50,7 +50,7 @@ def collate(examples: Sequence[dict], rng=None, *, pad_token_id: int = 0,
 def check_names(examples: Sequence[dict]) -> None:
     """Refuse a batch that is empty or whose examples do not hold the same names."""
     if not len(examples):
-        raise ValueError("a batch of no examples: expected at least one")
+        raise ValueError("the batch holds no examples, expected at least one")
     names = set(examples[0])
     if "input_ids" not in names:
         raise ValueError(f"an example holds {', '.join(sorted(names)) or 'nothing'}, "
@@ -59,13 +59,13 @@ def check_names(examples: Sequence[dict]) -> None:
         if set(example) != names:
             raise ValueError(
                 f"example {i} of a batch holds {', '.join(sorted(example))}, but "
-                f"example 0 holds {', '.join(sorted(names))}: all must hold the same")
+                f"example 0 holds {', '.join(sorted(names))}: give all the same names")
 
 
 def stacked(name, arrays, lengths, longest, fill) -> np.ndarray:
-    """Arrays of one name as one array (B, ...), padded if they go along with tokens.
+    """Stack arrays of one name to (B, ...), padded if they have an entry per token.
 
-    lengths: tokens of each example; empty if all are `longest`.
+    lengths: tokens of each example; empty if all have `longest`.
     """
     tokens = lengths and all(x.ndim and x.shape[-1] == length
                              for x, length in zip(arrays, lengths))
@@ -74,24 +74,25 @@ def stacked(name, arrays, lengths, longest, fill) -> np.ndarray:
                          constant_values=fill) for x in arrays]
     shapes = {x.shape for x in arrays}
     if len(shapes) > 1:
-        raise ValueError(f"{name} has shapes {sorted(shapes)} in one batch: expected "
-                         "one shape, or in each example the length of its input_ids")
+        raise ValueError(f"{name} has shapes {sorted(shapes)} in one batch, expected "
+                         "one shape, or in each example the length of its input_ids: "
+                         "pad it, or pass a collate of your own")
     return np.stack(arrays)
 
 
 def epoch_order(count: int, seed: int, epoch: int, lengths=None,
                 batch_size: int = 1) -> np.ndarray:
-    """The order in which one epoch goes through the data.
+    """Return the order in which one epoch goes through the data.
 
-    A function of its arguments alone, so a position in the data is only a number.
+    It depends on the arguments alone, so one number is enough to find a place in it.
 
     Args:
         count: how many examples there are.
         seed, epoch: which of the random orders.
-        lengths (count,): put examples of similar length into the same batch.  Among
-            the examples of every 50 batches, drawn at random, those of a batch are
-            neighbours in length; the batches themselves are in random order.
-        batch_size: for `lengths`.
+        lengths (count,): put examples of similar length into the same batch.  The
+            examples of 50 batches at a time, drawn at random, are sorted by length and
+            cut into batches; then the batches are shuffled.
+        batch_size: used with `lengths` only.
 
     Returns:
         (count,) a permutation of 0 ... count - 1.
@@ -114,5 +115,6 @@ def epoch_order(count: int, seed: int, epoch: int, lengths=None,
 
 
 def in_parts(indices: np.ndarray, parts: int) -> list[np.ndarray]:
-    """A batch cut into at most `parts` parts of nearly equal size, none empty."""
+    """Cut a batch into at most `parts` parts of nearly equal size, none of them empty.
+    """
     return np.array_split(indices, min(parts, len(indices)))

@@ -1,4 +1,4 @@
-"""Knowledge distillation: learn from a teacher's probabilities, and the labels.
+"""Knowledge distillation: learn from a teacher's probabilities and from the labels.
 
 Hinton, Vinyals & Dean 2015, section 2.
 """
@@ -14,17 +14,18 @@ from ..bert.ops import rows
 
 
 def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=None):
-    """(1 - weight) times the cross-entropy to the labels + weight times the soft one.
+    """Return (1 - weight) times the loss of the labels + weight times the teacher's.
 
     logits (R, K), teacher (R, K), labels (R,) -> loss ()
 
-    The soft one, of a row with the teacher's logits v and the student's z, is
+    The loss of the labels is the cross-entropy.  The teacher's, for a row with the
+    teacher's logits v and the student's z, is
 
         - T^2 sum_k softmax(v / T)_k log softmax(z / T)_k.
 
-    T^2 makes up for its gradients being about 1 / T^2 as large.  Rows whose label is
-    -100 count in neither; both are means over the others.
-    count: what to divide the sums by instead of the number of these rows.
+    The sum's gradient shrinks like 1 / T^2; the factor T^2 makes up for that.  Both
+    losses are means over the rows, without those whose label is -100.
+    count: divide by this instead of the number of rows that count.
     """
     used = labels != IGNORE_INDEX                          # (R,)
     count = int(used.sum()) if count is None else count
@@ -40,10 +41,10 @@ def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=Non
 def distillation_backward(dloss, saved):
     """dloss () -> dlogits (R, K); the teacher's logits and the labels are constants.
 
-    d/du of -sum_k p_k log softmax(u)_k is softmax(u) - p, like that of cross_entropy.
-    Here p = softmax(v / T) and u = z / T, so d/dz of the soft part is
-    T (softmax(z / T) - softmax(v / T)): one factor T of T^2 is used up by z / T.
-    Both parts of the loss read z: their gradients add.
+    d/du of -sum_k p_k log softmax(u)_k is softmax(u) - p, as in cross_entropy.
+    Here p = softmax(v / T) and u = z / T, so d/dz of the teacher's part is
+    T (softmax(z / T) - softmax(v / T)): z / T uses up one of the two factors T.
+    Both parts of the loss read z, so their gradients add.
     """
     hard_saved, probs, logp, used, count, temperature, weight = saved
     dlogits = losses.cross_entropy_backward(dloss * (1 - weight), hard_saved)

@@ -1,4 +1,4 @@
-"""The history of a training run: rows with losses and speed, and the log file."""
+"""The history of a training run: rows of losses, scores and speed, and the log file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..system.saving import atomic_write_text, remove_leftovers
 
 @dataclass
 class Speed:
-    """Time and amount of the work since the last row of the history."""
+    """Time spent and work done since the last row of the history."""
 
     seconds: float = 0.0
     examples: int = 0
@@ -26,11 +26,11 @@ class Speed:
     began: float = 0.0
 
     def start(self) -> None:
-        """A step begins."""
+        """Begin a step."""
         self.began = time.perf_counter()
 
     def stop(self, parts: list[dict], lr: float, norm: float) -> None:
-        """A step has ended."""
+        """End a step, and count what it worked on."""
         self.seconds += time.perf_counter() - self.began
         for part in parts:
             tokens = np.asarray(part["input_ids"] if "input_ids" in part else
@@ -41,7 +41,7 @@ class Speed:
 
 
 def training_row(place: dict, losses: list[float], speed: Speed) -> dict:
-    """A row of training: the mean loss of its updates, and how fast they went."""
+    """Return a row of training: the mean loss of its updates and their speed."""
     return {**place, "loss": float(np.mean(losses)) if losses else None,
             "lr": speed.lr, "grad_norm": speed.norm,
             "examples_per_second": round(speed.examples / speed.seconds, 2),
@@ -49,14 +49,14 @@ def training_row(place: dict, losses: list[float], speed: Speed) -> dict:
 
 
 def postfix(row: dict) -> dict:
-    """What the progress bar shows of a row of training."""
+    """Return what the progress bar shows of a row of training."""
     loss = "none" if row["loss"] is None else f"{row['loss']:.4f}"
     return {"loss": loss, "examples/s": f"{row['examples_per_second']:.1f}",
             "refresh": False}
 
 
 def last_evaluation(history: list[dict]) -> dict[str, float] | None:
-    """The metrics of the last row of evaluation; None if there is none."""
+    """Return the metrics of the last evaluation; None without one."""
     for row in reversed(history):
         if "grad_norm" not in row:
             return {name: value for name, value in row.items()
@@ -65,10 +65,10 @@ def last_evaluation(history: list[dict]) -> dict[str, float] | None:
 
 
 def log_suffix(path) -> str:
-    """Which kind of log a file name asks for.
+    """Return the suffix of a log file's name, which says how to write it.
 
     Raises:
-        ValueError: neither .jsonl nor .csv.
+        ValueError: it is neither .jsonl nor .csv.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".jsonl", ".csv"):
@@ -78,7 +78,7 @@ def log_suffix(path) -> str:
 
 
 def write_log(path, history: list[dict]) -> None:
-    """Write the whole history; a log of an interrupted run is made whole again."""
+    """Write the whole history, replacing what an interrupted run may have left."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)                          # of a run that was killed
@@ -86,23 +86,23 @@ def write_log(path, history: list[dict]) -> None:
 
 
 def append_log(path, history: list[dict], written: int) -> None:
-    """Write the rows of the history after the first `written`, which are there already.
-    """
+    """Append the rows after the first `written`, which the file has already."""
     suffix = log_suffix(path)
     if suffix == ".csv" and columns(history[:written]) != columns(history):
-        write_log(path, history)                    # a new column: in the head too
+        write_log(path, history)                    # a new column is named at the top
         return
     with open(path, "a", encoding="utf-8", newline="") as file:
         file.write(log_text(suffix, history, history[written:], head=False))
 
 
 def columns(history: list[dict]) -> list[str]:
-    """The names in all rows, in order of appearance."""
+    """List the names in all rows, in order of appearance."""
     return list(dict.fromkeys(name for row in history for name in row))
 
 
 def log_text(suffix: str, history: list[dict], rows: list[dict], head: bool) -> str:
-    """Rows as lines of JSON, or of CSV with the columns of the whole history."""
+    """Format rows as lines of JSON, or of CSV with the columns of the whole history.
+    """
     if suffix == ".jsonl":
         return "".join(json_text(row) + "\n" for row in rows)
     text = io.StringIO()

@@ -1,15 +1,15 @@
 """The data of pre-training: masked word pieces and pairs of sentences.
 
-Devlin et al. 2019, section 3.1 and appendix A.1.  All are pure functions of token ids
-and a numpy Generator: the same ids and the same generator state give the same result,
-and what is passed in is never written to.
+Devlin et al. 2019, section 3.1 and appendix A.1.  The same token ids and the same state
+of the numpy Generator always give the same result.  Arrays that are passed in are never
+written to.
 
-Two rules say how many word pieces are masked.  `mask_exact` is google-research/bert's
-create_pretraining_data.py: an exact count per sequence.  `mask_bernoulli` is Hugging
-Face's DataCollatorForLanguageModeling: each word piece by itself, so that a short
-sequence may have none.  Under both, of those picked 80 % become [MASK], 10 % a random
-word piece (which may be any of the vocabulary, special tokens and the true one
-included), and 10 % stay; the label is the true piece, and -100 where none was picked.
+Two rules pick the word pieces to mask.  `mask_exact`, of google-research/bert's
+create_pretraining_data.py, picks an exact number per sequence.  `mask_bernoulli`, of
+Hugging Face's DataCollatorForLanguageModeling, decides for each piece by itself, so a
+short sequence may have none.  Under both rules 80 % of the picked pieces become [MASK],
+10 % become a random piece (any of the vocabulary, even a special token or the true
+piece), and 10 % stay.  The label is the true piece, and -100 where none was picked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Document = list[list[int]]           # sentences, each a list of token ids
 
 
 class Vocabulary(NamedTuple):
-    """What masking needs to know of a tokenizer; see `vocabulary`."""
+    """What masking needs to know about a tokenizer; see `vocabulary`."""
 
     size: int
     pad_id: int
@@ -42,14 +42,15 @@ class Vocabulary(NamedTuple):
 
 
 def vocabulary(tokenizer) -> Vocabulary:
-    """The Vocabulary of a BertTokenizer.
+    """Return the Vocabulary of a BertTokenizer.
 
     Raises:
         ValueError: it has no [MASK] or no [PAD].
     """
     if tokenizer.mask_token is None or tokenizer.pad_token is None:
-        raise ValueError("the tokenizer has no mask_token or no pad_token, which "
-                         "pre-training needs")
+        raise ValueError(f"mask_token is {tokenizer.mask_token!r} and pad_token is "
+                         f"{tokenizer.pad_token!r}, expected two tokens: pre-training "
+                         "needs a tokenizer that has both")
     size = len(tokenizer)
     continues = np.zeros(size, bool)
     continues[[i for token, i in tokenizer.get_vocab().items()
@@ -68,16 +69,16 @@ def mask_exact(input_ids, rng: np.random.Generator, vocab: Vocabulary,
     """Mask an exact number of the word pieces of one sequence.
 
     The number is min(max_predictions, max(1, round(probability * T))), where T counts
-    [CLS] and [SEP] too, but not padding, and round takes halves to the even number.
+    [CLS] and [SEP] but not padding, and round takes a half to the even number.
 
     Args:
         input_ids: (T,) ids with special tokens, perhaps padded.
-        rng: draws which, and what they become.
+        rng: draws which pieces to mask, and what they become.
         vocab: from `vocabulary(tokenizer)`.
         probability: the share to mask, in [0, 1].
-        max_predictions: never more than this.
+        max_predictions: the most pieces to mask.
         whole_word: mask all pieces of a word or none.  Words that no longer fit are
-            passed over, so that fewer than the number may be masked.
+            skipped, so fewer pieces than the number may be masked.
 
     Returns:
         the masked ids (T,) and the labels (T,).
@@ -127,11 +128,12 @@ def mask_bernoulli(input_ids, rng: np.random.Generator, vocab: Vocabulary,
     Args:
         input_ids: (..., T) ids with special tokens, perhaps padded.
         rng, vocab, probability: as in `mask_exact`.
-        whole_word: draw once for each word, for all of its pieces.
-            HF: these all become [MASK]; none is kept or random.  Words are joined here
-            by "##"; there by touching in the text, so that "don't" is one.
+        whole_word: draw once for each word, for all its pieces.
+            HF: all of these become [MASK]; none stays or is random.  Here a word is a
+            piece and the "##" pieces after it; there it is whatever touches in the
+            text, so that "don't" is one word.
         special_tokens_mask: (..., T) true where nothing may be masked, as a tokenizer
-            returns it; None means at every special token.
+            returns it.  None spares every special token.
 
     Returns:
         the masked ids (..., T) and the labels (..., T).
@@ -143,8 +145,8 @@ def mask_bernoulli(input_ids, rng: np.random.Generator, vocab: Vocabulary,
     else:
         fixed = np.asarray(special_tokens_mask).astype(bool)
         if fixed.shape != ids.shape:
-            raise ValueError(f"special_tokens_mask has shape {fixed.shape}, input_ids "
-                             f"{ids.shape}: expected the same")
+            raise ValueError(f"special_tokens_mask has shape {fixed.shape}, expected "
+                             f"{ids.shape}, that of input_ids")
     drawn = rng.random(ids.shape) < probability                         # (..., T)
     if not whole_word:
         return replace(ids, drawn & ~fixed, rng, vocab)
@@ -155,7 +157,7 @@ def mask_bernoulli(input_ids, rng: np.random.Generator, vocab: Vocabulary,
 
 
 def word_starts(ids, vocab: Vocabulary, fixed) -> np.ndarray:
-    """Where a word starts: a piece without "##", or with it but first after a special.
+    """Mark where words start: at a piece without "##", and after a special token.
 
     ids (..., T), fixed (..., T): special tokens -> (..., T)
     """
@@ -166,7 +168,7 @@ def word_starts(ids, vocab: Vocabulary, fixed) -> np.ndarray:
 
 def replace(ids, picked, rng, vocab: Vocabulary, to_mask: float = 0.8,
             to_random: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
-    """What the picked pieces become, and the labels.
+    """Replace the picked pieces, and make the labels.
 
     ids (..., T), picked (..., T) booleans -> ids (..., T), labels (..., T)
     """
@@ -179,7 +181,7 @@ def replace(ids, picked, rng, vocab: Vocabulary, to_mask: float = 0.8,
 
 
 def tally(logits, labels) -> tuple[int, int, float]:
-    """How many labels count, how many of these are the likeliest, the sum of -log p.
+    """Count the labels and the right predictions, and add up -log p of the labels.
 
     logits (..., V), labels (...): -100 where there is nothing to predict
     """
@@ -190,7 +192,7 @@ def tally(logits, labels) -> tuple[int, int, float]:
 
 
 def checked_ids(input_ids, vocab: Vocabulary, probability: float) -> np.ndarray:
-    """The ids as an int64 array, if they and the probability can be right."""
+    """Return the ids as an int64 array, once they and the probability are checked."""
     if not 0 <= probability <= 1:
         raise ValueError(f"probability is {probability}, expected 0 to 1")
     ids = np.asarray(input_ids)
@@ -198,15 +200,16 @@ def checked_ids(input_ids, vocab: Vocabulary, probability: float) -> np.ndarray:
         raise TypeError(f"input_ids has dtype {ids.dtype}, expected integers")
     if ids.size and not (0 <= ids.min() and ids.max() < vocab.size):
         raise ValueError(f"input_ids holds {ids.min()} to {ids.max()}, but the "
-                         f"vocabulary has {vocab.size} tokens")
+                         f"vocabulary has {vocab.size} tokens: expected ids from 0 to "
+                         f"{vocab.size - 1}")
     return ids.astype(np.int64, copy=False)
 
 
 def require_generator(rng) -> None:
-    """Refuse a seed: calls with the same one would all mask, and cut, alike."""
+    """Refuse a seed, with which every call would mask or cut in the same places."""
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is {rng!r}, expected a numpy.random.Generator: "
-                        "np.random.default_rng(seed)")
+        raise TypeError(f"rng is {rng!r}, expected a numpy.random.Generator: make one "
+                        "with np.random.default_rng(seed)")
 
 
 # --------------------------------------------------------------- pairs of sentences
@@ -222,15 +225,16 @@ class Pair(NamedTuple):
 def next_sentence_pairs(documents: Sequence[Document], rng: np.random.Generator,
                         max_length: int = 128, short_probability: float = 0.1
                         ) -> list[Pair]:
-    """Cut every document once into pairs of segments, half of them with a random B.
+    """Cut every document into pairs of segments, half of which have a random B.
 
-    Somewhat more than half: a chunk of one sentence has no next, so its B is random.
+    It is slightly more than half: after a chunk of one sentence there is no next
+    sentence to take, so B is random.
 
     Args:
         documents: each a list of sentences, each a list of ids, without special tokens.
         rng: draws where to cut, and the random segments.
-        max_length: of [CLS] A [SEP] B [SEP], at least 5.
-        short_probability: how often the pairs of a document aim at a length that is
+        max_length: the most tokens in [CLS] A [SEP] B [SEP], at least 5.
+        short_probability: how often the pairs of a document aim at a shorter length,
             drawn from 2 to max_length - 3, so that the model sees short inputs too.
 
     Returns:
@@ -238,7 +242,7 @@ def next_sentence_pairs(documents: Sequence[Document], rng: np.random.Generator,
         for other pairs (google-research/bert does so dupe_factor = 10 times).
 
     Raises:
-        ValueError: no documents, or an empty document or sentence.
+        ValueError: there are no documents, or one is empty or has an empty sentence.
 
     Source: google-research/bert, create_instances_from_document.
     """
@@ -248,12 +252,13 @@ def next_sentence_pairs(documents: Sequence[Document], rng: np.random.Generator,
         raise ValueError(f"max_length is {max_length}, expected at least 5: [CLS], "
                          "[SEP], [SEP] and a token of each segment")
     if not documents:
-        raise ValueError("there are no documents to make pairs from")
+        raise ValueError("there are no documents, expected at least one to make pairs "
+                         "from")
     require_generator(rng)
     for i, document in enumerate(documents):
         if not document or not all(map(len, document)):
             raise ValueError(f"document {i} is empty or holds an empty sentence: leave "
-                             "these out")
+                             "it out")
     return [pair for i in range(len(documents))
             for pair in document_pairs(documents, i, rng, max_length - 3,
                                        short_probability)]
@@ -261,7 +266,7 @@ def next_sentence_pairs(documents: Sequence[Document], rng: np.random.Generator,
 
 def document_pairs(documents, index: int, rng, most: int, short_probability: float
                    ) -> Iterator[Pair]:
-    """The pairs of one document; A and B together have at most `most` tokens."""
+    """Yield the pairs of one document; A and B together have at most `most` tokens."""
     document = documents[index]
     target = most
     if rng.random() < short_probability:
@@ -288,10 +293,10 @@ def document_pairs(documents, index: int, rng, most: int, short_probability: flo
 
 
 def random_segment(documents, index: int, rng, length: int) -> list[int]:
-    """Sentences from a random place in another document, until `length` is reached.
+    """Join sentences from a random place in another document up to about `length`.
 
-    Ten draws that all hit the document itself are given up, as at the source: with very
-    few documents a "random" segment may come from the same one.
+    If ten draws all hit the document itself, it is used, as in google-research/bert:
+    with very few documents a "random" segment may come from the same one.
     """
     for _ in range(10):
         other = int(rng.integers(len(documents)))
@@ -306,13 +311,13 @@ def random_segment(documents, index: int, rng, length: int) -> list[int]:
 
 
 def joined(sentences: Document) -> list[int]:
-    """Sentences, one after the other."""
+    """Join sentences into one list of ids."""
     return [token for sentence in sentences for token in sentence]
 
 
 def truncate_pair(a: list[int], b: list[int], most: int, rng
                   ) -> tuple[list[int], list[int]]:
-    """Cut the longer one (B if equal), at the front or the back, until both fit."""
+    """Cut the longer segment (B if equal) at a random end until both fit."""
     bounds = [[0, len(a)], [0, len(b)]]
     while sum(stop - start for start, stop in bounds) > most:
         (start_a, stop_a), (start_b, stop_b) = bounds
@@ -327,7 +332,7 @@ def truncate_pair(a: list[int], b: list[int], most: int, rng
 # ------------------------------------------------------------------ for train()
 
 def pair_inputs(pair: Pair, vocab: Vocabulary) -> dict:
-    """[CLS] A [SEP] B [SEP] as an example for `train`, not masked yet."""
+    """Make [CLS] A [SEP] B [SEP] an example for `train`, not masked yet."""
     ids = [vocab.cls_id, *pair.a, vocab.sep_id, *pair.b, vocab.sep_id]
     types = np.repeat([0, 1], [len(pair.a) + 2, len(pair.b) + 1])
     return {"input_ids": np.array(ids, np.int64), "token_type_ids": types,
@@ -335,12 +340,12 @@ def pair_inputs(pair: Pair, vocab: Vocabulary) -> dict:
 
 
 def masking_collate(vocab: Vocabulary, rule: str = "exact", **settings) -> Callable:
-    """A `collate` for `train` that masks every batch anew.
+    """Make a `collate` for `train` that masks every batch anew.
 
     Args:
         vocab: from `vocabulary(tokenizer)`.
         rule: "exact" or "bernoulli".
-        **settings: of mask_exact or mask_bernoulli.
+        **settings: keywords of mask_exact or mask_bernoulli.
 
     Returns:
         collate(examples, rng) -> a padded batch with masked input_ids and labels.
@@ -362,10 +367,10 @@ def masking_collate(vocab: Vocabulary, rule: str = "exact", **settings) -> Calla
 
 
 def read_documents(path, tokenizer) -> list[Document]:
-    """The documents of a text file: one sentence per line, a blank line after each.
+    """Read documents from a text file: a sentence per line, a blank line after each.
 
     Raises:
-        ValueError: invalid UTF-8, or no sentence in the file.
+        ValueError: the file is not UTF-8, or holds no sentence.
         OSError: the file can't be read.
     """
     documents: list[list[str]] = [[]]
@@ -376,7 +381,7 @@ def read_documents(path, tokenizer) -> list[Document]:
             documents.append([])
     sentences = [sentence for document in documents for sentence in document]
     if not sentences:
-        raise ValueError(f"{path} holds no sentences: expected one per line, and a "
+        raise ValueError(f"{path} holds no sentences, expected one per line, and a "
                          "blank line between documents")
     encoded = iter(tokenizer(sentences, add_special_tokens=False, verbose=False,
                              return_attention_mask=False)["input_ids"])

@@ -1,7 +1,7 @@
 """Optimisers, gradient clipping and learning rate schedules.
 
 `adamw_step` and `bertadam_step` are the only functions that write to parameters.  They
-do it in place: whatever an earlier forward saved is void after a step.
+write in place, so what an earlier forward saved is no longer valid after a step.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ THREADS = cores()
 def decayed(name: str) -> bool:
     """Whether weight decay applies: not to biases, nor to LayerNorm's weights.
 
-    Devlin et al. do not say so; google-research/bert's optimizer does.
+    Devlin et al. do not mention this; google-research/bert's optimizer does it.
     """
     return not name.endswith("bias") and "LayerNorm" not in name
 
 
 def adamw_init(params: dict) -> dict:
-    """The state of either optimiser before its first step.
+    """Return the state of either optimiser before its first step.
 
     Returns:
         {"step": 0, "m": ..., "v": ...}: the running means of the gradient and of its
@@ -44,7 +44,7 @@ def adamw_step(params: dict, grads: dict, state: dict, lr: float, *,
                betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
                weight_decay: float = 0.01,
                decays: Callable[[str], bool] = decayed) -> None:
-    """One update by AdamW, exactly as torch.optim.AdamW makes it.
+    """Make one update by AdamW, exactly as torch.optim.AdamW does.
 
     Loshchilov & Hutter 2019, algorithm 2; Kingma & Ba 2015, algorithm 1:
         m = beta1 m + (1 - beta1) g                       v likewise, of g^2
@@ -53,20 +53,20 @@ def adamw_step(params: dict, grads: dict, state: dict, lr: float, *,
 
     Args:
         params: {name: array}; written to.
-        grads: {name: array}; a parameter without one is left as it is.
-        state: of adamw_init; written to.
+        grads: {name: array}; a parameter without a gradient stays as it is.
+        state: from adamw_init; written to.
         lr: learning rate of this step.
         betas, eps: see the formula.
-        weight_decay: share of p taken away, times lr.
-        decays: decays(name) says which parameters decay.  torch decays all:
+        weight_decay: see the formula.
+        decays: decays(name) says whether a parameter decays.  In torch all do:
             `lambda name: True`.
 
     Raises:
-        ValueError: lr, betas or eps out of range, or a gradient of no parameter.
+        ValueError: lr, betas or eps is out of range, or a gradient has no parameter.
     """
     beta1, beta2 = checked_settings(params, grads, lr, betas, eps)
     state["step"] += 1
-    # Both corrections are numbers, so they are taken out of the arrays:
+    # The two corrections are plain numbers, so they need not touch the arrays:
     # m^ / (sqrt(v^) + eps) = m (root / (1 - beta1^t)) / (sqrt(v) + root eps)
     root = math.sqrt(1 - beta2 ** state["step"])
     rate = lr * root / (1 - beta1 ** state["step"])
@@ -88,8 +88,9 @@ def bertadam_step(params: dict, grads: dict, state: dict, lr: float, *,
                   betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-6,
                   weight_decay: float = 0.01,
                   decays: Callable[[str], bool] = decayed) -> None:
-    """One update by BERT's own Adam, google-research/bert's AdamWeightDecayOptimizer.
+    """Make one update by BERT's own Adam, AdamWeightDecayOptimizer.
 
+    Source: google-research/bert, optimization.py.
         m = beta1 m + (1 - beta1) g                       v likewise, of g^2
         p = p - lr (m / (sqrt(v) + eps) + weight_decay p)
     Without a correction for the start from zero the first step is long: (1 - beta1) /
@@ -128,10 +129,10 @@ OPTIMIZERS = {"adamw": adamw_step, "bertadam": bertadam_step}   # as `train` cal
 
 
 def checked_settings(params, grads, lr, betas, eps) -> tuple[float, float]:
-    """The betas, if everything is in range."""
+    """Return the betas, once everything is known to be in range."""
     if not lr >= 0:
-        raise ValueError(f"lr is {lr}, expected a number >= 0: is the step beyond the "
-                         "end of its schedule?")
+        raise ValueError(f"lr is {lr}, expected a number >= 0: check the schedule that "
+                         "it comes from")
     if not all(0 <= beta < 1 for beta in betas):
         raise ValueError(f"betas are {betas}, expected two numbers in [0, 1)")
     if not eps >= 0:
@@ -147,7 +148,7 @@ def checked_settings(params, grads, lr, betas, eps) -> tuple[float, float]:
 
 
 def aligned(params: dict, grads: dict, state: dict) -> list[dict]:
-    """Parameters, gradients and both means, each {name: flat array}.
+    """Return parameters, gradients and both means, each as {name: flat array}.
 
     A parameter that cannot be written to in place is replaced by a copy.
     """
@@ -161,9 +162,9 @@ def aligned(params: dict, grads: dict, state: dict) -> list[dict]:
 def in_blocks(update: Callable, *flat: dict) -> None:
     """Call update(name, *blocks) for aligned blocks of flat arrays, on every core.
 
-    Each block is read and written several times while it is in the cache, and NumPy
-    lets other threads run meanwhile.  Entries don't depend on one another, so neither
-    size nor threads change the result.
+    A block stays in the processor's cache while it is read and written several times,
+    and NumPy lets other threads run meanwhile.  Entries don't depend on one another, so
+    neither the size of a block nor the number of threads changes the result.
     """
     work = [(name, slice(start, start + BLOCK)) for name, x in flat[0].items()
             for start in range(0, x.size, BLOCK)]
@@ -182,13 +183,13 @@ def in_blocks(update: Callable, *flat: dict) -> None:
 # ----------------------------------------------------------------------- clipping
 
 def global_norm(grads: dict) -> float:
-    """The length of all gradients taken together as one vector."""
+    """Return the length of all gradients, taken together as one vector."""
     return math.sqrt(sum(float(np.dot(part, part)) for g in grads.values()
                          for part in pieces(g)))
 
 
 def pieces(x) -> Iterator[np.ndarray]:
-    """Flat parts of an array, so that sums of float32 stay short."""
+    """Yield flat parts of an array, so that each sum of float32 stays short."""
     flat = x.reshape(-1)
     return (flat[start:start + BLOCK] for start in range(0, flat.size, BLOCK))
 
@@ -204,10 +205,11 @@ def clip_by_global_norm(grads: dict, max_norm: float) -> float:
         max_norm: the largest norm to keep, > 0.
 
     Returns:
-        the norm before clipping; if it is not finite the gradients are left alone.
+        the norm before clipping.  If it is not finite, the gradients stay as they are.
     """
     if not max_norm > 0:
-        raise ValueError(f"max_norm is {max_norm}, expected a number > 0")
+        raise ValueError(f"max_norm is {max_norm}, expected a number > 0: call "
+                         "global_norm instead to clip nothing")
     norm = global_norm(grads)
     factor = max_norm / (norm + 1e-6)
     if math.isfinite(norm) and factor < 1:
@@ -219,7 +221,7 @@ def clip_by_global_norm(grads: dict, max_norm: float) -> float:
 # ---------------------------------------------------------------------- schedules
 
 def warm_up(step: int, warmup: int) -> float:
-    """From 0 to 1 in `warmup` steps.
+    """Climb from 0 to 1 in `warmup` steps.
 
     HF: the very first step has multiplier 0, so it changes nothing.
     """
@@ -227,21 +229,21 @@ def warm_up(step: int, warmup: int) -> float:
 
 
 def constant_schedule(step: int, warmup: int = 0, total: int = 0) -> float:
-    """What lr is multiplied by at `step` = 0, 1, ...: 1 after the warm-up.
+    """Return the factor of lr at `step` = 0, 1, ...: 1 after the warm-up.
 
     Args:
         step: how many updates came before this one.
         warmup: updates of the warm-up.
-        total: not used; here so that all schedules can be called alike.
+        total: unused; it lets all schedules be called alike.
     """
     return warm_up(step, warmup) if step < warmup else 1.0
 
 
 def linear_schedule(step: int, warmup: int, total: int) -> float:
-    """Down in a straight line from 1 at the end of the warm-up to 0 at `total`.
+    """Fall in a straight line from 1 at the end of the warm-up to 0 at `total`.
 
-    As get_linear_schedule_with_warmup.  (google-research/bert's line starts at step 0
-    instead: after the warm-up lr jumps to 1 - warmup / total.)
+    This is transformers' get_linear_schedule_with_warmup.  In google-research/bert the
+    line starts at step 0, so that lr jumps to 1 - warmup / total after the warm-up.
     """
     if step < warmup:
         return warm_up(step, warmup)
@@ -249,9 +251,10 @@ def linear_schedule(step: int, warmup: int, total: int) -> float:
 
 
 def cosine_schedule(step: int, warmup: int, total: int) -> float:
-    """Down from 1 to 0 along half a wave; as get_cosine_schedule_with_warmup.
+    """Fall from 1 at the end of the warm-up to 0 at `total` along half a cosine wave.
 
-    HF: beyond `total` the wave goes on, and climbs again.
+    This is transformers' get_cosine_schedule_with_warmup.
+    HF: beyond `total` the wave goes on and climbs again.
     """
     if step < warmup:
         return warm_up(step, warmup)

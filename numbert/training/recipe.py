@@ -1,10 +1,13 @@
-"""The settings of a training run, checked before any work."""
+"""The settings of a training run: each is said once, here, and checked before work."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 from dataclasses import dataclass
+from textwrap import indent
+from typing import Any
 
 from ..system.numbers import is_number, is_whole_number, plain
 from .objectives import LABELS
@@ -12,65 +15,145 @@ from .optim import OPTIMIZERS, SCHEDULES
 
 COUNTS = ("batch_size", "accumulate", "log_every", "eval_batch_size")
 OPTIONAL_COUNTS = ("steps", "eval_every", "checkpoint_every", "patience")
+FREE = ("epochs", "log_every", "checkpoint_every")      # a run may go on with others
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The settings that decide what a run computes; `train` explains them."""
+    """The settings of a training run, as keywords of `train`.
+
+    lr: the peak learning rate.
+    epochs, steps: how long to train: passes over the data, or updates.  Give one.
+    batch_size: examples per update.  The last batch of an epoch may be smaller.
+    accumulate: cut each batch into this many parts (fewer if it has fewer examples)
+        and compute as many at once as there are processors.  This saves memory, and
+        2 or more parts keep 2 or more processors busy.  The update is the same up to
+        rounding, except that dropout draws other numbers: batch_size=32 with
+        accumulate=4 computes 4 parts of 8.
+    optimizer: "adamw" (as in torch) or "bertadam" (as in google-research/bert).
+    schedule: how lr changes after the warm-up: "linear", "cosine" or "constant".
+    warmup: how long lr climbs from 0: a fraction of all updates if below 1, else a
+        number of updates.
+    weight_decay: applies to all weights but LayerNorm's, and never to biases.
+    clip: the largest norm of the whole gradient; None turns clipping off.
+    seed: fixes the order of the data, dropout and what collate draws.
+    dropout: False trains without dropout, whatever the config's rates.
+    group_by_length: put examples of similar length together, to pad less.
+    eval_every: updates between evaluations; None means one epoch.  The last update is
+        always followed by an evaluation.
+    metric: the entry of evaluate's dict that decides what is best; None: the first.
+    lower_is_better: True for a metric such as a loss.
+    patience: stop after this many evaluations without a better one; None: never.
+    keep_best: end with the parameters of the best evaluation, not the last.
+    log_every: updates per row of the log; the row has their mean loss.
+    checkpoint_every: updates between checkpoints; None means one epoch.  A run that
+        ends, stops or is interrupted saves as well.
+    """
 
     lr: float
-    steps: int
-    batch_size: int
-    accumulate: int
-    optimizer: str
-    schedule: str
-    warmup: int                 # in updates
-    weight_decay: float
-    clip: float | None
-    seed: int
-    dropout: bool
-    group_by_length: bool
-    eval_every: int
-    metric: str | None
-    lower_is_better: bool
-    patience: int | None
-    keep_best: bool
+    epochs: float | None = None
+    steps: int | None = None
+    batch_size: int = 32
+    accumulate: int = 1
+    optimizer: str = "adamw"
+    schedule: str = "linear"
+    warmup: float = 0
+    weight_decay: float = 0.01
+    clip: float | None = 1.0
+    seed: int = 0
+    dropout: bool = True
+    group_by_length: bool = False
+    eval_every: int | None = None
+    metric: str | None = None
+    lower_is_better: bool = False
+    patience: int | None = None
+    keep_best: bool = True
+    log_every: int = 10
+    checkpoint_every: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(Recipe):
+    """A recipe for a known number of examples, with all lengths in updates."""
+
     examples: int
+    steps: int
+    warmup: int
+    eval_every: int
+    checkpoint_every: int
 
     @property
     def steps_per_epoch(self) -> int:
-        """Updates in one pass over the data; the last may be of a smaller batch."""
+        """Updates in one pass over the data, of which the last may be smaller."""
         return math.ceil(self.examples / self.batch_size)
 
 
-def checked_recipe(given: dict) -> Recipe:
-    """The recipe of the arguments of `train`, or an error that names the wrong one."""
-    examples, size = len(given["dataset"]), given["batch_size"]
+def show_settings(function: Any) -> None:
+    """Let help(function) list the fields of Recipe in place of its **settings."""
+    signature = inspect.signature(function)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    fields = inspect.signature(Recipe).parameters.values()
+    function.__signature__ = signature.replace(
+        parameters=sorted([*fields, *own], key=lambda p: p.kind))
+    explained = (inspect.getdoc(Recipe) or "").partition("\n\n")[2]
+    function.__doc__ = (f"{inspect.getdoc(function)}\n\nSettings:\n"
+                        + indent(explained, "    "))
+
+
+def recipe_of(settings: dict, evaluates: bool) -> Recipe:
+    """Make a recipe of the keywords of `train`, if all of them fit.
+
+    evaluates: whether the run evaluates.  If not, patience and metric make no sense.
+
+    Raises:
+        TypeError: there is no such setting, or lr is missing.
+        ValueError: a value does not fit.
+    """
+    signature = inspect.signature(Recipe)
+    try:
+        signature.bind(**settings)
+    except TypeError as error:
+        raise TypeError(f"train() {error}; its settings are "
+                        f"{', '.join(signature.parameters)}: see help(numbert.train)"
+                        ) from None
+    check_numbers(settings)
+    recipe = Recipe(**settings)
+    require(recipe.optimizer in OPTIMIZERS, "optimizer", recipe.optimizer,
+            " or ".join(OPTIMIZERS))
+    require(recipe.schedule in SCHEDULES, "schedule", recipe.schedule,
+            " or ".join(SCHEDULES))
+    if (recipe.epochs is None) == (recipe.steps is None):
+        raise ValueError(f"epochs is {recipe.epochs} and steps is {recipe.steps}, "
+                         "expected exactly one: leave the other None")
+    for name in ("patience", "metric"):
+        value = getattr(recipe, name)
+        if value is not None and not evaluates:
+            raise ValueError(f"{name} is {value!r}, but there is no evaluate (no data "
+                             f"to evaluate on): pass it, or leave {name} out")
+    return recipe
+
+
+def planned(recipe: Recipe, examples: int) -> Plan:
+    """Plan a run over this many examples, with all lengths in updates.
+
+    Raises:
+        ValueError: there are no examples, or the warm-up is longer than the run.
+    """
     if not examples:
         raise ValueError("the dataset holds no examples, expected at least one")
-    check_numbers(given)
-    for name, table in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
-        require(given[name] in table, name, given[name], " or ".join(table))
-    if (given["epochs"] is None) == (given["steps"] is None):
-        raise ValueError(f"epochs is {given['epochs']} and steps is {given['steps']}, "
-                         "expected one of the two")
-    for name in ("patience", "metric"):
-        if given[name] is not None and given["evaluate"] is None:
-            raise ValueError(f"{name} is {given[name]!r}, but there is no evaluate: "
-                             "nothing to judge by")
-    per_epoch = math.ceil(examples / size)
-    steps = int(given["steps"] or math.ceil(given["epochs"] * per_epoch))
-    warmup = given["warmup"]
+    per_epoch = math.ceil(examples / recipe.batch_size)
+    steps = int(recipe.steps or math.ceil((recipe.epochs or 0) * per_epoch))
+    warmup = recipe.warmup
     warmup = math.ceil(warmup * steps) if warmup < 1 else int(warmup)
     require(warmup <= steps, "warmup", warmup, f"at most the run's {steps} updates")
-    same = {name: plain(given[name]) for name in Recipe.__dataclass_fields__
-            if name in given}
-    return Recipe(**{**same, "steps": steps, "warmup": warmup, "examples": examples,
-                     "eval_every": plain(given["eval_every"] or per_epoch)})
+    same = {name: plain(value) for name, value in vars(recipe).items()}
+    return Plan(**{**same, "examples": examples, "steps": steps, "warmup": warmup,
+                   "eval_every": same["eval_every"] or per_epoch,
+                   "checkpoint_every": same["checkpoint_every"] or per_epoch})
 
 
 def check_numbers(given: dict) -> None:
-    """Refuse numbers of the wrong kind or out of range, of those that are given."""
+    """Refuse numbers of the wrong kind or out of range; names may be missing."""
     def check(names, fits, expected, or_none=False):
         for name in names:
             value = given.get(name)
@@ -89,7 +172,7 @@ def check_numbers(given: dict) -> None:
 
 
 def require(fits: bool, name: str, value, expected: str) -> None:
-    """Refuse an argument that does not fit."""
+    """Refuse a value that does not fit."""
     if not fits:
         raise ValueError(f"{name} is {value!r}, expected {expected}")
 
@@ -103,14 +186,15 @@ def require_loss(model, objective) -> None:
             "these, or pass an objective of your own")
 
 
-def run_settings(model, recipe: dict, identity: dict | None) -> dict:
-    """What a run that goes on must have in common with its checkpoint.
+def run_settings(model, plan: Plan, identity: dict | None) -> dict:
+    """Collect what a run must have in common with the checkpoint it goes on from.
 
     Raises:
-        ValueError: identity is no dict that JSON can hold, or names what `train`
-            records itself.
+        ValueError: identity is not a dict that JSON can hold, or it names something
+            that is recorded anyway.
     """
-    own = {"model": type(model).__name__, **recipe}
+    own = {"model": type(model).__name__,
+           **{name: value for name, value in vars(plan).items() if name not in FREE}}
     try:
         more = json.loads(json.dumps({} if identity is None else dict(identity)))
     except (TypeError, ValueError) as error:

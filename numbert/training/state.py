@@ -1,8 +1,9 @@
 """The state of a training run, and its checkpoint on disk.
 
 A checkpoint is one safetensors file, replaced in one step, so it is always whole.  Its
-tensors are `params/NAME`, the optimiser's `m/NAME` and `v/NAME`, and `best/NAME` if the
-best parameters are others; everything else is JSON in its header, under "state".
+tensors are `params/NAME`, the optimiser's `m/NAME` and `v/NAME`, and `best/NAME` where
+the parameters of the best evaluation are kept.  Everything else is JSON in its header,
+under "state".
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from safetensors import SafetensorError, safe_open
 from ..system.saving import atomic_file, remove_leftovers, write_tensors
 
 FILE = "training.safetensors"
-ANEW = ("start anew: overwrite=True of finetune and pretrain (--overwrite), "
-        "resume=False of train")
+ANEW = ("start anew with overwrite=True of finetune and pretrain (--overwrite), or "
+        "with resume=False of train")
 PLAIN = ("step", "stopped", "worse", "losses", "history", "best_step", "best")
 
 
 @dataclass
 class TrainingState:
-    """Everything that a run needs to go on, besides its settings and the parameters.
+    """Everything that a run needs to go on, besides its settings and its parameters.
 
-    The position in the data and in the schedule is `step`: both are functions of it.
+    `step` alone gives the position in the data and in the schedule.
     """
 
     optimizer: dict                             # step, m, v; see optim.adamw_init
@@ -42,14 +43,14 @@ class TrainingState:
     best_step: int | None = None
     best: dict[str, float] | None = None        # metrics of the best evaluation
     best_params: dict | None = None             # a copy, unless keep_best is False
-    worse: int = 0                              # evaluations since then
+    worse: int = 0                              # evaluations since the best
 
 
 def save_state(directory, params: dict, state: TrainingState, settings: dict) -> None:
     """Replace the checkpoint in `directory` (made if absent) by this state.
 
     Raises:
-        OSError: it cannot be written; the previous checkpoint is as it was.
+        OSError: it cannot be written; the previous checkpoint stays as it was.
     """
     path = Path(directory) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,15 +76,15 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
 
 def load_state(directory, params: dict,
                settings: dict) -> tuple[dict, TrainingState] | None:
-    """The parameters and the state of the checkpoint in `directory`; None without one.
+    """Load the parameters and the state from `directory`; None without a checkpoint.
 
     Args:
-        params: of the model that goes on; the checkpoint must have the same names,
+        params: those of the model to train; the checkpoint must have the same names,
             shapes and dtypes.
-        settings: of the run that goes on; the checkpoint must have the same.
+        settings: those of the run; the checkpoint must have the same.
 
     Raises:
-        ValueError: the checkpoint is of another run, or is not one at all.
+        ValueError: the checkpoint is of another run, or the file is not a checkpoint.
     """
     path = Path(directory) / FILE
     if not path.exists():
@@ -112,7 +113,7 @@ def load_state(directory, params: dict,
 
 
 def check_settings(path, saved: dict, settings: dict) -> None:
-    """Refuse to go on with other settings than the run began with."""
+    """Refuse to go on with settings that differ from those the run began with."""
     settings = json.loads(json.dumps(settings))
     changed = [f"{name} was {saved.get(name)!r}, is now {settings.get(name)!r}"
                for name in {**saved, **settings}
@@ -137,7 +138,7 @@ def check_params(path, saved: dict, params: dict) -> None:
 
 
 def fingerprint(rows: Iterable[dict]) -> str:
-    """The SHA-256 of arrays with names: of encoded examples, of parameters."""
+    """Return the SHA-256 of named arrays, such as encoded examples or parameters."""
     found = hashlib.sha256()
     for row in rows:
         for name in sorted(row):

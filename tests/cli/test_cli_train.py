@@ -249,7 +249,7 @@ def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
     ("\n", {"tokenizer": "{base}"}, "c.txt holds no sentences"),
     (" \n", {}, "c.txt holds no words to learn a vocabulary from"),
     (CORPUS, {"short_probability": 7}, "short_probability is 7, expected 0 to 1"),
-    (CORPUS, {"max_length": 33}, "max_length is 33, but max_position_embeddings"),
+    (CORPUS, {"max_length": 33}, "max_length is 33, expected at most 32, the"),
     (CORPUS, {"repeats": 0}, "repeats is 0"),
     (CORPUS, {"rule": "all"}, "rule is 'all'"),
     (CORPUS, {"probability": 2}, "probability is 2"),

@@ -155,6 +155,12 @@ def test_overwrite_removes_nothing_before_all_is_checked(base, tmp_path):
         with pytest.raises((OSError, ValueError)):
             finetune(TEXT, *files, base, out, overwrite=True)
         assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    for wrong, message in (({"size": 4}, "got an unexpected keyword argument 'size'"),
+                           ({"warmup": 99}, "warmup is 99, expected at most the run"),
+                           ({"patience": 2}, "patience is 2, but there is no eval")):
+        with pytest.raises((TypeError, ValueError), match=message):
+            finetune(TEXT, file, None, base, out, overwrite=True, **wrong)
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
 def test_an_unfinished_run_is_said_to_be_one(base, tmp_path, monkeypatch):
@@ -167,7 +173,7 @@ def test_an_unfinished_run_is_said_to_be_one(base, tmp_path, monkeypatch):
         with pytest.raises(RuntimeError):
             finetune(TEXT, file, None, base, out, epochs=2, overwrite=True, **options)
     assert not (out / "model.safetensors").exists()
-    with pytest.raises(ValueError, match="out holds an unfinished run: give the"):
+    with pytest.raises(ValueError, match="out holds an unfinished run, .*: repeat the"):
         evaluate(out, file)
     assert finetune(TEXT, file, None, base, out, epochs=2, **options).steps == 8
 
@@ -217,7 +223,7 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
     file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
     other = tiny.write(tmp_path, "o.tsv", "cat\tx\ndog\ty\n")
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match="no task 'poetry': expected one of text"):
+    with pytest.raises(ValueError, match="task is 'poetry', expected one of text"):
         finetune("poetry", file, None, base, out)
     with pytest.raises(ValueError, match="o.tsv, line 1: label 'x' does not occur"):
         finetune(TEXT, file, other, base, out)
@@ -231,7 +237,7 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
     larger = tiny.tokenizer(tiny.PIECES + ["zebra"])
     broken = tiny.checkpoint(tmp_path / "broken")
     larger.save_pretrained(broken)
-    with pytest.raises(ValueError, match="tokenizer has 35 tokens, the model's vocab"):
+    with pytest.raises(ValueError, match="35 tokens, expected .* vocab_size, 34: use"):
         finetune(TEXT, file, None, broken, out)
     teacher = tiny.checkpoint(tmp_path / "t", pieces=tiny.PIECES + ["zebra"],
                               cls=numbert.BertForSequenceClassification)
@@ -248,7 +254,7 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
 
 def test_evaluate_refuses_what_does_not_fit(base, tmp_path):
     file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
-    with pytest.raises(ValueError, match="the task is not known: expected one of"):
+    with pytest.raises(ValueError, match="not say which task .*: pass task .*one of"):
         evaluate(base, file)
     with pytest.raises(ValueError, match="no trained head"):
         evaluate(base, file, task=TEXT)

@@ -224,7 +224,7 @@ def test_unequal_or_empty_input_is_refused(metric):
 
 
 def test_entities_refuse_what_is_not_bio():
-    with pytest.raises(ValueError, match="'S-PER' is no BIO tag"):
+    with pytest.raises(ValueError, match="tag 1 is 'S-PER', expected O"):
         metrics.entities(["O", "S-PER"])
     with pytest.raises(ValueError, match="same sentences"):
         metrics.entity_f1([["O"]], [["O", "O"]])

@@ -1,8 +1,11 @@
 """The training loop: against torch, against itself, and what it refuses."""
 
 import csv
+import dataclasses
+import inspect
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from numbert.training.batches import collate, epoch_order
 from numbert.training.objectives import LABELS
 from numbert.training.optim import SCHEDULES, decayed
 from numbert.training.loop import DivergedError, train
+from numbert.training.recipe import Recipe, planned, recipe_of
 from training_cases import (CONFIG, accuracy, digest, examples, fresh, run,
                             without_speed)
 
@@ -372,17 +376,28 @@ def test_what_is_not_finite_stops_the_run_before_the_update(value, where):
     assert digest(model.params) == steps[-1]
 
 
-def test_recipe_says_how_long_an_epoch_is():
-    given = dict(dataset=examples(), batch_size=8, accumulate=1, log_every=1,
-                 epochs=2.5, steps=None, eval_every=None, checkpoint_every=None,
-                 patience=None,
-                 optimizer="adamw", schedule="linear", lr=1.0, weight_decay=0.0,
-                 warmup=0.11, clip=None, evaluate=None, seed=0, dropout=True,
-                 group_by_length=False, metric=None, lower_is_better=False,
-                 keep_best=True)
-    recipe = training.checked_recipe(given)
-    assert (recipe.steps_per_epoch, recipe.steps, recipe.warmup) == (4, 10, 2)
+def test_a_plan_says_how_long_an_epoch_is():
+    recipe = recipe_of({"lr": 1.0, "batch_size": 8, "epochs": 2.5, "warmup": 0.11},
+                       evaluates=False)
+    plan = planned(recipe, len(examples()))
+    assert (plan.steps_per_epoch, plan.steps, plan.warmup) == (4, 10, 2)
+    assert (plan.eval_every, plan.checkpoint_every) == (4, 4)
     assert without_speed([{"seconds": 1, "step": 2}]) == [{"step": 2}]
+
+
+def test_every_setting_is_shown_by_help_and_a_wrong_one_is_refused():
+    shown = inspect.signature(train).parameters
+    assert shown["lr"].default is inspect.Parameter.empty
+    assert shown["batch_size"].default == 32 and shown["resume"].default is True
+    assert "settings" not in shown
+    for field in dataclasses.fields(Recipe):
+        assert field.name in shown
+        assert re.search(rf"^    (\w+, )*{field.name}(, \w+)*: ", train.__doc__, re.M)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'; its "
+                                        "settings are lr, epochs, .*: see help"):
+        train(fresh(), examples(), lr=0.1, epoch=1)
+    with pytest.raises(TypeError, match="missing a required .*argument: 'lr'"):
+        train(fresh(), examples(), epochs=1)
 
 
 def test_a_collate_may_leave_the_mask_out():
