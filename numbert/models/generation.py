@@ -31,10 +31,11 @@ UNREACHED = -1e9                # the score of a beam that does not exist yet
 class GenerateOutput(ModelOutput):
     """What generate returns with return_dict_in_generate=True.
 
-    sequences (B num_return_sequences, T); with output_scores, sequences_scores
-    (B num_return_sequences,) of a beam search, and scores, one (R, V) per step, as the
-    settings changed them; with output_logits, logits, the same before that; cache, the
-    KV cache.
+    sequences (B num_return_sequences, T): prompts included.
+    sequences_scores (B num_return_sequences,): of a beam search, with output_scores.
+    scores: with output_scores, one (R, V) for each step, as the settings changed them.
+    logits: with output_logits, one (R, V) for each step, as the model gave them.
+    cache: the KV cache.
     """
 
     sequences: Any = None
@@ -278,9 +279,8 @@ def beam_search(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
 
         score = log p(tokens | prompt) / (number of new tokens) ** length_penalty
 
-    because every token makes p smaller: with length_penalty 0, short answers win.  Wu
-    et al. 2016, eq. 14, divide by ((5 + length) / 6) ** alpha.
-    HF: the length itself takes the place of (5 + length) / 6.
+    because every token makes p smaller: with length_penalty 0, short answers win.
+    HF: the number of tokens is (5 + number) / 6 in Wu et al. 2016, eq. 14.
     """
     n, prompt = settings.num_beams, ids.shape[1]
     batch, output = len(ids) // n, GenerateOutput()
@@ -326,8 +326,8 @@ def beam_step(totals, ids, prompt, settings, rng) -> Step:
     """Extend one prompt's n beams by every token and choose among these n V.
 
     totals (n V,): the log-probability of each extension; ids (n, T)
-    At most n times the number of eos tokens can end here.  So the best n more than that
-    are looked at, which leaves n to go on.
+    At most n times the number of eos tokens can end here.  Looking at n more than that
+    leaves n to go on.
     """
     n, length = settings.num_beams, ids.shape[1] + 1
     noise = log_gumbel(totals.shape, rng) if settings.do_sample else 0
