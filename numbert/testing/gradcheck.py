@@ -128,11 +128,13 @@ def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
         if fixed and name in fixed:
             free[fixed[name]] = False
         size = float(np.linalg.norm(gradient[free])) / math.sqrt(max(free.sum(), 1))
+        terms = float(np.abs(gradient * value).sum())
         for where, d in each_direction(free, directions, full, rng):
             def along(t):
-                if t == 0:
-                    return here
-                return as_pair(objective({**values, name: value + t * d}))
+                f, scale = here if t == 0 else as_pair(
+                    objective({**values, name: value + t * d}))
+                # Rounding x + td moves f by eps times these terms, even where f is 0.
+                return f, scale + terms
 
             analytic = float(np.vdot(gradient, d))
             numeric, bound = slope(along, max(abs(analytic), size))
