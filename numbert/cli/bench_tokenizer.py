@@ -84,7 +84,7 @@ def read_text(path: str) -> str:
 
 
 def english_like(size: int, seed: int = 0) -> str:
-    """Make up a text of `size` characters, in which the k-th word has a share of 1 / k.
+    """Make up a text of `size` characters; its k-th word is as frequent as 1 / k.
 
     Source of this law: Zipf, "Human behavior and the principle of least effort", 1949.
     """

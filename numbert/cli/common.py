@@ -90,7 +90,7 @@ def read_lines(path: str) -> Iterator[str]:
 
 
 def count_lines(path: str) -> int | None:
-    """Return how many lines `read_lines` will give; None if nobody can know yet."""
+    """Return how many lines `read_lines` will give; None if only reading tells."""
     if not Path(path).is_file():
         return None
     with open(path, "rb") as file:

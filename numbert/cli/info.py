@@ -91,7 +91,7 @@ def try_tokenizer(name: str) -> tuple[Any, str]:
 
 
 def group(stored: dict, config) -> list[Row]:
-    """Return one row for each tensor, or for its like in all layers, in model order."""
+    """Return one row per tensor in model order; its likes in all layers share it."""
     found: Counter = Counter()
     for name, tensor in stored.items():
         found[starred(name), tensor.shape, tensor.dtype] += 1
@@ -104,7 +104,7 @@ def group(stored: dict, config) -> list[Row]:
 
 
 def is_float(dtype: str) -> bool:
-    """Whether a tensor of this type is a parameter, unlike positions for instance."""
+    """Whether a tensor of this type holds parameters, and not positions, say."""
     return dtype in BYTES
 
 

@@ -215,7 +215,7 @@ def add_ner(command) -> None:
                               "give them one label, that of the first piece, of the "
                               "mean, or of the surest piece (default: simple)")
     command.add_argument("--all", action="store_true",
-                         help="show what has the label O, too: what is no entity")
+                         help="also show tokens with the label O, which are no entity")
     command.add_argument("--stride", type=common.positive, metavar="N",
                          help="cut long texts into windows that share N tokens, "
                               "instead of dropping their end")
@@ -387,7 +387,7 @@ TASKS = (
   numbert next-sentence --file pairs.tsv --json > scores.jsonl""",
          add_next_sentence, pairs, lambda args: given(truncation=args.truncate),
          next_sentence_lines),
-    Task("generate", "text-generation", "write on where a text ends", """\
+    Task("generate", "text-generation", "continue a text", """\
   numbert generate "Once upon a time" --model DIR
   numbert generate "Once upon a time" --sample --seed 3 --sequences 2 --model DIR
   numbert generate --file prompts.txt --num-beams 4 --json --model DIR""",

@@ -70,21 +70,20 @@ TRAINING = {
                                        "processors compute at once; the update stays "
                                        "the same up to rounding"),
     "optimizer": (("adamw", "bertadam"), "adamw",
-                  "bertadam is the one of google-research/bert"),
+                  "bertadam is the optimizer of google-research/bert"),
     "schedule": (("linear", "cosine", "constant"), "linear",
                  "how the learning rate falls after the warm-up"),
     "weight-decay": (float, 0.01, "how far to shrink weights; biases and LayerNorm do "
                                   "not shrink"),
     "clip": (float, 1.0, "the largest norm that a gradient may have"),
-    "eval-every": (common.positive, None, "evaluate on --dev after each N updates "
-                                          "(default: after each epoch)"),
+    "eval-every": (common.positive, None, "evaluate on --dev every N updates (default: "
+                                          "after each epoch)"),
     "patience": (common.positive, None, "stop after N evaluations without a better "
                                         "score"),
-    "checkpoint-every": (common.positive, None, "save the run after each N updates, to "
-                                                "go on from if it is interrupted "
+    "checkpoint-every": (common.positive, None, "save the unfinished run every N "
+                                                "updates, so that it can go on later "
                                                 "(default: after each epoch)"),
-    "log-every": (common.positive, 10, "write a line of log.jsonl after each N "
-                                       "updates"),
+    "log-every": (common.positive, 10, "write a line of log.jsonl every N updates"),
 }
 
 
@@ -121,8 +120,8 @@ def register_finetune(commands) -> None:
                        help="soften the probabilities of teacher and student by T "
                             "(default: 2)")
     group.add_argument("--soft-weight", type=float, metavar="W",
-                       help="what counts: 0 the labels only, 1 the teacher only "
-                            "(default: 0.5)")
+                       help="from 0, where only the labels count, to 1, where only the "
+                            "teacher does (default: 0.5)")
 
 
 def register_evaluate(commands) -> None:
@@ -341,7 +340,7 @@ def report(result, out: str) -> None:
 
 
 def print_scores(scores: dict) -> None:
-    """One metric per line."""
+    """Print one metric per line."""
     for name, value in scores.items():
         print(f"  {name:24} "
               + (f"{value:.4f}" if math.isfinite(value) else "undefined"))

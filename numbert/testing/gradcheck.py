@@ -139,8 +139,8 @@ def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
             def along(t):
                 f, scale = here if t == 0 else as_pair(
                     objective({**values, name: value + t * d}))
-                # To first order f is the sum of these terms.  Rounding them, and
-                # x + td, moves f by eps times their size even where f vanishes.
+                # To first order f is a constant plus these terms.  Rounding them, or
+                # x + td, moves f by eps times their size, even where f vanishes.
                 return f, scale + terms
 
             analytic = float(np.vdot(gradient, d))

@@ -390,7 +390,7 @@ def test_tokenize_shows_the_pieces(numbert_main, folder, option):
 
 
 def test_bench_forward(numbert_main, folder):
-    """Two processes or four answer in turn, and agree; the times are anybody's."""
+    """The contenders answer in turn and agree; the times may be anything."""
     code, out, err = numbert_main(
         "bench", "forward", "--model", folder, "--batch", 3, "--length", 7,
         "--rounds", 2, "--threads", 1, "--json")
@@ -441,7 +441,7 @@ def test_all_groups_are_listed():
 
 
 def test_embed_from_a_cold_start():
-    """About a second is asked for; in processor time, as others use the machine too."""
+    """At most a second, in processor time, as others may use the machine, too."""
     path, times = minilm_dir(), []
     while len(times) < 5:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -101,7 +101,7 @@ def test_default_model(monkeypatch, tmp_path):
 
 
 def test_labels_that_do_not_fit(tmp_path):
-    """The head has 6 classes; a configuration that names 2 is no help."""
+    """The head has 6 classes, but the configuration names only 2."""
     cases.saved(tmp_path, "names")
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
