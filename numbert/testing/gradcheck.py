@@ -119,9 +119,8 @@ def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
         a Report.
 
     Raises:
-        ValueError: a gradient and its value differ in shape; or a gradient or the
-            objective is not finite.
-        TypeError: values are not float64.
+        ValueError, TypeError: a gradient of the wrong shape, a number that is not
+            finite, or values that are not float64.
     """
     rng = np.random.default_rng(rng)
     here, report = as_pair(objective(dict(values))), []
@@ -136,18 +135,27 @@ def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
         size = float(np.linalg.norm(gradient[free])) / math.sqrt(max(free.sum(), 1))
         terms = float(np.abs(gradient * value).sum())
         for where, d in each_direction(free, directions, full, rng):
-            def along(t):
-                f, scale = here if t == 0 else as_pair(
-                    objective({**values, name: value + t * d}))
-                # To first order f is a constant plus these terms.  Rounding them, or
-                # x + td, moves f by eps times their size, even where f vanishes.
-                return f, scale + terms
-
+            along = on_line(objective, values, name, d, here, terms)
             analytic = float(np.vdot(gradient, d))
             numeric, bound = slope(along, max(abs(analytic), size))
             judged = verdict(analytic, numeric, bound, size, here[1])
             report.append(Comparison(name, where, analytic, numeric, bound, judged))
     return Report(report)
+
+
+def on_line(objective: Callable, values: Mapping, name: str, d: np.ndarray,
+            here: tuple[float, float], terms: float) -> Callable[[float], tuple]:
+    """Return along(t) -> (f, scale), the objective where the value moved by t d.
+
+    here: along(0), as far as the objective knows.  terms: the size of gradient * x.  To
+    first order f is a constant plus the sum of these, so rounding them, or x + td,
+    moves f by eps times their size even where f vanishes.
+    """
+    def along(t):
+        f, scale = here if t == 0 else as_pair(
+            objective({**values, name: values[name] + t * d}))
+        return f, scale + terms
+    return along
 
 
 def as_pair(found) -> tuple[float, float]:
