@@ -6,6 +6,8 @@ The defaults are bert-base-uncased (Devlin et al. 2019, section 3: L=12, H=768, 
 from __future__ import annotations
 
 import copy
+import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,33 @@ COMMON = {
 }
 
 
-class BertConfig:
+@dataclass(eq=False, repr=False)
+class Fields:
+    """BERT's own fields and their defaults, in Hugging Face's order."""
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int | None = 0
+    use_cache: bool = True
+    classifier_dropout: float | None = None
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    tie_word_embeddings: bool = True
+
+
+class BertConfig(Fields):
     """The hyperparameters of a BERT model.
 
     Args:
@@ -64,55 +92,33 @@ class BertConfig:
     """
 
     model_type = "bert"
-    vocab_size: int
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    hidden_act: str
-    hidden_dropout_prob: float
-    attention_probs_dropout_prob: float
-    max_position_embeddings: int
-    type_vocab_size: int
-    initializer_range: float
-    layer_norm_eps: float
-    pad_token_id: int | None
-    use_cache: bool
-    classifier_dropout: float | None
-    is_decoder: bool
-    add_cross_attention: bool
-    bos_token_id: int | None
-    eos_token_id: int | list[int] | None
-    tie_word_embeddings: bool
     problem_type: str | None
     id2label: dict[int, str]
     label2id: dict[str, int]
 
-    def __init__(self, vocab_size=30522, hidden_size=768, num_hidden_layers=12,
-                 num_attention_heads=12, intermediate_size=3072, hidden_act="gelu",
-                 hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
-                 max_position_embeddings=512, type_vocab_size=2,
-                 initializer_range=0.02, layer_norm_eps=1e-12, pad_token_id=0,
-                 use_cache=True, classifier_dropout=None, is_decoder=False,
-                 add_cross_attention=False, bos_token_id=None, eos_token_id=None,
-                 tie_word_embeddings=True, *, num_labels=None, id2label=None,
-                 label2id=None, **others):
-        fields = dict(locals())
-        for name in ("self", "num_labels", "id2label", "label2id", "others"):
-            del fields[name]
-        if others.get("model_type", "bert") != "bert":
-            raise ValueError(f"model_type is {others['model_type']!r}, expected "
-                             "'bert': numbert computes no other model")
-        others.pop("model_type", None)
-        others.pop("name_or_path", None)
+    def __init__(self, *args, num_labels=None, id2label=None, label2id=None, **given):
+        super().__init__(*args, **{name: given.pop(name) for name in list(given)
+                                   if name in Fields.__dataclass_fields__})
+        kind = given.pop("model_type", "bert")
+        if kind != "bert":
+            raise ValueError(f"model_type is {kind!r}, expected 'bert': numbert "
+                             "computes no other model")
+        given.pop("name_or_path", None)
         # HF: `torch_dtype` is the old name of `dtype`, which wins if both are given.
-        old_dtype = others.pop("torch_dtype", None)
-        if others.get("dtype") is None and old_dtype is not None:
-            others["dtype"] = old_dtype
-        for name, value in {**COMMON, **others, **fields}.items():
+        old_dtype = given.pop("torch_dtype", None)
+        if given.get("dtype") is None and old_dtype is not None:
+            given["dtype"] = old_dtype
+        for name, value in {**COMMON, **given, **vars(self)}.items():
             setattr(self, name, copy.deepcopy(plain(value)))
         self.id2label, self.label2id = label_maps(num_labels, id2label, label2id)
         check(self)
+
+    # What help() and an editor show: the fields, the labels, and whatever a file holds.
+    __signature__ = inspect.Signature([
+        *inspect.signature(Fields).parameters.values(),
+        *(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+          for name in ("num_labels", "id2label", "label2id")),
+        inspect.Parameter("others", inspect.Parameter.VAR_KEYWORD)])
 
     @property
     def num_labels(self) -> int:

@@ -161,6 +161,7 @@ class EncoderDecoderModel:
         """
         return_dict = options.pop("return_dict", None)
         cache = given_cache(options, cache)
+        totals = {name: options.pop(name, None) for name in OURS}["label_totals"]
         shared = {name: options[name] for name in BOTH if name in options}
         for_decoder = under("decoder_", options)
         for_encoder = {name: value for name, value in options.items()
@@ -174,7 +175,6 @@ class EncoderDecoderModel:
                     pad = self.config.pad_token_id
                     decoder_attention_mask = decoder_input_ids != pad
         encoder_saved = None
-        totals = {name: options.pop(name, None) for name in OURS}["label_totals"]
         if encoder_outputs is None:
             encoder_outputs, encoder_saved = self.encoder.forward(
                 input_ids, attention_mask, inputs_embeds=inputs_embeds,
