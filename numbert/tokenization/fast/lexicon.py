@@ -4,7 +4,7 @@ import numpy as np
 
 from .keytable import MAX_LETTERS, KeyTable, pack, width_of, widths
 from .letters import HARD, HARD_ALONE
-from ..definition.wordpiece import PREFIX, wordpiece_many
+from ..definition.wordpiece import PREFIX
 from .words import as_word
 
 MAX_WORDS = 1 << 17         # beyond so many words, all but the vocabulary is forgotten
@@ -217,3 +217,38 @@ class Lexicon:
             if len(text) <= MAX_KEY:
                 self.long[text] = number
         return number
+
+
+def wordpiece_many(find, starts, ends):
+    """Cut many words greedily, side by side.
+
+    This is the loop of `definition.wordpiece` with an array in place of each number.
+    Word i is letters[starts[i]:ends[i]], and at[i] is how far it has been cut.  Each
+    round tries all ends of the next piece at once, for every word that is not done.
+
+    Args:
+        find: function (starts, ends, begins) -> id of each piece, -1 where there is
+            none; `begins` says that these pieces begin their words.
+        starts, ends: (n,)
+
+    Returns:
+        (word, id, start, end), each (m,): the pieces in order, and the words that they
+        belong to; and failed (n,): which words have no pieces (the pieces found before
+        they failed are in the list).
+    """
+    at, going, begins, found = starts.copy(), np.arange(len(starts)), True, []
+    while going.size:
+        left = ends[going] - at[going]                      # letters still to cut
+        word = np.repeat(going, left)                       # a candidate for each end
+        stop = np.arange(1, len(word) + 1) - np.repeat(np.cumsum(left) - left, left)
+        stop += at[word]
+        ids = find(at[word], stop, begins)
+        hits = np.flatnonzero(ids >= 0)
+        longest = hits[np.diff(word[hits], append=-1) != 0]     # the last of each word
+        word, stop = word[longest], stop[longest]
+        found.append((word, ids[longest], at[word], stop))
+        at[word] = stop
+        going, begins = word[stop < ends[word]], False
+    pieces = [np.concatenate(column) for column in zip(*found)]
+    order = np.argsort(pieces[0], kind="stable")            # found from left to right
+    return tuple(column[order] for column in pieces), at < ends

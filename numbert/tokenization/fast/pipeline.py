@@ -5,15 +5,15 @@ goes through the cache of words (words.py), a large batch or a document through 
 (vectorized.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
 from ..definition import normalization as norm
-from ..definition.added_tokens import AddedToken, Match, Matcher, compile_matcher, find
-from ..definition.encode import check_unicode, cut, encode_plain, legacy_words, unknown
+from ..definition.added_tokens import Match, Matcher, compile_matcher, find
+from ..definition.encode import check_unicode, encode_plain, unknown
 from ..definition.tables import CJK, MARK, PUNCT, flags
 from .vectorized import Reader, encode_many
 from .words import WordCache, solver
@@ -45,17 +45,13 @@ class Core:
     vocab: dict[str, int]
     unk_token: str
     unk_id: int | None
-    added: dict[int, AddedToken]
     raw_matcher: Matcher | None             # finds added tokens in the text as given
     normal_matcher: Matcher | None          # finds added tokens in the normalised text
     steps: list[tuple[str, Callable]]       # of the normaliser
     lowercase: bool
     accents: bool | None
     chinese_chars: bool
-    legacy: bool
-    basic: bool
-    never_split: frozenset[str]
-    cache: Any = None                       # WordCache, not for legacy
+    cache: Any = None                       # WordCache
     reader: Any = None                      # Reader, when first used
     forms: Any = None                       # {character: its normalised form}
 
@@ -69,8 +65,7 @@ class Core:
 
 
 def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None,
-                 chinese_chars=True, added_tokens=None, legacy=False, never_split=(),
-                 basic=True):
+                 chinese_chars=True, added_tokens=None):
     """Make ready to encode.
 
     Args:
@@ -80,32 +75,26 @@ def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None
         strip_accents: drop accents; None means "if lowercase".
         chinese_chars: make every CJK ideograph a word.
         added_tokens: {id: AddedToken}.
-        legacy: as BertTokenizerLegacy does it.
-        never_split: Legacy only: words that are kept whole.
-        basic: Legacy only: False for WordPiece on the text as it is.
 
     Returns:
         A Core.
     """
-    added = dict(added_tokens or {})
-    by_content = {token.content: number for number, token in added.items()}
+    added = added_tokens or {}
     steps = norm.normalizer_steps(lowercase, strip_accents, chinese_chars)
-    raw = {n: t for n, t in added.items() if legacy or not t.normalized}
-    rest = {n: t for n, t in added.items() if n not in raw}
-    unk_id = vocab.get(unk_token, by_content.get(unk_token) if legacy else None)
+    raw = {index: token for index, token in added.items() if not token.normalized}
+    rest = {index: token for index, token in added.items() if token.normalized}
     core = Core(
-        vocab, unk_token, unk_id, added, compile_matcher(raw),
+        vocab, unk_token, vocab.get(unk_token), compile_matcher(raw),
         compile_matcher(rest, lambda content: _normal_form(steps, content)), steps,
-        lowercase, strip_accents, chinese_chars, legacy, basic, frozenset(never_split))
+        lowercase, strip_accents, chinese_chars)
     _make_caches(core)
     return core
 
 
 def _make_caches(core):
     """Give a core its caches, empty."""
-    if not core.legacy:
-        core.forms = _Forms(core.steps)
-        core.cache = _word_cache(core)
+    core.forms = _Forms(core.steps)
+    core.cache = _word_cache(core)
 
 
 def normalize(core, text):
@@ -131,7 +120,7 @@ class _Forms(dict):
 
 def _word_cache(core):
     """The cache of words; the words it meets have no added tokens in them."""
-    bare = Core(**{**vars(core), "raw_matcher": None, "normal_matcher": None})
+    bare = replace(core, raw_matcher=None, normal_matcher=None)
     solve = solver(lambda text: encode_plain(bare, text),
                    lambda word: unknown(bare, word), strips_accents(core))
     barriers = PUNCT | CJK if core.chinese_chars else PUNCT
@@ -159,7 +148,7 @@ def encode(core, texts, *, split_special_tokens=False, offsets=True):
         TypeError: a text is not valid Unicode (a lone surrogate).
         ValueError: a word is unknown and the vocabulary has no unknown token.
     """
-    if not core.legacy and sum(map(len, texts)) > (SMALL if offsets else SMALL_IDS):
+    if sum(map(len, texts)) > (SMALL if offsets else SMALL_IDS):
         return _encode_large(core, texts, split_special_tokens, offsets)
     rows = [encode_one(core, text, split_special_tokens=split_special_tokens,
                        offsets=offsets) for text in texts]
@@ -248,8 +237,6 @@ def encode_one(core, text, *, split_special_tokens=False, offsets=True):
 
     With offsets=False the last three are None.  Raises as `encode`.
     """
-    if core.legacy:
-        return encode_plain(core, text)
     if len(text) > (SMALL if offsets else SMALL_IDS):
         columns = encode(core, [text], split_special_tokens=split_special_tokens,
                          offsets=offsets)[:4]
@@ -320,28 +307,3 @@ def _normalised_in(core, text, split_special_tokens):
     if not all(m.start in first and m.end in last for m in found):
         return None
     return [Match(m.id, first[m.start], last[m.end] + 1) for m in found]
-
-
-def stages(core, text):
-    """The text after each step, for reading: [(name of the step, text), ...].
-
-    Args:
-        core: from `compile_core`.
-        text: a str.
-
-    Returns:
-        A list of (name, text); "split" has the words between bars, "pieces" the word
-        pieces between spaces.  Added tokens are not looked for.
-    """
-    check_unicode(text)
-    chars, out = norm.spanned(text), []
-    if core.legacy:
-        words = legacy_words(core, text)
-    else:
-        for name, step in core.steps:
-            chars = step(chars)
-            out.append((name, norm.plain(chars)))
-        words = [norm.plain(word) for word in norm.split_words(chars)]
-    names = {number: piece for piece, number in core.vocab.items()}
-    pieces = [names[number] for word in words for number, _, _ in cut(core, word)]
-    return out + [("split", "|".join(words)), ("pieces", " ".join(pieces))]

@@ -11,11 +11,10 @@ import warnings
 from ..vocabulary import decoding, loading
 from ..definition.added_tokens import AddedToken
 from ..base import TokenizerBase
-from ..definition.encode import cut, legacy_parts, legacy_words
 from ..rows.inputs import Samples
 from ..rows.options import flag
-from ..fast.pipeline import compile_core, encode_one
 from ..vocabulary.tokens import as_vocabulary
+from . import pieces
 
 
 class BertTokenizerLegacy(TokenizerBase):
@@ -65,13 +64,13 @@ class BertTokenizerLegacy(TokenizerBase):
 
     @property
     def core(self):
-        """The compiled pipeline; see `numbert.tokenization.fast.pipeline`."""
+        """The vocabulary and the options, ready for use; see `legacy.pieces`."""
         if self._core is None:
-            self._core = compile_core(
+            self._core = pieces.compile_core(
                 self._vocab, unk_token=self.unk_token, lowercase=self.do_lower_case,
                 strip_accents=self.strip_accents,
                 chinese_chars=self.tokenize_chinese_chars, added_tokens=self._added,
-                legacy=True, never_split=self.never_split, basic=self.do_basic_tokenize)
+                never_split=self.never_split, basic=self.do_basic_tokenize)
         return self._core
 
     def _core_for(self, split_special_tokens):
@@ -80,7 +79,7 @@ class BertTokenizerLegacy(TokenizerBase):
             split_special_tokens = self.split_special_tokens
         if not split_special_tokens:
             return self.core
-        return dataclasses.replace(self.core, raw_matcher=None)
+        return self.core._replace(matcher=None)
 
     def _add(self, tokens, special):
         """HF: unlike BertTokenizer, only tokens new to the vocabulary count, and one
@@ -115,25 +114,19 @@ class BertTokenizerLegacy(TokenizerBase):
         HF: a word of never_split is shown as it is, though its id may be that of [UNK].
         """
         core, tokens = self._core_for(split_special_tokens), []
-        for part in legacy_parts(core, text):
-            if core.raw_matcher and part in core.raw_matcher.tokens:
-                tokens.append(part)
-                continue
-            for word in legacy_words(core, part):
-                if core.basic and word in core.never_split:
-                    tokens.append(word)
-                else:
-                    tokens += [self._token_of(index) for index, _, _ in cut(core, word)]
+        for token, whole in pieces.split(core, text):
+            tokens += [token] if whole else [
+                self._token_of(index) for index in pieces.piece_ids(core, token)]
         return tokens
 
     def _ids(self, text, words, core):
         """The ids of a text: a str, a list of words, of tokens, or of ids."""
         if isinstance(text, str):
-            return encode_one(core, text)[0]
+            return pieces.encode(core, text)
         if isinstance(text, (list, tuple)) and text:
             if all(isinstance(item, str) for item in text):
                 if words:
-                    return [i for word in text for i in encode_one(core, word)[0]]
+                    return [i for word in text for i in pieces.encode(core, word)]
                 return self.convert_tokens_to_ids(list(text))
             if all(isinstance(item, int) for item in text):
                 return list(text)
