@@ -1,14 +1,14 @@
-"""Where the tokenizers differ from those of transformers, on purpose.
+"""Where the tokenizers differ from those of transformers on purpose.
 
-Everything else is meant to be equal: ids, offsets, words, masks, decoded text, files.
-Quirks that are matched are marked HF: in the source.
+Everything else should be equal: ids, offsets, words, masks, decoded text, files.
+`HF:` in the source marks the quirks that are matched.
 """
 
 from typing import NamedTuple
 
 
 class Deviation(NamedTuple):
-    """One difference; `tests/test_tokenizer_deviations.py` has a test of each name."""
+    """One difference; tests/tokenization/test_tokenizer_deviations.py tests each."""
     name: str
     transformers: str            # what transformers 5.23 does
     numbert: str                 # what numbert does
@@ -37,7 +37,7 @@ DEVIATIONS = (
               "[] raises IndexError",
               "ValueError"),
     Deviation("not_text",
-              "something that is no text raises ValueError or TypeError, as it comes",
+              "something other than text raises ValueError or TypeError, as it comes",
               "TypeError that names the argument and its position"),
     Deviation("unknown_argument",
               "an unknown argument of a call is ignored",
@@ -97,7 +97,7 @@ DEVIATIONS = (
               "save_pretrained to a path that is a file logs an error, returns None",
               "FileExistsError"),
     Deviation("set_special_token",
-              "a special token that is no text raises ValueError when it is set later",
+              "a special token that is not text raises ValueError when it is set later",
               "TypeError, as in the constructor"),
     Deviation("special_and_normalized",
               "AddedToken(x, normalized=True), made special later, stays normalized",
@@ -127,7 +127,7 @@ DEVIATIONS = (
               "a text that can't be cut enough leaves a long row and a log line",
               "the same row, and a warning"),
     Deviation("legacy_added_tokens_path",
-              "save_pretrained returns added_tokens.json, though it may not exist",
+              "save_pretrained returns added_tokens.json even if it wrote none",
               "returns the files that it wrote"),
     Deviation("legacy_from_json",
               "BertTokenizerLegacy can't load tokenizer.json without vocab.txt",
