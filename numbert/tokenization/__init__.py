@@ -1,9 +1,10 @@
 """Tokenizers: from text to the ids that BERT reads, and back.
 
-Begin with definition, the paper's tokenizer in a form to be read.  tokenizer and base
-are what a user calls: they take word pieces from fast, which computes the same sooner,
-build rows with rows, and know their tokens through vocabulary.  legacy is an older
-tokenizer, learn makes a vocabulary from text, and view shows each stage.
+Read definition first: it is the paper's tokenizer, written for learners.  fast computes
+the same more quickly, rows turns word pieces into the rows that a model reads, and
+vocabulary holds the tokens and their files.  base and tokenizer put these together for
+the user.  legacy is an older tokenizer, learn makes a vocabulary from text, and view
+shows each stage.
 This room imports numbert.system and nothing else of numbert.
 """
 

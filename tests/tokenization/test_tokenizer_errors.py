@@ -274,7 +274,7 @@ def test_what_is_not_there(name, hint):
 
 def test_special_tokens_mask_of_ids_without_them():
     with pytest.raises(NotImplementedError,
-                       match="already_has_special_tokens is False, expected True: pass"):
+                       match="already_has_special_tokens is False, expected True"):
         make().get_special_tokens_mask([5])
     for tokenizer in (make(), BertTokenizerLegacy(dict(cases.VOCAB))):
         with pytest.raises(ValueError, match=r"token_ids_1 is \[6\], expected None"):

@@ -1,8 +1,8 @@
-"""BERT's tokenizer as the paper has it, written to be read; `tokenize` is all of it.
+"""BERT's tokenizer, written to be read; `tokenize` below is the whole of it.
 
-Read normalization, then wordpiece, which `tokenize` puts together.  Then read
-added_tokens, which finds [MASK] and its like, and encode, which adds them and keeps
-track of where each piece came from.  tables holds what Unicode says of each character.
+Read normalization, then wordpiece: `tokenize` puts the two together.  Then read
+added_tokens, which finds [MASK] and its like, and encode, which adds them and notes
+where in the text each piece stands.  tables holds what Unicode says of each character.
 This room imports nothing else of numbert.
 """
 

@@ -51,7 +51,7 @@ class AddedToken:
 
 
 class Match(NamedTuple):
-    """An added token that was found: its id, and where, with the space it includes."""
+    """A found added token: its id and its place, stripped white space included."""
 
     id: int
     start: int

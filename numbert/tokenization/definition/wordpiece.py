@@ -10,7 +10,7 @@ PREFIX = "##"           # marks a piece that continues a word
 
 
 def wordpiece(word, vocab):
-    """Cut a word greedily: take the longest piece that fits, then go on behind it.
+    """Cut a word greedily: take the longest piece that fits, then go on after it.
 
     Return [(piece, start, end), ...], or None if some part of the word has no piece or
     the word has more than MAX_CHARS characters.

@@ -186,7 +186,7 @@ def _encode_large(core, texts, split_special_tokens, offsets):
 
 
 def _insert(columns, counts, owner, base, extra):
-    """Put more pieces, those of added tokens above all, before the given stretches.
+    """Insert pieces, mostly those of added tokens, before some of the stretches.
 
     Args:
         columns: ids, and perhaps starts, ends and words, each (n,).

@@ -161,7 +161,7 @@ class OneRow:
         return self
 
     def column(self, name):
-        """Return an output, or "starts", "ends", "word_ids", "sequence_ids"."""
+        """Return an output, or starts, ends, word_ids, sequence_ids, as a list."""
         a, b = self.a, self.b
         if name == "input_ids":
             cls, sep, pad = self.special_ids

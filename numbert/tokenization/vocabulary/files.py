@@ -67,7 +67,7 @@ def read_vocabulary(path, legacy=False):
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     if not lines[-1]:
-        lines.pop()                # what follows the last line break is no line
+        lines.pop()                # nothing follows the last line break
     if not legacy:
         lines = [line.rstrip(WHITE_SPACE) for line in lines]
     if not lines:

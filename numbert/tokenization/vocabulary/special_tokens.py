@@ -5,7 +5,7 @@ from ..definition.added_tokens import AddedToken
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
                   "cls_token", "mask_token")
 
-GONE = {    # names that transformers no longer has, or never had here: what to do
+GONE = {    # names of transformers that are not here, and what to do instead
     "encode_plus": "call the tokenizer itself",
     "batch_encode_plus": "call the tokenizer itself with a list",
     "prepare_for_model": "call the tokenizer on text, or use BertTokenizerLegacy",

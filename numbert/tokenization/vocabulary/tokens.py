@@ -294,7 +294,7 @@ class Vocabulary(SpecialTokens):
 
     def batch_decode(self, sequences, skip_special_tokens=False,
                      clean_up_tokenization_spaces=None):
-        """Decode a batch; like `decode`, but always return a list of str."""
+        """Decode as `decode` does, but always return a list of str."""
         texts = self.decode(sequences, skip_special_tokens,
                             clean_up_tokenization_spaces)
         return [texts] if isinstance(texts, str) else texts
