@@ -3,5 +3,5 @@
 Read loop first, then recipe (the settings of a run), optim, batches and objectives.
 state and log keep a run's checkpoint and history, masking makes the data of
 pre-training, distillation learns from a teacher.
-May import bert and system; the model comes in as an argument.
+This room may import bert and system; the model comes in as an argument.
 """
