@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .bench_forward import cold_start
-from . import common
 from ..pipelines import pipeline
 from ..pipelines.sentences import embed, sentence_settings
+from . import common
+from .bench_forward import cold_start
 
 SENTENCES = (
     "A man is eating a plate of pasta.",

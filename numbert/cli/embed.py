@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import common
 from ..system.progress import bar
 from ..system.saving import atomic_file
+from . import common
 
 DESCRIPTION = """\
 Turn each text into one vector: the mean of its tokens' last hidden states, or the

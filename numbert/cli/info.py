@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import common
 from ..models.params import bert_shapes
+from . import common
 
 EXAMPLES = """\
   numbert info --model DIR
@@ -65,8 +65,8 @@ def register(commands) -> None:
 
 def run(args) -> None:
     """Print what the checkpoint holds."""
-    from ..system.checkpoint import inventory
     from ..models.config import BertConfig
+    from ..system.checkpoint import inventory
     from ..system.hub import resolve
     folder = resolve(common.model_folder(args.model),
                      ("config.json", "model.safetensors"))

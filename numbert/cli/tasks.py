@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-from . import common
 from ..system.progress import progress
+from . import common
 
 TABS = "with tabs between them"
 

@@ -258,8 +258,8 @@ def training_of(args) -> dict:
 
 def run_finetune(args) -> None:
     """Train, and print the scores."""
-    from ..tasks.finetuning import finetune
     from ..tasks import Settings
+    from ..tasks.finetuning import finetune
     settings = Settings(**applying(args))
     options = training_of(args)
     distilling = given(args, ("temperature", "soft_weight"))
@@ -347,9 +347,9 @@ def print_scores(scores: dict) -> None:
 
 def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
-    from ..tasks.finetuning import evaluate
     from ..system.jsonfiles import json_text
     from ..system.saving import atomic_write_text
+    from ..tasks.finetuning import evaluate
     if args.model is None and args.task is None:
         raise ValueError("got no model, expected --model DIR, or --task TASK for one "
                          "that comes with numbert: give one of them")

@@ -14,16 +14,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..bert.losses import IGNORE_INDEX
 from ..system import checkpoint, saving
 from . import params as parameters
 from .base import BertPreTrainedModel
 from .cache import given_cache
+from .classes import BertLMHeadModel, BertModel
 from .config import BertConfig
 from .encoder_decoder_config import EncoderDecoderConfig
 from .generation import generate
 from .inputs import integers, shaped
-from ..bert.losses import IGNORE_INDEX
-from .classes import BertLMHeadModel, BertModel
 from .outputs import Seq2SeqLMOutput
 from .params import TIES, checked_dtype, linear_shapes
 from .sampling import read_generation_config, resolved, write_generation_config

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..bert.losses import log_softmax
 from .cache import DynamicCache, EncoderDecoderCache
 from .inputs import integers, shaped
-from ..bert.losses import log_softmax
 from .outputs import ModelOutput
 from .sampling import largest, log_gumbel, processed, resolved
 

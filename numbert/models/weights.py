@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..system import checkpoint, saving
+from ..system.numbers import is_whole_number
 from . import params as parameters
 from .config import BertConfig
-from ..system.numbers import is_whole_number
 from .params import checked_dtype, checked_params, param_shapes
 
 HUB = ("revision", "cache_dir", "local_files_only", "token")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .sentences import POOLINGS, pool, unit
 from ..models.classes import BertModel
 from . import base
 from .base import Pipeline
+from .sentences import POOLINGS, pool, unit
 
 
 class FeatureExtractionPipeline(Pipeline):

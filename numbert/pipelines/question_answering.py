@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..models.classes import BertForQuestionAnswering
 from ..bert.ops import softmax
+from ..models.classes import BertForQuestionAnswering
 from . import base
 from .base import Pipeline
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..models.classes import BertForSequenceClassification
 from ..bert.ops import sigmoid, softmax
+from ..models.classes import BertForSequenceClassification
 from . import base
 from .base import Pipeline, top
 

@@ -8,7 +8,7 @@ This room may import system, and nothing else of numbert.
 """
 
 from .definition.added_tokens import AddedToken
-from .rows.batch import BatchEncoding
-from .legacy.tokenizer import BertTokenizerLegacy
-from .tokenizer import BertTokenizer, BertTokenizerFast
 from .learn import train_wordpiece
+from .legacy.tokenizer import BertTokenizerLegacy
+from .rows.batch import BatchEncoding
+from .tokenizer import BertTokenizer, BertTokenizerFast

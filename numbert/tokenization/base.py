@@ -3,10 +3,10 @@
 import os
 import warnings
 
-from .vocabulary import files, loading
 from .rows import inputs, options
 from .rows.batch import BatchEncoding, check_tensor_type
 from .rows.padding import NO_PAD_TOKEN, pad as pad_rows
+from .vocabulary import files, loading
 from .vocabulary.tokens import Vocabulary
 
 

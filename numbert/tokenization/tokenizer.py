@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from .vocabulary import decoding, files
-from .rows import encoding, inputs
 from .base import TokenizerBase
-from .rows.options import flag
 from .fast.pipeline import compile_core, normalize
+from .rows import encoding, inputs
+from .rows.options import flag
+from .vocabulary import decoding, files
 from .vocabulary.tokens import as_special, as_vocabulary
 
 FEW, SHORT = 8, 10_000      # up to so many samples and characters, lists are quicker

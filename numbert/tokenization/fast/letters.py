@@ -10,9 +10,9 @@ import unicodedata
 
 import numpy as np
 
-from .keytable import MAX_LETTERS
 from ..definition.tables import (CJK, CODE_POINTS, LOWER, MARK, MN, NFD, PUNCT, REMOVED,
                                  SPACE, frozen_flags, lower_map)
+from .keytable import MAX_LETTERS
 
 GAP, INSIDE, ALONE = 0, 1, 2        # white space; part of a word; a word by itself
 PAD = MAX_LETTERS + 8               # zeros after the last letter, which `pack` may read

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from ..definition.wordpiece import PREFIX
 from .keytable import MAX_LETTERS, KeyTable, pack, width_of, widths
 from .letters import HARD, HARD_ALONE
-from ..definition.wordpiece import PREFIX
 from .words import as_word
 
 MAX_WORDS = 1 << 17         # after so many words, all but the vocabulary is forgotten

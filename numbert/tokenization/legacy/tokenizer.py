@@ -6,11 +6,11 @@
 import dataclasses
 import warnings
 
-from ..vocabulary import decoding, loading
-from ..definition.added_tokens import AddedToken
 from ..base import TokenizerBase
+from ..definition.added_tokens import AddedToken
 from ..rows.inputs import EMPTY, NO_LIST, Samples
 from ..rows.options import flag
+from ..vocabulary import decoding, loading
 from ..vocabulary.tokens import as_vocabulary
 from . import pieces
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..fast.pipeline import Pieces, encode, encode_one
 from . import inputs, layout as rows, truncation
 from .batch import BatchEncoding, Encoding, Encodings, as_tensor
-from ..fast.pipeline import Pieces, encode, encode_one
 
 
 def encode_few(tokenizer, samples, options):

@@ -14,10 +14,10 @@ import os
 import warnings
 from pathlib import Path
 
-from . import files
 from ...system.jsonfiles import json_text, read_json, settings_text
 from ...system.saving import atomic_write_text
 from ..definition.added_tokens import AddedToken
+from . import files
 from .special_tokens import SPECIAL_TOKENS
 
 HUB_ARGUMENTS = ("revision", "cache_dir", "local_files_only", "token")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from . import decoding, files
-from ..rows import options
 from ..definition.added_tokens import AddedToken
+from ..rows import options
+from . import decoding, files
 from .special_tokens import NO_LIST, SpecialTokens, check_token
 
 NO_ID = ("a token id is {!r}, expected a whole number, 0 or more: pass ids as the "
