@@ -11,8 +11,8 @@ from ..bert.scope import NUMPY, Run, Scope
 from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
 from .cache import seen_positions
 from .inputs import attention_mask as usable_mask, encoder_inputs, token_inputs
-from .targets import Targets, Term, checked_targets, labelled, output_gradients
-from .targets import total_loss
+from .targets import Targets, Term, checked_targets, checked_totals, labelled
+from .targets import output_gradients, total_loss
 from .trace import Trace
 from .weights import PreTrainedWeights
 
@@ -70,6 +70,7 @@ class BertPreTrainedModel(PreTrainedWeights):
             default the number of its labels.  For a batch that is computed in parts.
         labelled_only: whether a masked LM scores words only at the P positions that
             have a label, which saves most of that work; the logits are then (P, V).
+            Other classes have nothing to save and ignore it.
     """
 
     terms: tuple[Term, ...] = ()        # of the loss; () means that there is none
@@ -118,9 +119,12 @@ class BertPreTrainedModel(PreTrainedWeights):
         targets, places = checked_targets(self.terms, config, shape, labels), None
         if self.masked and targets and options.get("labelled_only"):
             places, targets = labelled(targets)
-        return Call(Scope(self.params, run), shape, tokens, mask, source, source_mask,
-                    cache, gives_past, targets, options.get("label_totals"), places,
-                    watch, wanted(options, config, "return_dict"))
+        totals = checked_totals(self.terms, options.get("label_totals"))
+        return Call(
+            p=Scope(self.params, run), shape=shape, tokens=tokens, mask=mask,
+            source=source, source_mask=source_mask, past=cache, gives_past=gives_past,
+            targets=targets, totals=totals, places=places, watch=watch,
+            return_dict=wanted(options, config, "return_dict"))
 
     def start(self, options: dict) -> tuple[Run, Trace]:
         """Return the run of a call, and the trace that collects the states it asks for.

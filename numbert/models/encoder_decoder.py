@@ -27,7 +27,8 @@ from .inputs import integers, shaped
 from .outputs import Seq2SeqLMOutput
 from .params import TIES, checked_dtype, linear_shapes
 from .sampling import read_generation_config, resolved, write_generation_config
-from .targets import Term, checked_targets, output_gradients, total_loss, word_targets
+from .targets import Term, checked_targets, checked_totals, output_gradients
+from .targets import total_loss, word_targets
 from .weights import HUB
 
 PROJECTION = "enc_to_dec_proj"
@@ -161,7 +162,8 @@ class EncoderDecoderModel:
         """
         return_dict = options.pop("return_dict", None)
         cache = given_cache(options, cache)
-        totals = {name: options.pop(name, None) for name in OURS}["label_totals"]
+        totals = checked_totals(self.terms, {
+            name: options.pop(name, None) for name in OURS}["label_totals"])
         shared = {name: options[name] for name in BOTH if name in options}
         for_decoder = under("decoder_", options)
         for_encoder = {name: value for name, value in options.items()

@@ -140,6 +140,18 @@ def checked_targets(terms, config, shape, labels: dict) -> tuple[Targets, ...]:
     return found if len(found) == len(terms) else ()
 
 
+def checked_totals(terms, totals):
+    """Return label_totals, one number above 0 for each term of the loss; or None."""
+    if totals is None:
+        return None
+    found = np.asarray(totals)
+    if found.shape != (len(terms),) or found.dtype.kind not in "iuf" or \
+            not (found > 0).all():
+        raise ValueError(f"label_totals is {totals!r}, expected {len(terms)} numbers "
+                         "above 0, one for each term of the loss: see label_counts")
+    return found.tolist()
+
+
 def labelled(targets):
     """Find the positions labelled in the first term; keep only these in its targets.
 
@@ -198,6 +210,9 @@ def output_gradients(ops, judged, dloss, dtype, shapes: dict, given: dict) -> li
     if dloss is not None and not judged:
         raise ValueError("loss has a gradient, but forward had no labels, so there is "
                          "no loss: pass labels to forward")
+    if np.ndim(dloss) or np.asarray(dloss).dtype.kind not in "iufO":
+        raise ValueError(f"the gradient of loss is {dloss!r}, expected one number: "
+                         "leave it out for 1")
     total = {name: None if shape is None else np.zeros(shape, dtype)
              for name, shape in shapes.items()}
     if dloss is not None:

@@ -170,6 +170,10 @@ def test_backward_without_a_loss():
         model.backward(saved)
     with pytest.raises(ValueError, match="forward had no labels"):
         model.backward(saved, loss=1.0)
+    with pytest.raises(TypeError, match="saved is a MaskedLMOutput, expected"):
+        model.backward(out)
+    with pytest.raises(ValueError, match="gradient of loss is .*expected one number"):
+        model.backward(model.forward(X, labels=X)[1], loss=np.ones(3))
     with pytest.raises(ValueError, match=r"gradient of logits has shape \(2, 5\)"):
         model.backward(saved, logits=out.logits[..., 0])
     bare, saved = MODEL.forward(X)
