@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..bert.ops import ACTIVATIONS
+from ..bert.activations import ACTIVATIONS, TRAINED
 from ..system.jsonfiles import read_json, settings_text
 from ..system.numbers import is_number, is_whole_number, plain
 
@@ -62,8 +62,8 @@ class BertConfig(Fields):
         num_hidden_layers: number of layers, L.
         num_attention_heads: heads per layer, N; each has size D = C / N.
         intermediate_size: width inside the feed-forward block, F.
-        hidden_act: activation of that block: gelu (the exact, erf form), gelu_new,
-            gelu_pytorch_tanh, relu, silu, swish, tanh or sigmoid.
+        hidden_act: the activation of that block: gelu (the exact form, by erf),
+            gelu_new (by tanh), relu, silu or another of `bert.activations.ACTIVATIONS`.
         hidden_dropout_prob: dropout on embeddings and on each block's output.
         attention_probs_dropout_prob: dropout on the attention probabilities.
         max_position_embeddings: the longest sequence, in tokens.
@@ -267,6 +267,9 @@ def check_combinations(config: BertConfig) -> None:
                         ("position_embedding_type", (None, "absolute")),
                         ("problem_type", (None, *PROBLEM_TYPES))):
         value = getattr(config, name, None)
+        if value in TRAINED and name == "hidden_act":
+            raise ValueError(f"hidden_act is {value!r}, which has parameters of its "
+                             f"own, expected one of {', '.join(ACTIVATIONS)}")
         if value not in known:
             raise ValueError(f"{name} is {value!r}, expected one of "
                              f"{', '.join(map(str, known))}")

@@ -59,7 +59,8 @@ def test_no_sharing_between_configurations():
 
 @pytest.mark.parametrize("changes, message", [
     ({"hidden_size": 10, "num_attention_heads": 3}, "10, expected a multiple of .* 3"),
-    ({"hidden_act": "gelu_fast"}, "'gelu_fast', expected one of gelu"),
+    ({"hidden_act": "geluu"}, "'geluu', expected one of gelu"),
+    ({"hidden_act": "prelu"}, "'prelu', which has parameters of its own, expected"),
     ({"position_embedding_type": "relative_key"}, "'relative_key', .*absolute"),
     ({"vocab_size": 0}, "vocab_size is 0, expected a whole number above 0"),
     ({"hidden_size": 12.0}, "hidden_size is 12.0"),
