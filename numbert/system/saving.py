@@ -6,13 +6,9 @@ One process at a time may save into a directory; any number may read it meanwhil
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import re
-import shutil
 import stat
-import tempfile
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -46,6 +42,7 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
         OSError: the files could not be written. The old checkpoint is unchanged.
         ValueError: an array is not float, or max_shard_size is not a size.
     """
+    import tempfile                      # not at the top: `import numbert` is quicker
     directory = Path(directory)
     limit = _bytes(max_shard_size)
     _check_floats(params)
@@ -54,7 +51,7 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
                                  "one to save in")
     directory.mkdir(parents=True, exist_ok=True)
     for leftover in directory.glob(STAGING + "*"):   # from a save that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
+        _remove_folder(leftover)
     with tempfile.TemporaryDirectory(prefix=STAGING, dir=directory) as folder:
         staging = Path(folder)
         shards = _split(params, limit)
@@ -78,22 +75,23 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     # A folder, because safetensors writes to files with names of its own choice.
-    folder = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    folder = path.with_name(f".{path.name}.{os.urandom(16).hex()}.tmp")
     try:
         folder.mkdir()
         yield folder / path.name
         _fsync(folder / path.name)
         os.replace(folder / path.name, path)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_folder(folder)
     fsync_directory(path.parent)
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:
     """Remove what an `atomic_file(path)` left behind when its process was killed."""
     path = Path(path)
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in list(path.parent.iterdir()):
+        if folder.name.startswith(f".{path.name}.") and folder.suffix == ".tmp":
+            _remove_folder(folder)
 
 
 def atomic_write_text(path: str | os.PathLike, text: str,
@@ -230,6 +228,11 @@ def _remove_stale(directory: Path, files: list[str]) -> None:
 
 
 # --------------------------------------------------------------- to the disk
+
+def _remove_folder(folder: Path) -> None:
+    import shutil                        # not at the top: `import numbert` is quicker
+    shutil.rmtree(folder, ignore_errors=True)
+
 
 def write_tensors(tensors: Mapping[str, np.ndarray], path: Path,
                   metadata: dict[str, str]) -> None:
