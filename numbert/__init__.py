@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING
 
 from .models.base import BertPreTrainedModel
 from .models.cache import DynamicCache, EncoderDecoderCache
-from .models.config import BertConfig
 from .models.classes import (BertForMaskedLM, BertForMultipleChoice,
                              BertForNextSentencePrediction, BertForPreTraining,
                              BertForQuestionAnswering, BertForSequenceClassification,
                              BertForTokenClassification, BertLMHeadModel, BertModel)
+from .models.config import BertConfig
 from .models.trace import Trace
 
 if TYPE_CHECKING:
-    from .pipelines.sentences import embed, sentence_settings
     from .models.encoder_decoder import EncoderDecoderModel
     from .models.encoder_decoder_config import EncoderDecoderConfig
-    from .tasks.finetuning import evaluate, finetune
     from .models.generation import generate
-    from .pipelines import pipeline
-    from .tasks.pretraining import pretrain
     from .models.sampling import GenerationConfig
+    from .pipelines import pipeline
+    from .pipelines.sentences import embed, sentence_settings
+    from .tasks.finetuning import evaluate, finetune
+    from .tasks.pretraining import pretrain
     from .tokenization import (
         AddedToken, BatchEncoding, BertTokenizer, BertTokenizerFast,
         BertTokenizerLegacy)

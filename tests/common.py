@@ -55,12 +55,18 @@ def ids(shape=(B, T), vocab=SMALL["vocab_size"], rng=0):
 
 
 def assert_near(got, want, bound, what=""):
-    """Every entry within `bound` (absolute); shapes and dtypes must agree too."""
+    """Every entry within `bound` (absolute); nan only beside nan, and equal shapes."""
     got, want = np.asarray(got), np.asarray(want)
     assert got.shape == want.shape, f"{what}: {got.shape}, not {want.shape}"
     same = (got == want) | (np.isnan(got) & np.isnan(want))
-    error = np.where(same, 0, np.abs(got - want))
-    assert np.all(error <= bound), f"{what}: off {error.max():.3g}, bound {bound:.3g}"
+    with np.errstate(invalid="ignore"):                        # inf - inf
+        error = np.where(same, 0, np.abs(got - want))
+    error = np.where(np.isnan(error), np.inf, error)           # nan on one side only
+    if error.size and not error.max() <= bound:
+        at = np.unravel_index(error.argmax(), error.shape)
+        raise AssertionError(
+            f"{what}{[int(i) for i in at] or ''} is {got[at]}, expected {want[at]}: "
+            f"off by {error[at]:.3g}, bound {bound:.3g}")
 
 
 def bound(dtype, size=1, scale=1.0):

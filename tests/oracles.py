@@ -67,10 +67,29 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x)) if x > -700 else math.exp(x)
 
 
-ACTIVATIONS = {"gelu": gelu, "gelu_new": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh,
-               "relu": lambda x: max(x, 0.0), "silu": lambda x: x * sigmoid(x),
-               "swish": lambda x: x * sigmoid(x), "tanh": math.tanh,
-               "sigmoid": sigmoid}
+def softplus(x):
+    return math.log1p(math.exp(-abs(x))) + max(x, 0.0)
+
+
+def gelu_fast(x):
+    return x / 2 * (1 + math.tanh(0.7978845608 * x * (1 + 0.044715 * x * x)))
+
+
+ACTIVATIONS = {
+    "gelu": gelu, "gelu_python": gelu, "gelu_new": gelu_tanh,
+    "gelu_pytorch_tanh": gelu_tanh, "gelu_python_tanh": gelu_tanh,
+    "gelu_accurate": gelu_tanh, "gelu_fast": gelu_fast,
+    "gelu_10": lambda x: min(gelu(x), 10.0),
+    "quick_gelu": lambda x: x * sigmoid(1.702 * x),
+    "relu": lambda x: max(x, 0.0), "relu2": lambda x: max(x, 0.0) ** 2,
+    "relu6": lambda x: min(max(x, 0.0), 6.0),
+    "leaky_relu": lambda x: x if x > 0 else 0.01 * x,
+    "silu": lambda x: x * sigmoid(x), "swish": lambda x: x * sigmoid(x),
+    "mish": lambda x: x * math.tanh(softplus(x)),
+    "hardswish": lambda x: x * min(max(x + 3, 0.0), 6.0) / 6,
+    "sqrtsoftplus": lambda x: math.sqrt(x if x > 20 else softplus(x)),
+    "laplace": lambda x: (1 + math.erf((x - 0.707107) / (0.282095 * math.sqrt(2)))) / 2,
+    "tanh": math.tanh, "sigmoid": sigmoid, "linear": lambda x: x}
 
 
 def cross_entropy(logits, labels, ignore):

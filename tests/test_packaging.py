@@ -18,8 +18,8 @@ PACKAGE = ROOT / "numbert"
 OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
             "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy", "flint"}
 LOADED = """
-    bert bert.attention bert.blocks bert.embeddings bert.encoder bert.erf bert.heads
-    bert.losses bert.ops bert.scope
+    bert bert.activations bert.attention bert.blocks bert.embeddings bert.encoder
+    bert.erf bert.heads bert.losses bert.ops bert.scope
     models models.base models.cache models.classes models.config models.inputs
     models.outputs models.params models.targets models.trace models.weights
     system system.checkpoint system.jsonfiles system.numbers system.saving"""

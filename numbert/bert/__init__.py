@@ -1,6 +1,6 @@
 """The mathematics of BERT: every formula of the paper, with its gradient under it.
 
-Read in this order: ops, losses, scope, blocks, embeddings, attention, encoder, heads.
-Each file needs only those before it; erf, which NumPy lacks, can be read last.
+Read in this order: ops, activations, losses, scope, blocks, embeddings, attention,
+encoder, heads.  Each file needs only those before it; erf can be read last.
 This room imports nothing else of numbert.
 """

@@ -4,7 +4,7 @@ A block reads its parameters through a scope `p`, and its backward adds their gr
 to a scope `g` with the same prefix.
 """
 
-from .ops import ACTIVATIONS
+from .activations import ACTIVATIONS
 
 
 def dense(p, x):

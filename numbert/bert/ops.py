@@ -302,13 +302,3 @@ def tanh_backward(dout, saved):
     (cosh^2 - sinh^2) / cosh^2.
     """
     return dout * (1 - saved * saved)
-
-
-# The names that a configuration may use for hidden_act, and the operation each means.
-# HF: "gelu" is the exact form and "gelu_new" the tanh form.  In google-research/bert,
-# "gelu" is the tanh form.
-ACTIVATIONS = {
-    "gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh",
-    "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh",
-    "sigmoid": "sigmoid",
-}

@@ -6,7 +6,7 @@ Every block of this room is written with five short names:
              the scope one level down
     g        the same scope over the gradients: g.add("weight", dw) adds to one
     run.ops  the leaf operations, as in p.run.ops.softmax and, on the way back,
-             g.run.ops.softmax_backward; normally those of ops.py and losses.py
+             g.run.ops.softmax_backward; normally ops, activations and losses
     tap      p.tap("probs", probs) shows a value to whoever traces the run, and
              g.tap("probs", dprobs) its gradient; untraced, it costs nothing
     saved    what a forward hands to its own backward, and to nobody else
@@ -17,11 +17,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from . import losses, ops
+from . import activations, losses, ops
 
 # The table of leaf operations.  Every block, forward and backward, asks its run for
 # them, so any table with the same names can take the place of this one.
-NUMPY = SimpleNamespace(**{name: f for module in (ops, losses)
+NUMPY = SimpleNamespace(**{name: f for module in (activations, ops, losses)
                            for name, f in vars(module).items() if callable(f)})
 
 

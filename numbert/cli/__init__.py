@@ -1,7 +1,8 @@
 """The `numbert` command.
 
-Each module of this package with a `register` function adds its subcommands.  These
-modules import what they need inside the functions that run, so that `--help` is quick.
+Read this file, then common, which all commands share, then any command.  Each file with
+a `register` function adds its commands.  They import what they need inside the
+functions that run, so that `--help` is quick.  This room may import anything.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ def main(argv: list[str] | None = None) -> int:
         argv: the arguments; None means those of the process.
 
     Returns:
-        the exit code: 0, or 2 after one clear line on stderr, 130 after Ctrl-C,
-        141 when the reader of the output has gone.  With NUMBERT_TRACEBACK=1 in the
-        environment an error shows its traceback instead.
+        the exit code: 0 if all went well, 2 after an error, 130 after Ctrl-C, and 141
+        when the reader of the output is gone.  An error prints one line on stderr.
+        Set NUMBERT_TRACEBACK=1 in the environment to see its traceback instead.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):     # not a text file of Python's own
@@ -40,11 +41,11 @@ def main(argv: list[str] | None = None) -> int:
             warnings.showwarning = show_warning  # type: ignore[assignment]
             args.run(args)
             sys.stdout.flush()
-    except KeyboardInterrupt as error:               # `train` says how to go on
+    except KeyboardInterrupt as error:           # training says how to go on
         print(f"numbert: {str(error) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # What Python still has to write at exit would fail again.
+        # At exit Python writes what is left in the buffer, which would fail again.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class Formatter(argparse.HelpFormatter):
-    """argparse's own, which measures the commands without their indent."""
+    """argparse's formatter, with room for the indent of the commands."""
 
     def __init__(self, prog: str):
         super().__init__(prog)
@@ -65,10 +66,11 @@ class Formatter(argparse.HelpFormatter):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+    """Return the parser of the whole command line."""
     top = argparse.ArgumentParser(
         prog="numbert", description="BERT in pure NumPy.",
-        epilog="`numbert COMMAND --help` explains a command and gives examples.",
+        epilog="Type `numbert COMMAND --help` to see what a command does, with "
+               "examples.",
         formatter_class=Formatter)
     top.add_argument("--version", action="version", version=f"numbert {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command",
@@ -79,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def message(error: BaseException) -> str:
-    """What an error says, without the quotes that KeyError puts around it."""
+    """Return what an error says, without the quotes that KeyError puts around it."""
     if isinstance(error, MemoryError):
         return f"not enough memory ({error}): try a smaller --batch-size"
     if isinstance(error, KeyError) and len(error.args) == 1:
@@ -90,5 +92,5 @@ def message(error: BaseException) -> str:
 
 
 def show_warning(text, category, filename, lineno, file=None, line=None) -> None:
-    """A warning as one line, without the place in the source."""
+    """Print a warning on one line, without its place in the source."""
     print(f"numbert: warning: {text}", file=sys.stderr)

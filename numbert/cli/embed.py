@@ -12,55 +12,58 @@ from pathlib import Path
 
 import numpy as np
 
-from . import common
 from ..system.progress import bar
 from ..system.saving import atomic_file
+from . import common
 
 DESCRIPTION = """\
 Turn each text into one vector: the mean of its tokens' last hidden states, or the
 hidden state of [CLS].
 
-If the model's folder holds the files of sentence-transformers, they give the defaults:
-1_Pooling/config.json of --pooling, sentence_bert_config.json (max_seq_length) of
---max-length, modules.json of --normalize.  Otherwise these are mean, the longest that
-the model takes, and no."""
+If the model's folder holds the files of sentence-transformers, they set the defaults:
+1_Pooling/config.json that of --pooling, sentence_bert_config.json (max_seq_length)
+that of --max-length, and modules.json that of --normalize.  Without these files the
+defaults are --pooling mean, the longest text that the model takes, and
+--no-normalize."""
 EXAMPLES = """\
   numbert embed "A man is eating." "Someone has a meal." --model DIR
   numbert embed --file sentences.txt --model DIR --out vectors.npy
   cat sentences.txt | numbert embed - --model DIR --json > vectors.jsonl"""
-SHOWN = 9                                # texts that a summary lists and compares
+SHOWN = 9                                # how many texts a summary lists and compares
 
 
 def register(commands) -> None:
     """Add `numbert embed`."""
     command = common.add_command(
-        commands, "embed", run, "sentence embeddings: one vector per text", EXAMPLES,
+        commands, "embed", run, "turn sentences into vectors, one per text", EXAMPLES,
         DESCRIPTION)
     command.add_argument("text", nargs="*", metavar="TEXT",
                          help='texts; a single "-" reads stdin, one text per line')
     common.add_model(command)
     command.add_argument("--file", metavar="FILE",
                          help="read the texts from a UTF-8 file, one per line; a blank "
-                              "line is a text too, so that row i is line i")
+                              "line is a text too, so row i belongs to line i")
     form = command.add_mutually_exclusive_group()
     form.add_argument("--out", metavar="FILE.npy",
-                      help="write a NumPy array (texts, hidden size), all or nothing; "
-                           "for any number of texts")
+                      help="write a NumPy array (texts, hidden size), for any number "
+                           "of texts; the file appears only when all went well")
     form.add_argument("--json", action="store_true",
                       help="print one JSON object per text, with text and embedding")
-    command.add_argument("--pooling", choices=("mean", "cls"))
+    command.add_argument("--pooling", choices=("mean", "cls"),
+                         help="how to make one vector of a text's tokens: their mean, "
+                              "or that of [CLS]")
     command.add_argument("--normalize", action=argparse.BooleanOptionalAction,
                          help="scale each vector to length 1")
     command.add_argument("--max-length", type=common.positive, metavar="N",
-                         help="cut texts to N tokens, [CLS] and [SEP] included")
+                         help="cut texts to N tokens, including [CLS] and [SEP]")
     command.add_argument("--batch-size", type=common.positive, default=32, metavar="N",
                          help="texts per forward pass (default: 32)")
     command.add_argument("--dtype", choices=("float32", "float64"), default="float32",
-                         help="to compute in (default: float32)")
+                         help="compute in this type (default: float32)")
 
 
 def run(args) -> None:
-    """Embed the texts that the arguments name, and write or print the vectors."""
+    """Embed the texts, and write or print the vectors."""
     texts, total = source(args)
     if args.out:
         check_target(args.out)
@@ -69,7 +72,7 @@ def run(args) -> None:
     tokenizer = common.load_tokenizer(common.model_folder(args.model))
     model = common.load_backbone(common.model_folder(args.model), args.dtype)
     with bar(total, "embed", unit=" texts") as shown:
-        window: list[str] = []           # the texts that the next vectors belong to
+        window: list[str] = []           # the texts whose vectors come next
         vectors = embed_stream(model, tokenizer, remember(texts, window),
                                done=shown.update, batch_size=args.batch_size, **options)
         if args.out:
@@ -82,21 +85,22 @@ def run(args) -> None:
 
 
 def source(args) -> tuple[Iterable[str], int | None]:
-    """The texts, and how many if that is known."""
+    """Return the texts, and how many they are if that is known."""
     if bool(args.text) == bool(args.file):
-        raise ValueError("give texts, or --file FILE, or - to read stdin"
-                         + (": not both" if args.text else ""))
+        raise ValueError(f"got {'both TEXT and --file' if args.text else 'no text'}, "
+                         "expected TEXT, or --file FILE, or - to read stdin: give one "
+                         "of them")
     path = "-" if args.text == ["-"] else args.file
     if not path:
         return args.text, len(args.text)
     total = common.count_lines(path)
     lines = common.read_lines(path)
-    first = next(lines, None)        # so that a bad path fails before anything loads
+    first = next(lines, None)        # a bad path must fail before anything loads
     return (() if first is None else chain([first], lines)), total
 
 
 def settings(args) -> dict:
-    """The options of `embed`: those given, or those of the checkpoint's own files."""
+    """Return the options of `embed`: the arguments, or what the checkpoint asks for."""
     from ..pipelines.sentences import sentence_settings
     names = ("pooling", "max_length", "normalize")
     given = {name: getattr(args, name) for name in names
@@ -106,14 +110,14 @@ def settings(args) -> dict:
 
 
 def remember(texts: Iterable[str], window: list[str]) -> Iterator[str]:
-    """Pass the texts on, and note them."""
+    """Yield the texts, and note them in `window`."""
     for text in texts:
         window.append(text)
         yield text
 
 
 def pairs(vectors: Iterable, window: list[str]) -> Iterator[tuple[str, np.ndarray]]:
-    """Each text with its vector."""
+    """Yield each text with its vector."""
     for rows in vectors:
         yield from zip(window[:len(rows)], rows)
         del window[:len(rows)]
@@ -122,7 +126,7 @@ def pairs(vectors: Iterable, window: list[str]) -> Iterator[tuple[str, np.ndarra
 # ------------------------------------------------------------------------ a summary
 
 def summarise(found: Iterable[tuple[str, np.ndarray]], model, options: dict) -> None:
-    """Print what came out in a few lines, and for a few texts how alike they are."""
+    """Print the result in a few lines and, for a few texts, how alike they are."""
     first, count = [], 0
     for count, pair in enumerate(found, 1):
         if count <= SHOWN:
@@ -135,7 +139,8 @@ def summarise(found: Iterable[tuple[str, np.ndarray]], model, options: dict) -> 
         values = "".join(f"{value:9.4f}" for value in row[:4])
         print(f"{number:3}{values} ...  {common.shorten(text, 40)}")
     if count > SHOWN:
-        print(f"    ... and {count - SHOWN} more; --out FILE.npy or --json gives all")
+        print(f"    ... and {count - SHOWN} more; get all with --out FILE.npy or "
+              "--json")
     elif count > 1:
         print("\ncosine similarity")
         print(common.matrix(common.cosines(np.array([row for _, row in first]))))
@@ -144,7 +149,7 @@ def summarise(found: Iterable[tuple[str, np.ndarray]], model, options: dict) -> 
 # --------------------------------------------------------------------- the .npy file
 
 def write(path: str, vectors: Iterable[np.ndarray], model) -> None:
-    """Write the vectors to `path` and say so."""
+    """Write the vectors to `path`, and say so."""
     start = time.perf_counter()
     with npy_rows(path, model.config.hidden_size, model.dtype) as add:
         count = sum(add(rows) for rows in vectors)
@@ -154,21 +159,23 @@ def write(path: str, vectors: Iterable[np.ndarray], model) -> None:
 
 
 def check_target(path: str) -> Path:
-    """The file that `path` stands for, if a file can be put there."""
-    target = Path(path).resolve()        # a link stays, what it points to is replaced
+    """Return the file that `path` stands for; refuse it if no file can go there."""
+    target = Path(path).resolve()        # a link stays; what it points to is replaced
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target.parent}: no such directory; make it first")
+        raise FileNotFoundError(f"{target.parent} is not a folder, expected one for "
+                                "the file of --out: make it first")
     if target.exists() and not target.is_file():
-        raise ValueError(f"{path} is not an ordinary file: give --out a file's name")
+        raise ValueError(f"{path} is not an ordinary file, expected one: give --out "
+                         "the name of a file")
     return target
 
 
 @contextlib.contextmanager
 def npy_rows(path: str, width: int, dtype) -> Iterator[Callable[[np.ndarray], int]]:
-    """Write an (n, width) array of n not known before, part by part, all or nothing.
+    """Write an (n, width) array part by part; n need not be known before.
 
     Gives a function that takes the next rows and returns how many they are.  The rows
-    go to a temporary file, which takes the place of `path` when all went well.
+    go to a temporary file, which replaces `path` only when all went well.
     """
     target, count = check_target(path), 0
 
@@ -190,4 +197,5 @@ def npy_rows(path: str, width: int, dtype) -> Iterator[Callable[[np.ndarray], in
         length = write_header()
         yield add
         if write_header() != length:
-            raise RuntimeError("this NumPy's header does not leave room to grow")
+            raise RuntimeError(f"the header of {path} has grown, expected NumPy to "
+                               "leave room in it: use NumPy 2.0 or newer")

@@ -1,4 +1,4 @@
-"""numbert info: what a checkpoint holds, without computing anything."""
+"""numbert info: what a checkpoint holds, read without computing anything."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import common
 from ..models.params import bert_shapes
+from . import common
 
 EXAMPLES = """\
   numbert info --model DIR
@@ -28,21 +28,21 @@ FIELDS = ("num_hidden_layers", "hidden_size", "num_attention_heads",
 
 
 class Row(NamedTuple):
-    """Tensors that differ only in the number of their layer."""
+    """Tensors whose names differ only in the number of the layer."""
 
     name: str                    # "encoder.layer.*.output.dense.weight"
     shape: tuple[int, ...]
-    dtype: str                   # in the file
+    dtype: str                   # as the file names it
     layers: int                  # how many layers have it; 1 outside the stack
 
     @property
     def size(self) -> int:
-        """How many numbers all of them hold."""
+        """The count of numbers in all of them."""
         return self.layers * math.prod(self.shape)
 
     @property
     def part(self) -> str:
-        """The part of the model that they belong to."""
+        """The part of the model to which they belong."""
         if not is_float(self.dtype):
             return "no parameters"
         for mark, part in PARTS.items():
@@ -54,19 +54,19 @@ class Row(NamedTuple):
 def register(commands) -> None:
     """Add `numbert info`."""
     command = common.add_command(
-        commands, "info", run, "what a checkpoint holds: architecture, parameters, "
-        "tokenizer", EXAMPLES,
-        "Show the architecture, the tensors in the files with shape, dtype and size,\n"
-        "and the tokenizer.  Nothing is computed, and no weights are read.")
+        commands, "info", run, "show what a checkpoint holds", EXAMPLES,
+        "Show what a checkpoint holds: its architecture, its tensors with their shapes,"
+        "\ndtypes and sizes, and its tokenizer.  Nothing is computed, and no weights "
+        "are read.")
     common.add_model(command)
     command.add_argument("--json", action="store_true",
-                         help="print one JSON object, with every tensor by itself")
+                         help="print one JSON object, which lists every tensor")
 
 
 def run(args) -> None:
     """Print what the checkpoint holds."""
-    from ..system.checkpoint import inventory
     from ..models.config import BertConfig
+    from ..system.checkpoint import inventory
     from ..system.hub import resolve
     folder = resolve(common.model_folder(args.model),
                      ("config.json", "model.safetensors"))
@@ -83,7 +83,7 @@ def run(args) -> None:
 
 
 def try_tokenizer(name: str) -> tuple[Any, str]:
-    """The tokenizer; or None, and the reason."""
+    """Return the tokenizer, or None and the reason."""
     try:
         return common.load_tokenizer(name), ""
     except (OSError, ValueError) as error:
@@ -91,7 +91,7 @@ def try_tokenizer(name: str) -> tuple[Any, str]:
 
 
 def group(stored: dict, config) -> list[Row]:
-    """One row for each tensor, but one for all layers, in the order of the model."""
+    """Return one row per tensor in model order; its likes in all layers share it."""
     found: Counter = Counter()
     for name, tensor in stored.items():
         found[starred(name), tensor.shape, tensor.dtype] += 1
@@ -104,18 +104,18 @@ def group(stored: dict, config) -> list[Row]:
 
 
 def is_float(dtype: str) -> bool:
-    """Whether a tensor of this type is a parameter; positions and the like are not."""
+    """Whether a tensor of this type holds parameters, and not positions, say."""
     return dtype in BYTES
 
 
 def starred(name: str) -> str:
-    """A tensor's name with a star for the number of its layer."""
+    """Return a tensor's name with a star for the number of its layer."""
     layer = LAYER.fullmatch(name)
     return f"{layer['before']}*{layer['after']}" if layer else name
 
 
 def print_architecture(config) -> None:
-    """The configuration's main fields."""
+    """Print the main fields of the configuration."""
     print(f"architecture   {', '.join(config.architectures or ['not named'])}")
     for name in FIELDS:
         print(f"  {name:30} {getattr(config, name)}")
@@ -128,7 +128,7 @@ def print_architecture(config) -> None:
 
 
 def print_tensors(rows: list[Row]) -> None:
-    """The table of tensors, with a total per part and one of all parameters."""
+    """Print the table of tensors, with a total for each part and for the model."""
     width = max([len(row.name) for row in rows], default=0)
     floats = [row for row in rows if is_float(row.dtype)]
     total = sum(row.size for row in floats)
@@ -147,7 +147,7 @@ def print_tensors(rows: list[Row]) -> None:
 
 
 def print_tokenizer(tokenizer, reason: str) -> None:
-    """What the tokenizer does to text."""
+    """Print what the tokenizer does to text."""
     if tokenizer is None:
         print(f"\nno tokenizer: {reason}")
         return
@@ -161,7 +161,7 @@ def print_tokenizer(tokenizer, reason: str) -> None:
 
 
 def tokenizer_facts(tokenizer) -> dict:
-    """The tokenizer's settings, for printing or JSON."""
+    """Return the tokenizer's settings, for printing or JSON."""
     return {"class": type(tokenizer).__name__, "vocab_size": len(tokenizer),
             "do_lower_case": tokenizer.do_lower_case,
             "strip_accents": tokenizer.strip_accents,
@@ -172,7 +172,7 @@ def tokenizer_facts(tokenizer) -> dict:
 
 
 def as_json(folder, config, stored: dict, tokenizer) -> dict:
-    """Everything, for programs."""
+    """Return everything, for programs to read."""
     tensors = {name: {"shape": list(tensor.shape),
                       "dtype": NAMES.get(tensor.dtype, tensor.dtype),
                       "size": math.prod(tensor.shape)}

@@ -1,6 +1,6 @@
 """numbert fill-mask, classify, ner, answer, choose, next-sentence, generate.
 
-Each reads texts, asks a pipeline, and prints what it says of each text as it comes.
+Each command reads texts, asks a pipeline, and prints each answer as it comes.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-from . import common
 from ..system.progress import progress
+from . import common
 
-TABS = "the parts of a line are separated by tabs"
+TABS = "with tabs between them"
 
 
 class Task(NamedTuple):
-    """One command: its pipeline, its help, and what is its own."""
+    """One command: its pipeline, its help, and what sets it apart."""
 
     name: str
     task: str
     help: str
     examples: str
-    add: Callable               # parser -> None: its arguments
-    read: Callable              # (args, texts) -> the items for the pipeline
-    options: Callable           # args -> the pipeline's options
+    add: Callable               # parser -> None: adds its arguments
+    read: Callable              # args -> items for the pipeline, and how many if known
+    options: Callable           # args -> options for the pipeline
     lines: Callable             # (item, result) -> lines of plain text
 
 
@@ -41,20 +41,21 @@ def register(commands) -> None:
         command.add_argument("--batch-size", type=common.positive, default=1,
                              metavar="N", help="rows per forward pass (default: 1)")
         command.add_argument("--dtype", choices=("float32", "float64"),
-                             default="float32", help="to compute in (default: float32)")
+                             default="float32",
+                             help="compute in this type (default: float32)")
         command.set_defaults(spec=task)
 
 
 def run(args) -> None:
-    """Answer each input of a command."""
+    """Answer each input of a command, and print the answers."""
     from ..pipelines import pipeline
     task: Task = args.spec
     items, total = task.read(args)
-    # What is seen on the screen needs no bar.
+    # Answers that appear on the screen need no bar.
     show = False if sys.stdout.isatty() or total == 1 else None
     ask = pipeline(task.task, args.model, batch_size=args.batch_size, dtype=args.dtype,
                    **task.options(args))
-    asked: list[Any] = []                     # the items whose answers are to come
+    asked: list[Any] = []                     # the items whose answers come next
     for number, result in enumerate(progress(
             ask(remember(items, asked)), total, task.name, show)):
         item = asked.pop(0)
@@ -68,14 +69,14 @@ def run(args) -> None:
 
 
 def remember(items: Iterable, asked: list) -> Iterator:
-    """Pass the items on, and note them."""
+    """Yield the items, and note them in `asked`."""
     for item in items:
         asked.append(item)
         yield item
 
 
 def as_dict(item) -> dict:
-    """An item as part of a JSON object; a long context is not repeated."""
+    """Return an item as part of a JSON object; a long context is not repeated."""
     if isinstance(item, str):
         return {"text": item}
     return {key: value for key, value in item.items() if key != "context"}
@@ -84,7 +85,7 @@ def as_dict(item) -> dict:
 # -------------------------------------------------------------------- reading texts
 
 def add_texts(command, what: str, metavar: str = "TEXT") -> None:
-    """The arguments that name the inputs."""
+    """Add the arguments that name the inputs."""
     command.add_argument("text", nargs="*", metavar=metavar,
                          help=f'{what}; a single "-" reads stdin, one per line')
     command.add_argument("--file", metavar="FILE",
@@ -93,27 +94,29 @@ def add_texts(command, what: str, metavar: str = "TEXT") -> None:
 
 
 def source(args) -> tuple[Iterable[str], int | None]:
-    """The lines of a file or of stdin, or the arguments; and how many, if known."""
+    """Return the lines of a file or stdin, or the arguments; and how many, if known."""
     if bool(args.text) == bool(args.file):
-        raise ValueError("give the input as arguments, or --file FILE, or - to read "
-                         f"stdin{': not both' * bool(args.text)}")
+        raise ValueError(f"got {'arguments and --file' if args.text else 'no input'}, "
+                         "expected arguments, or --file FILE, or - to read stdin: give "
+                         "one of them")
     path = "-" if args.text == ["-"] else args.file
     if not path:
         return args.text, len(args.text)
     lines = (line for line in common.read_lines(path) if line.strip())
-    first = next(lines, None)           # so that a bad path fails before anything loads
+    first = next(lines, None)           # a bad path must fail before anything loads
     if first is None:
-        raise ValueError(f"{'stdin' if path == '-' else path} holds no text")
+        raise ValueError(f"{'stdin' if path == '-' else path} holds no text, expected "
+                         "at least one line: write one input per line")
     return chain([first], lines), None
 
 
 def texts(args) -> tuple[Iterable, int | None]:
-    """One item per text."""
+    """Return one item per text."""
     return source(args)
 
 
 def pairs(args) -> tuple[Iterable, int | None]:
-    """One pair: two arguments; or one per line of a file, with a tab in between."""
+    """Return one pair, of two arguments, or one for each line of a file."""
     if args.file or args.text == ["-"]:
         lines, total = source(args)
         return (pair(split(line)) for line in lines), total
@@ -121,20 +124,21 @@ def pairs(args) -> tuple[Iterable, int | None]:
 
 
 def texts_or_pairs(args) -> tuple[Iterable, int | None]:
-    """Texts; a line or argument with a tab is a pair."""
+    """Return texts; a line or argument with a tab in it is a pair."""
     lines, total = source(args)
     return (pair(split(line)) if "\t" in line else line for line in lines), total
 
 
 def pair(parts: list[str]) -> dict:
-    """Two texts as an item."""
+    """Return two texts as an item."""
     if len(parts) != 2:
-        raise ValueError(f"expected two texts, got {len(parts)}; in a file, {TABS}")
+        raise ValueError(f"the number of texts is {len(parts)}, expected 2: give two "
+                         f"arguments, or in each line of a file two texts {TABS}")
     return {"text": parts[0], "text_pair": parts[1]}
 
 
 def choices(args) -> tuple[Iterable, int | None]:
-    """A prompt and its choices: the arguments; or one such set per line of a file."""
+    """Return a prompt and its choices, of the arguments or of each line of a file."""
     if args.file or args.text == ["-"]:
         lines, total = source(args)
         return (choice(split(line)) for line in lines), total
@@ -142,17 +146,19 @@ def choices(args) -> tuple[Iterable, int | None]:
 
 
 def choice(parts: list[str]) -> dict:
-    """A prompt and its choices as an item."""
+    """Return a prompt and its choices as an item."""
     if len(parts) < 3:
-        raise ValueError("expected a prompt and at least two choices, got "
-                         f"{len(parts)} in all; in a file, {TABS}")
+        raise ValueError(f"the number of texts is {len(parts)}, expected 3 or more, a "
+                         "prompt and at least two choices: give them as arguments, or "
+                         f"in each line of a file {TABS}")
     return {"prompt": parts[0], "choices": parts[1:]}
 
 
 def questions(args) -> tuple[Iterable, int | None]:
-    """Questions on one context."""
+    """Return questions, each with the same context."""
     if (args.context is None) == (args.context_file is None):
-        raise ValueError("give the text that holds the answer: --context TEXT or "
+        raise ValueError(f"got {'no' if args.context is None else 'more than one'} "
+                         "text to look in, expected one: give --context TEXT or "
                          "--context-file FILE")
     context = args.context
     if context is None:
@@ -162,40 +168,40 @@ def questions(args) -> tuple[Iterable, int | None]:
 
 
 def split(line: str) -> list[str]:
-    """The parts of a line of a file."""
+    """Return the parts of a line, which tabs separate."""
     return [part.strip() for part in line.split("\t")]
 
 
 # ---------------------------------------------------------- arguments of each command
 
 def add_top_k(command, default, what: str) -> None:
-    """How many answers."""
+    """Add --top-k, how many answers to give."""
     command.add_argument("--top-k", type=common.positive, default=default, metavar="N",
                          help=f"{what} (default: {default or 'all'})")
 
 
 def add_truncate(command) -> None:
-    """Whether to cut long texts."""
+    """Add --truncate, whether to cut long texts."""
     command.add_argument("--truncate", action="store_true",
-                         help="cut a text that is too long for the model, instead of "
+                         help="cut a text that is too long for the model instead of "
                               "refusing it")
 
 
 def add_fill_mask(command) -> None:
-    add_texts(command, "texts with [MASK]")
-    add_top_k(command, 5, "words per mask")
+    add_texts(command, "texts with [MASK] in them")
+    add_top_k(command, 5, "how many words to show for each mask")
     command.add_argument("--targets", metavar="WORD,...",
                          help="choose from these words only")
     add_truncate(command)
 
 
 def add_classify(command) -> None:
-    add_texts(command, "texts; a pair of texts has a tab in between")
-    add_top_k(command, 1, "labels per text")
+    add_texts(command, "texts; write a pair of texts with a tab between them")
+    add_top_k(command, 1, "how many labels to show for each text")
     command.add_argument("--function", choices=("softmax", "sigmoid", "none"),
-                         help="what makes scores of logits (default: sigmoid for a "
-                              "single label or several at once, none for a regression, "
-                              "else softmax)")
+                         help="how to turn logits into scores (default: sigmoid for a "
+                              "model with one label or with several at once, none for "
+                              "a regression, softmax for the rest)")
     add_truncate(command)
 
 
@@ -203,72 +209,82 @@ def add_ner(command) -> None:
     add_texts(command, "texts")
     command.add_argument("--strategy", default="simple",
                          choices=("none", "simple", "first", "average", "max"),
-                         help="none: one line per token; the others put neighbours "
-                              "with the same entity together, after giving all pieces "
-                              "of a word the label of the first, the mean, or the "
-                              "surest (default: simple, pieces as they are)")
-    command.add_argument("--all", action="store_true", help="show the label O too")
+                         help="none shows each token on a line of its own.  The others "
+                              "join neighbours with the same entity.  simple takes the "
+                              "pieces of a word as they are; first, average and max "
+                              "give them one label, that of the first piece, of the "
+                              "mean, or of the surest piece (default: simple)")
+    command.add_argument("--all", action="store_true",
+                         help="also show tokens with the label O, which are no entity")
     command.add_argument("--stride", type=common.positive, metavar="N",
-                         help="cut long texts into windows that share N tokens")
+                         help="cut long texts into windows that share N tokens, "
+                              "instead of dropping their end")
 
 
 def add_answer(command) -> None:
     add_texts(command, "questions", "QUESTION")
-    command.add_argument("--context", metavar="TEXT", help="the text to look in")
+    command.add_argument("--context", metavar="TEXT",
+                         help="the text to look for the answer in")
     command.add_argument("--context-file", metavar="FILE",
-                         help="a UTF-8 file with that text; may be long")
-    add_top_k(command, 1, "answers per question")
+                         help="a UTF-8 file with that text, of any length")
+    add_top_k(command, 1, "how many answers to show for each question")
     command.add_argument("--max-answer-len", type=common.positive, default=15,
-                         metavar="N", help="tokens in an answer (default: 15)")
+                         metavar="N", help="tokens in the longest answer (default: 15)")
     command.add_argument("--max-seq-len", type=common.positive, metavar="N",
-                         help="tokens in a window (default: 384, or the model's most)")
+                         help="tokens in a window, into which a long text is cut "
+                              "(default: 384, or what the model takes if less)")
     command.add_argument("--doc-stride", type=common.positive, metavar="N",
-                         help="tokens that windows share (default: 128, or half)")
+                         help="tokens that neighbouring windows share (default: 128, "
+                              "or half a window if less)")
     command.add_argument("--impossible", action="store_true",
-                         help="the answer may be that there is none")
+                         help="allow the answer that there is none")
 
 
 def add_choose(command) -> None:
-    add_texts(command, "a prompt and its choices, two or more; or -, or --file, with a "
-                       f"prompt and its choices in each line: {TABS}", "PROMPT CHOICE")
-    add_top_k(command, None, "choices to show, best first")
+    add_texts(command, "a prompt and two or more choices; a file has a prompt and its "
+                       f"choices in each line, {TABS}", "PROMPT CHOICE")
+    add_top_k(command, None, "how many choices to show, best first")
     add_truncate(command)
 
 
 def add_next_sentence(command) -> None:
-    add_texts(command, f"two texts; or -, or --file, with two in each line: {TABS}")
+    add_texts(command, f"two texts; a file has two texts in each line, {TABS}")
     add_truncate(command)
 
 
 def add_generate(command) -> None:
     add_texts(command, "prompts", "PROMPT")
     command.add_argument("--max-new-tokens", type=common.positive, default=20,
-                         metavar="N", help="how much to write at most (default: 20)")
+                         metavar="N", help="the most tokens to write (default: 20)")
     command.add_argument("--num-beams", type=common.positive, default=1, metavar="N",
                          help="width of the beam search (default: 1, greedy)")
     command.add_argument("--sample", action="store_true",
-                         help="draw words, instead of taking the likeliest")
+                         help="draw words at random instead of taking the likeliest")
     command.add_argument("--temperature", type=float, metavar="X",
-                         help="of the draws: below 1 is bolder (default: 0.7)")
+                         help="with --sample: above 1 draws unlikely words more often, "
+                              "below 1 less often (default: 0.7)")
     command.add_argument("--seed", type=int, default=0, metavar="N",
-                         help="of the draws (default: 0)")
+                         help="with --sample: the same seed draws the same words "
+                              "(default: 0)")
     command.add_argument("--sequences", type=common.positive, default=1, metavar="N",
-                         help="texts per prompt (default: 1)")
+                         help="texts to write for each prompt (default: 1)")
     command.add_argument("--new-text", action="store_true",
-                         help="print only what was written, not the prompt")
+                         help="print only the new text, without the prompt")
     command.add_argument("--no-special-tokens", action="store_true",
                          help="do not put [CLS] and [SEP] around the prompt")
 
 
 def given(**options) -> dict:
-    """The options that are not None."""
+    """Return the options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def generate_options(args) -> dict:
-    """What `generate` is called with."""
+    """Return the options of text-generation."""
     if args.temperature is not None and not args.sample:
-        raise ValueError("--temperature is for draws: add --sample")
+        raise ValueError(f"--temperature is {args.temperature} without --sample, "
+                         "expected both: add --sample, as only draws have a "
+                         "temperature")
     return given(max_new_tokens=args.max_new_tokens, do_sample=args.sample,
                  temperature=args.temperature, num_beams=args.num_beams, rng=args.seed,
                  num_return_sequences=args.sequences,
@@ -332,28 +348,28 @@ def generate_lines(item, result) -> Iterator[str]:
 
 
 TASKS = (
-    Task("fill-mask", "fill-mask", "words that fit in place of [MASK]", """\
+    Task("fill-mask", "fill-mask", "find the words that fit in place of [MASK]", """\
   numbert fill-mask "Paris is the [MASK] of France."
   numbert fill-mask "The film was [MASK]." --targets good,bad --model DIR
   numbert fill-mask --file texts.txt --json > words.jsonl""",
          add_fill_mask, texts, lambda args: given(
              top_k=args.top_k, truncation=args.truncate,
              targets=args.targets and args.targets.split(",")), fill_mask_lines),
-    Task("classify", "text-classification", "the label of a text or of a pair", """\
+    Task("classify", "text-classification", "label a text, or a pair of texts", """\
   numbert classify "A film that I shall see again." --model DIR
   numbert classify --top-k 3 --json - --model DIR < reviews.txt
   numbert classify $'A man eats.\\tSomeone has a meal.' --model DIR""",
          add_classify, texts_or_pairs, lambda args: given(
              top_k=args.top_k, truncation=args.truncate,
              function_to_apply=args.function), classify_lines),
-    Task("ner", "token-classification", "names of people, places, ... in a text", """\
+    Task("ner", "token-classification", "find the names of people and places", """\
   numbert ner "Anna Smith lives in Paris." --model DIR
   numbert ner --strategy none --all "Anna Smith" --model DIR
   numbert ner --file article.txt --stride 16 --json --model DIR""",
          add_ner, texts, lambda args: given(
              aggregation_strategy=args.strategy, stride=args.stride,
              ignore_labels=[] if args.all else None), ner_lines),
-    Task("answer", "question-answering", "the passage of a text that answers", """\
+    Task("answer", "question-answering", "find the answer to a question in a text", """\
   numbert answer "Where does Anna live?" --context "Anna lives in Paris." --model DIR
   numbert answer "Who?" "When?" --context-file article.txt --top-k 3 --model DIR
   numbert answer --file questions.txt --context-file article.txt --json --model DIR""",
@@ -361,12 +377,12 @@ TASKS = (
              top_k=args.top_k, max_answer_len=args.max_answer_len,
              max_seq_len=args.max_seq_len, doc_stride=args.doc_stride,
              handle_impossible_answer=args.impossible), answer_lines),
-    Task("choose", "multiple-choice", "which of several texts goes with a prompt", """\
+    Task("choose", "multiple-choice", "choose the text that goes with a prompt", """\
   numbert choose "He poured the tea" "into a cup." "into a song." --model DIR
   numbert choose --file questions.tsv --top-k 1 --json --model DIR""",
          add_choose, choices, lambda args: given(
              top_k=args.top_k, truncation=args.truncate), choose_lines),
-    Task("next-sentence", "next-sentence", "does one text follow another?", """\
+    Task("next-sentence", "next-sentence", "say whether one text follows another", """\
   numbert next-sentence "She opened the door." "The room was dark."
   numbert next-sentence --file pairs.tsv --json > scores.jsonl""",
          add_next_sentence, pairs, lambda args: given(truncation=args.truncate),

@@ -14,15 +14,16 @@ KEYS = ("input_ids", "offset_mapping")
 def register(commands) -> None:
     """Add `numbert tokenize`."""
     command = common.add_command(
-        commands, "tokenize", run, "the word pieces of a text, with ids and offsets",
+        commands, "tokenize", run, "cut a text into word pieces, with ids and offsets",
         EXAMPLES)
     command.add_argument("text", nargs="+", metavar="TEXT",
                          help='texts; a single "-" reads stdin, one text per line')
     common.add_model(command)
     form = command.add_mutually_exclusive_group()
     form.add_argument("--explain", action="store_true",
-                      help="show the text after each stage: cleaned, CJK apart, "
-                           "accents off, lower case, split into words, cut into pieces")
+                      help="show the text after each step: cleaned, with CJK "
+                           "characters apart, without accents, in lower case, split "
+                           "into words, cut into pieces")
     form.add_argument("--json", action="store_true",
                       help="print one JSON object per text: text, tokens, input_ids, "
                            "offset_mapping")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import math
 from pathlib import Path
 
@@ -12,29 +11,31 @@ from . import common
 TASKS = ("text-classification", "multi-label-classification", "regression",
          "token-classification", "question-answering", "multiple-choice", "masked-lm")
 FORMATS = """\
-tasks and their files (UTF-8; *.jsonl, and *.json but for question-answering, is read as
-JSONL, others as the first format; a TSV may begin with a line that ends in "label"):
+tasks and their files:
   text-classification         TSV: text, label; or text, second text, label
                               JSONL: {"text": ..., "text_pair": ..., "label": ...}
-  multi-label-classification  TSV: text, labels with commas between
+  multi-label-classification  TSV: text, labels with commas between them
                               JSONL: {"text": ..., "labels": [...]}
-  regression                  as text-classification, the label a number
+  regression                  like text-classification, with a number as label
   token-classification        CoNLL: a word and its label per line, a blank line between
                               sentences
                               JSONL: {"tokens": [...], "labels": [...]}
   question-answering          the JSON files of SQuAD
                               JSONL: {"question": ..., "context": ...,
                                       "answers": {"text": [...], "answer_start": [...]}}
-  multiple-choice             TSV: context, the choices, number of the right one from 0
+  multiple-choice             TSV: context, the choices, index of the right one from 0
                               JSONL: {"context": ..., "choices": [...], "label": 0}
-  masked-lm                   a text per line
+  masked-lm                   one text per line
                               JSONL: {"text": ...}
+
+Files are in UTF-8.  A name that ends in .jsonl means JSONL; so does .json, except for
+question-answering.  Any other name means the first format.  A TSV file may begin with a
+header line, whose last column is "label".
 """
 FINETUNE = """\
-Train a checkpoint on a task, and write the model, its tokenizer, log.jsonl and
-training.json (scores) to a folder.  The labels are those of the training file,
-sorted.  Interrupted, it goes on when the same command is given again, without
---overwrite."""
+Train a checkpoint on a task.  The model, its tokenizer, log.jsonl and training.json
+(the scores) go to a folder.  The labels are those of the training file, sorted.  If a
+run is interrupted, give the same command again to go on, without --overwrite."""
 FINETUNE_EXAMPLES = """\
   numbert finetune text-classification --train train.tsv --dev dev.tsv \\
       --model DIR --out OUT
@@ -49,14 +50,14 @@ EVALUATE_EXAMPLES = """\
   numbert evaluate --task question-answering --data questions.jsonl"""
 PRETRAIN = """\
 Train a BERT from scratch by masked LM and next sentence prediction.  The corpus is a
-text file with a sentence per line and a blank line after each document.  Without
---tokenizer a WordPiece vocabulary is learnt from it.  Interrupted, it goes on when the
-same command is given again, without --overwrite."""
+text file with one sentence per line and a blank line after each document.  Without
+--tokenizer, a WordPiece vocabulary is learnt from it.  If a run is interrupted, give
+the same command again to go on, without --overwrite."""
 PRETRAIN_EXAMPLES = """\
   numbert pretrain --corpus corpus.txt --config config.json --out OUT --epochs 20
   numbert pretrain --corpus corpus.txt --dev held-out.txt --config config.json \\
       --out OUT --steps 100000 --batch-size 64 --whole-word"""
-# The arguments that are fields of tasks.Settings, and what they are for.
+# The arguments that are fields of tasks.Settings, and the task that each is for.
 OF_ONE_TASK = {"doc_stride": "question-answering",
                "max_answer_length": "question-answering",
                "label_all": "token-classification", "mask_probability": "masked-lm",
@@ -64,20 +65,24 @@ OF_ONE_TASK = {"doc_stride": "question-answering",
 # The arguments of numbert.train that both commands have: type, default, help.
 TRAINING = {
     "batch-size": (common.positive, 32, "examples per update"),
-    "accumulate": (common.positive, 2, "cut each batch into this many parts, computed "
-                                       "at once by as many processors; the update is "
-                                       "the same to rounding"),
+    "accumulate": (common.positive, 2, "cut each batch into N parts, which N "
+                                       "processors compute at once; the update stays "
+                                       "the same up to rounding"),
     "optimizer": (("adamw", "bertadam"), "adamw",
-                  "bertadam is that of google-research/bert"),
+                  "bertadam is the optimizer of google-research/bert"),
     "schedule": (("linear", "cosine", "constant"), "linear",
-                 "of the learning rate, after the warm-up"),
-    "weight-decay": (float, 0.01, "not of biases and LayerNorm"),
-    "clip": (float, 1.0, "largest norm of the gradient"),
-    "eval-every": (common.positive, None, "updates (default: an epoch)"),
-    "patience": (common.positive, None, "stop after so many evaluations without a "
-                                        "better one"),
-    "checkpoint-every": (common.positive, None, "updates (default: an epoch)"),
-    "log-every": (common.positive, 10, "updates per line of log.jsonl"),
+                 "how the learning rate falls after the warm-up"),
+    "weight-decay": (float, 0.01, "how far to shrink weights; biases and LayerNorm do "
+                                  "not shrink"),
+    "clip": (float, 1.0, "the largest norm that a gradient may have"),
+    "eval-every": (common.positive, None, "evaluate on --dev every N updates (default: "
+                                          "after each epoch)"),
+    "patience": (common.positive, None, "stop after N evaluations without a better "
+                                        "score"),
+    "checkpoint-every": (common.positive, None, "save the unfinished run every N "
+                                                "updates, so that it can go on later "
+                                                "(default: after each epoch)"),
+    "log-every": (common.positive, 10, "write a line of log.jsonl every N updates"),
 }
 
 
@@ -94,12 +99,12 @@ def register_finetune(commands) -> None:
         commands, "finetune", run_finetune, "train a checkpoint on a task",
         FINETUNE_EXAMPLES, f"{FINETUNE}\n\n{FORMATS}")
     command.add_argument("task", choices=TASKS, metavar="TASK",
-                         help="one of those above")
+                         help="one of the tasks above")
     files = command.add_argument_group("files")
     files.add_argument("--train", required=True, metavar="FILE", help="training data")
     files.add_argument("--dev", metavar="FILE",
-                       help="data to evaluate on after each epoch; the parameters that "
-                            "score best are kept")
+                       help="data to evaluate on after each epoch; the model that "
+                            "scores best is kept")
     common.add_model(files)
     add_out(files)
     add_inputs(command)
@@ -108,29 +113,35 @@ def register_finetune(commands) -> None:
                        help="passes over the data (default: 3)")
     group = command.add_argument_group("distillation")
     group.add_argument("--teacher", metavar="DIR",
-                       help="a model fine-tuned on the same labels, to learn from too")
+                       help="learn from this model, too; it must be fine-tuned on the "
+                            "same labels")
     group.add_argument("--temperature", type=float, metavar="T",
-                       help="of the teacher's and student's probabilities (default: 2)")
+                       help="soften the probabilities of teacher and student by T "
+                            "(default: 2)")
     group.add_argument("--soft-weight", type=float, metavar="W",
-                       help="of the teacher against the labels, 0 to 1 (default: 0.5)")
+                       help="from 0, where only the labels count, to 1, where only the "
+                            "teacher does (default: 0.5)")
 
 
 def register_evaluate(commands) -> None:
     """Add `numbert evaluate`."""
     command = common.add_command(
         commands, "evaluate", run_evaluate, "score a fine-tuned model on a file",
-        EVALUATE_EXAMPLES, "Print the metrics of the model's task on a file.  A model "
-        "made by `numbert finetune`\nknows its task and settings; without --model, "
-        f"--task says which of numbert's own it is.\n\n{FORMATS}")
+        EVALUATE_EXAMPLES, "Score a model on a file, by the metrics of its task.  A "
+        "model that `numbert finetune`\nmade knows its task and settings.  Without "
+        f"--model, --task chooses one that comes with\nnumbert.\n\n{FORMATS}")
     common.add_model(command)
     command.add_argument("--data", required=True, metavar="FILE", help="labelled data")
     command.add_argument("--task", choices=TASKS, metavar="TASK",
-                         help="of a model that `finetune` did not make: one of "
-                              "those above")
+                         help="one of the tasks above, for a model that `finetune` did "
+                              "not make")
     command.add_argument("--predictions", metavar="FILE.jsonl",
-                         help="write the prediction for each example, one per line")
-    command.add_argument("--batch-size", type=common.positive, default=32, metavar="N")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
+                         help="write the prediction for each example to this file, one "
+                              "per line")
+    command.add_argument("--batch-size", type=common.positive, default=32, metavar="N",
+                         help="examples per forward pass (default: 32)")
+    command.add_argument("--json", action="store_true",
+                         help="print the scores as one JSON object")
 
 
 def register_pretrain(commands) -> None:
@@ -140,47 +151,52 @@ def register_pretrain(commands) -> None:
         PRETRAIN_EXAMPLES, PRETRAIN)
     files = command.add_argument_group("files")
     files.add_argument("--corpus", required=True, metavar="FILE",
-                       help="training text")
+                       help="text to train on")
     files.add_argument("--dev", metavar="FILE", help="text to evaluate on")
     files.add_argument("--config", required=True, metavar="FILE",
-                       help="config.json: the shape of the model")
+                       help="a config.json with the shape of the model")
     files.add_argument("--tokenizer", metavar="DIR",
                        help="a folder with a tokenizer, or a vocab.txt")
     files.add_argument("--cased", action="store_true",
-                       help="the vocabulary that is learnt keeps upper case")
+                       help="keep upper case in the vocabulary that is learnt")
     add_out(files)
     data = command.add_argument_group("data")
-    add_number(data, "max-length", common.positive, None, "tokens per pair of segments "
-               "(default: 128, or what the model takes if less)")
+    add_number(data, "max-length", common.positive, None, "tokens in a pair of segments"
+               " (default: 128, or what the model takes if less)")
     add_number(data, "repeats", common.positive, 1,
-               "cut the corpus into pairs so many times")
-    add_number(data, "short-probability", float, 0.1, "share of short pairs")
+               "cut the corpus into pairs N times, each time differently")
+    add_number(data, "short-probability", float, 0.1,
+               "the share of pairs that are short on purpose")
     data.add_argument("--rule", choices=("exact", "bernoulli"), default="exact",
-                      help="mask an exact share of each pair (google-research/bert), "
-                           "or each piece by itself (Hugging Face) (default: exact)")
-    add_number(data, "probability", float, 0.15, "share of pieces to mask")
+                      help="exact masks an exact share of each pair, as "
+                           "google-research/bert does; bernoulli draws for each piece "
+                           "by itself, as Hugging Face does (default: exact)")
+    add_number(data, "probability", float, 0.15, "the share of pieces to mask")
     add_number(data, "max-predictions", common.positive, None,
-               "most masked in a pair, of --rule exact (default: 20)")
+               "with --rule exact: the most pieces to mask in a pair (default: 20)")
     data.add_argument("--whole-word", action="store_true", help="mask whole words")
     group = add_training(command, lr=1e-4, warmup=0.01)
     length = group.add_mutually_exclusive_group(required=True)
-    length.add_argument("--epochs", type=common.positive, help="passes over the pairs")
-    length.add_argument("--steps", type=common.positive, help="updates")
+    length.add_argument("--epochs", type=common.positive,
+                        help="train for so many passes over the pairs")
+    length.add_argument("--steps", type=common.positive,
+                        help="train for so many updates")
 
 
 # ----------------------------------------------------------------------- arguments
 
 def add_out(group) -> None:
-    """--out and --overwrite."""
+    """Add --out and --overwrite."""
     group.add_argument("--out", required=True, metavar="DIR",
-                       help="folder for the result, and for the state of a run that "
-                            "was interrupted")
+                       help="a folder for the result, and for the state of a run that "
+                            "is not finished")
     group.add_argument("--overwrite", action="store_true",
-                       help="start anew if --out holds a model or an unfinished run")
+                       help="start again even if --out holds a model or an unfinished "
+                            "run")
 
 
 def add_number(group, name: str, kind, default, text: str) -> None:
-    """One argument with its default in the help."""
+    """Add one argument, with its default in the help."""
     shown = "" if default is None else f" (default: {default})"
     choices = kind if isinstance(kind, tuple) else None
     group.add_argument(f"--{name}", type=None if choices else kind, choices=choices,
@@ -189,44 +205,49 @@ def add_number(group, name: str, kind, default, text: str) -> None:
 
 
 def add_inputs(command: argparse.ArgumentParser) -> None:
-    """How examples become inputs: the fields of tasks.Settings."""
+    """Add how examples become inputs: the fields of tasks.Settings."""
     group = command.add_argument_group("inputs")
     add_number(group, "max-length", common.positive, None,
-               "tokens per input (default: what the model takes)")
+               "cut inputs to N tokens (default: what the model takes)")
     add_number(group, "doc-stride", common.positive, None,
                "question-answering: tokens that neighbouring windows share (default: "
                "128, or a quarter of --max-length if that is less)")
     add_number(group, "max-answer-length", common.positive, None,
-               "question-answering: in tokens (default: 30)")
+               "question-answering: tokens in the longest answer (default: 30)")
     group.add_argument("--label-all", action="store_true", default=None,
                        help="token-classification: train on every piece of a word, not "
-                            "the first only")
+                            "only on the first")
     add_number(group, "mask-probability", float, None,
-               "masked-lm: share of pieces (default: 0.15)")
+               "masked-lm: the share of pieces to mask (default: 0.15)")
     group.add_argument("--whole-word", action="store_true", default=None,
                        help="masked-lm: mask whole words")
 
 
 def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
-    """The arguments that go to `train`."""
+    """Add the arguments that go to `train`; return their group."""
     group = command.add_argument_group("training")
     add_number(group, "lr", float, lr, "the highest learning rate")
     add_number(group, "warmup", float, warmup,
-               "how long lr climbs: a share of all updates if below 1, else updates")
+               "how long the learning rate climbs: a share of all updates if below 1, "
+               "else a number of updates")
     for name, (kind, default, text) in TRAINING.items():
         add_number(group, name, kind, default, text)
-    add_number(group, "seed", int, 0, "of all that is random")
-    group.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    group.add_argument("--no-dropout", dest="dropout", action="store_false")
+    add_number(group, "seed", int, 0, "the same seed repeats all that is random")
+    group.add_argument("--dtype", choices=("float32", "float64"), default="float32",
+                       help="compute in this type (default: float32)")
+    group.add_argument("--no-dropout", dest="dropout", action="store_false",
+                       help="train without dropout")
     group.add_argument("--group-by-length", action="store_true",
-                       help="put examples of similar length together, which is faster")
+                       help="put examples of similar length into one batch, which is "
+                            "faster")
     return group
 
 
 def training_of(args) -> dict:
-    """The arguments of add_training as those of `train`."""
+    """Return the arguments of add_training as those of `train`."""
     if args.dev is None and (args.patience or args.eval_every):
-        raise ValueError("--patience and --eval-every need --dev")
+        raise ValueError("--dev is missing, expected a file for --patience and "
+                         "--eval-every: add --dev FILE, or leave these out")
     names = [*TRAINING, "lr", "warmup", "seed", "dtype", "dropout", "group-by-length",
              "epochs", "overwrite"]
     return {name.replace("-", "_"): getattr(args, name.replace("-", "_"))
@@ -237,15 +258,17 @@ def training_of(args) -> dict:
 
 def run_finetune(args) -> None:
     """Train, and print the scores."""
-    from ..tasks.finetuning import finetune
     from ..tasks import Settings
+    from ..tasks.finetuning import finetune
     settings = Settings(**applying(args))
     options = training_of(args)
     distilling = given(args, ("temperature", "soft_weight"))
     if args.teacher is not None:
         options |= {"teacher": args.teacher, **distilling}
     elif distilling:
-        raise ValueError(f"{option(next(iter(distilling)))} needs --teacher")
+        raise ValueError("--teacher is missing, expected a folder for "
+                         f"{option(next(iter(distilling)))}: add --teacher DIR, or "
+                         "leave it out")
     result = finetune(args.task, args.train, args.dev,
                       common.model_folder(args.model), args.out,
                       settings=settings, **options)
@@ -253,27 +276,27 @@ def run_finetune(args) -> None:
 
 
 def given(args, names) -> dict:
-    """The arguments of these names that were given."""
+    """Return those arguments of these names that were given."""
     return {name: getattr(args, name) for name in names
             if getattr(args, name) is not None}
 
 
 def option(name: str) -> str:
-    """An argument as it is written."""
+    """Return an argument as the user writes it."""
     return "--" + name.replace("_", "-")
 
 
 def applying(args) -> dict:
-    """The fields of tasks.Settings that were given.
+    """Return the fields of tasks.Settings that were given.
 
     Raises:
-        ValueError: one that the task has no use for.
+        ValueError: the task has no use for one of them.
     """
     found = given(args, ("max_length", *OF_ONE_TASK))
     for name in found:
         if OF_ONE_TASK.get(name, args.task) != args.task:
-            raise ValueError(f"{option(name)} is for {OF_ONE_TASK[name]}: it does not "
-                             f"apply to {args.task}")
+            raise ValueError(f"the task is {args.task}, expected {OF_ONE_TASK[name]} "
+                             f"for {option(name)}: leave {option(name)} out")
     return found
 
 
@@ -282,11 +305,12 @@ def run_pretrain(args) -> None:
     from ..tasks.pretraining import pretrain
     masking = given(args, ("max_predictions",))
     if masking and args.rule != "exact":
-        raise ValueError("--max-predictions needs --rule exact: bernoulli masks each "
+        raise ValueError(f"--rule is {args.rule}, expected exact for --max-predictions:"
+                         f" leave --max-predictions out, as {args.rule} draws for each "
                          "piece by itself")
     if args.tokenizer is not None and args.cased:
-        raise ValueError("--cased is for a vocabulary that is learnt: it does not apply"
-                         " to that of --tokenizer")
+        raise ValueError("got --cased and --tokenizer, expected one of them: leave "
+                         "--cased out, as the tokenizer has its vocabulary already")
     result = pretrain(
         args.corpus, args.config, args.out, dev=args.dev, tokenizer=args.tokenizer,
         lowercase=not args.cased, max_length=args.max_length, repeats=args.repeats,
@@ -297,13 +321,13 @@ def run_pretrain(args) -> None:
 
 
 def report(result, out: str) -> None:
-    """What a run came to."""
+    """Print what came of a run."""
     from ..models.config import BertConfig
     from ..tasks.common import names_of
     updates = "1 update" if result.steps == 1 else f"{result.steps} updates"
     print(f"{updates}, {result.stopped}; saved in {out}")
     names = names_of(BertConfig.from_pretrained(out))
-    if names[0] != "LABEL_0":                       # the name where there is none
+    if names[0] != "LABEL_0":                       # the name of a class without one
         print(f"classes: {', '.join(names)}")
     if result.best is not None:
         print(f"best evaluation, after update {result.best_step}:")
@@ -315,7 +339,7 @@ def report(result, out: str) -> None:
 
 
 def print_scores(scores: dict) -> None:
-    """One metric per line."""
+    """Print one metric per line."""
     for name, value in scores.items():
         print(f"  {name:24} "
               + (f"{value:.4f}" if math.isfinite(value) else "undefined"))
@@ -323,15 +347,16 @@ def print_scores(scores: dict) -> None:
 
 def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
-    from ..tasks.finetuning import evaluate
     from ..system.jsonfiles import json_text
     from ..system.saving import atomic_write_text
+    from ..tasks.finetuning import evaluate
     if args.model is None and args.task is None:
-        raise ValueError("which model?  Expected --model DIR, or --task TASK for one "
-                         "that comes with numbert")
-    if not Path(args.predictions or ".").resolve().parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no folder for this file",
-                                args.predictions)
+        raise ValueError("got no model, expected --model DIR, or --task TASK for one "
+                         "that comes with numbert: give one of them")
+    output = Path(args.predictions or ".").resolve()        # follows a link
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"{output.parent} is not a folder, expected one for "
+                                "the file of --predictions: make it first")
     scores, examples, predictions = evaluate(
         common.model_folder(args.model, args.task), args.data, task=args.task,
         batch_size=args.batch_size)

@@ -1,7 +1,8 @@
 """The nine BERT classes, with the names, arguments and outputs of Hugging Face.
 
-Start with classes: each is a short story of backbone, head and loss.  base runs it, and
-targets computes its loss; inputs checks what callers pass; weights loads and saves.
-cache, generation, sampling and encoder_decoder are about writing text with a decoder.
-This room imports bert and system.
+Start with classes: each is a short story of backbone, head and loss.  base runs a call
+and targets computes its loss.  inputs checks the arguments of a call, outputs holds its
+results, and trace records what happens inside.  config and params describe a model;
+weights loads and saves it.  cache, sampling, generation and encoder_decoder are for
+writing text.  This room imports only bert and system.
 """

@@ -11,8 +11,8 @@ from ..bert.scope import NUMPY, Run, Scope
 from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
 from .cache import seen_positions
 from .inputs import attention_mask as usable_mask, encoder_inputs, token_inputs
-from .targets import Targets, Term, checked_targets, labelled, output_gradients
-from .targets import total_loss
+from .targets import Targets, Term, checked_targets, checked_totals, labelled
+from .targets import output_gradients, total_loss
 from .trace import Trace
 from .weights import PreTrainedWeights
 
@@ -23,17 +23,17 @@ OPTIONS = {"output_attentions", "output_hidden_states", "return_dict", "trace", 
 class Call(NamedTuple):
     """One call: its inputs, checked before anything is computed."""
 
-    p: Scope                    # of the whole model
+    p: Scope                    # over the parameters of the whole model
     shape: tuple[int, ...]      # of input_ids: (B, T), or (B, M, T) with M choices
     tokens: dict                # the arguments of `embeddings`
-    mask: Any                   # may attend: broadcasts to (B, N, T, S); None = all may
+    mask: Any                   # True = may attend, fits (B, N, T, S); None = all may
     source: Any                 # (B, S, C), what cross-attention reads, or None
-    source_mask: Any
-    past: Any                   # the cache to fill, or None
+    source_mask: Any            # True = may attend, fits (B, N, T, S), or None
+    past: Any                   # the cache that the call adds to, or None
     gives_past: bool            # whether the call returns it
     targets: tuple[Targets, ...]    # one for each term of the loss; () without labels
-    totals: Any                 # what each term's sum is divided by, or None
-    places: Any                 # the positions whose words are scored; None = all
+    totals: Any                 # what to divide each term's sum by, or None
+    places: Any                 # the positions to score words at; None = all
     watch: Trace                # collects hidden_states and attentions
     return_dict: bool
 
@@ -50,40 +50,43 @@ class Saved(NamedTuple):
     """What `forward` hands to `backward`."""
 
     call: Call
-    bert: Any                   # the backbone's; None if nothing was kept
-    head: Any
-    loss: tuple                 # the terms of the loss, from total_loss; () without
-    shapes: dict                # {name of an output: its shape, or None}
+    bert: Any                   # for backbone_backward; None if nothing was kept
+    head: Any                   # for head_backward
+    loss: tuple                 # from total_loss: the terms; () without labels
+    shapes: dict                # {name of an output: its shape, or None if absent}
 
 
 class BertPreTrainedModel(PreTrainedWeights):
-    """Base of the nine classes; PreTrainedWeights says how one is made and loaded.
+    """The base of the nine classes; see PreTrainedWeights for making and loading one.
 
-    Calling a model computes its outputs.  The `forward` of every class takes these
-    options besides its own arguments:
-        output_attentions, output_hidden_states, return_dict: the config has defaults.
+    Call a model to compute its outputs.  Besides its own arguments, the `forward` of
+    every class takes these options:
+        output_attentions, output_hidden_states: whether the output holds them; by
+            default what the config says.
+        return_dict: False for a tuple; by default what the config says.
         trace: a Trace that records this run.
         rng: a numpy Generator or a seed; it turns dropout on for this call.
-        label_totals: what the sum of each term of the loss is divided by; by default
-            the number of labels given.  For a batch that is computed in parts.
-        labelled_only: compute the word scores of a masked LM only where a label counts,
-            which saves most of the work; the logits are then (P, V).
+        label_totals: a number for each term of the loss, to divide its sum by; by
+            default the number of its labels.  For a batch that is computed in parts.
+        labelled_only: whether a masked LM scores words only at the P positions that
+            have a label, which saves most of that work; the logits are then (P, V).
+            Other classes have nothing to save and ignore it.
     """
 
     terms: tuple[Term, ...] = ()        # of the loss; () means that there is none
     output: Any = None                  # the class of the outputs
-    masked = False                      # whether labelled_only has a meaning
-    generates = False                   # whether `generate` can use it
+    masked = False                      # whether labelled_only applies
+    generates = False                   # whether `generate` accepts the model
     ops: Any = NUMPY                    # the table of leaf operations
 
     # ------------------------------------------------------------------ computing
 
     def __call__(self, *args, **kwargs):
-        """The outputs, by the arguments of `forward`; nothing is kept for backward."""
+        """Return the output of `forward`, and keep nothing for backward."""
         return self.forward(*args, **kwargs, keep=False)[0]
 
     def forward(self, *args, **kwargs) -> tuple[Any, Saved]:
-        """Return (output, saved); each class says what it takes."""
+        """Return (output, saved); each class lists its arguments."""
         raise NotImplementedError
 
     def prepare(self, options: dict, input_ids=None, attention_mask=None,
@@ -92,7 +95,8 @@ class BertPreTrainedModel(PreTrainedWeights):
                 use_cache=None, shape=None, **labels) -> Call:
         """Check and complete the inputs of a call; nothing is computed yet.
 
-        shape: (B, M, T) of inputs whose choices were made one axis with the batch.
+        shape: (B, M, T) if the rows are M choices for each of B questions.
+        labels: those of the loss, by the names of `forward`'s arguments.
         """
         config = self.config
         run, watch = self.start(options)
@@ -115,17 +119,22 @@ class BertPreTrainedModel(PreTrainedWeights):
         targets, places = checked_targets(self.terms, config, shape, labels), None
         if self.masked and targets and options.get("labelled_only"):
             places, targets = labelled(targets)
-        return Call(Scope(self.params, run), shape, tokens, mask, source, source_mask,
-                    cache, gives_past, targets, options.get("label_totals"), places,
-                    watch, wanted(options, config, "return_dict"))
+        totals = checked_totals(self.terms, options.get("label_totals"))
+        return Call(
+            p=Scope(self.params, run), shape=shape, tokens=tokens, mask=mask,
+            source=source, source_mask=source_mask, past=cache, gives_past=gives_past,
+            targets=targets, totals=totals, places=places, watch=watch,
+            return_dict=wanted(options, config, "return_dict"))
 
     def start(self, options: dict) -> tuple[Run, Trace]:
-        """The run of one call, and the trace that collects the outputs it asks for."""
+        """Return the run of a call, and the trace that collects the states it asks for.
+        """
         unknown = sorted(set(options) - OPTIONS)
         if unknown:
             raise TypeError(f"{type(self).__name__} takes no argument "
-                            f"{', '.join(unknown)}; the options of every call are "
-                            f"{', '.join(sorted(OPTIONS - {'keep'}))}")
+                            f"{', '.join(unknown)}, expected those of its forward or "
+                            f"{', '.join(sorted(OPTIONS - {'keep'}))}: check the "
+                            "spelling")
         patterns = []
         if wanted(options, self.config, "output_hidden_states"):
             patterns += [f"{self.prefix}embeddings.out",
@@ -142,7 +151,7 @@ class BertPreTrainedModel(PreTrainedWeights):
         return run, watch
 
     def backbone(self, call: Call) -> States:
-        """Run the backbone: embed, run the stack and, if there is a pooler, pool."""
+        """Run BERT: embeddings, stack of layers and, if there is one, the pooler."""
         p = Scope(self.params, call.p.run, self.prefix)
         (sequence, pooled), saved = backbone(
             p, call.tokens, call.mask, call.source, call.source_mask,
@@ -169,20 +178,20 @@ class BertPreTrainedModel(PreTrainedWeights):
     # ------------------------------------------------------------------- gradients
 
     def backward(self, saved: Saved, *, loss=None, trace=None, **outputs) -> dict:
-        """Gradients of outputs -> gradients of all parameters, by their names.
+        """Return the gradient of each parameter, from the loss or from other outputs.
 
         The chain rule, last part first: the loss, the head, the backbone.
 
         Args:
-            saved: from `forward`.
-            loss: the gradient of the loss; by default 1, or 0 if any other is given.
-            trace: a Trace that records the gradients on the way.
-            **outputs: gradients of other outputs, by name (logits=...), each of the
-                shape of the output.  Several add up.
+            saved: the second result of `forward`.
+            loss: the gradient of the loss; by default 1, or 0 if another is given.
+            trace: a Trace that records the gradients of what forward taps.
+            **outputs: gradients of other outputs, by name (logits=...), each of its
+                output's shape.  Several add up.
 
         Returns:
-            {name: gradient} with the names and shapes of `params`.  If they were given
-            to forward, inputs_embeds and encoder_hidden_states have theirs, too.
+            {name: gradient} with the names and shapes of `params`, and also of
+            inputs_embeds and encoder_hidden_states if forward was given them.
 
         Raises:
             TypeError, ValueError: `saved` is not from forward, there is no loss, or a
@@ -204,38 +213,38 @@ class BertPreTrainedModel(PreTrainedWeights):
         call = saved.call
         if call.tokens["inputs_embeds"] is not None:
             grads["inputs_embeds"] = dembeds.reshape(*call.shape, -1)
-        if call.source is not None:       # its keys may have come from the cache alone
+        if call.source is not None:       # dsource: None if a cache held all its keys
             grads["encoder_hidden_states"] = \
                 np.zeros_like(call.source) if dsource is None else dsource
         return grads
 
     def head_backward(self, *douts_saved_g) -> tuple[Any, Any]:
-        """The gradients of a head's outputs, saved, g -> dsequence, dpooled
+        """Gradients of the head's outputs, saved, g -> dsequence, dpooled
 
-        dsequence (B, T, C) and dpooled (B, C) are None where the head reads nothing.
+        dsequence (B, T, C) or dpooled (B, C) is None if the head does not read it.
         """
         raise NotImplementedError
 
     def start_backward(self, saved: Saved, trace=None) -> Scope:
-        """A scope over an empty dict of gradients."""
+        """Check `saved`, and return a scope over an empty dict of gradients."""
         if not isinstance(saved, Saved):
             raise TypeError(f"saved is a {type(saved).__name__}, expected the second "
                             "result of forward: output, saved = model.forward(...)")
         if saved.bert is None:
-            raise ValueError("nothing was saved for a backward pass: use the `saved` "
-                             "that model.forward(...) returned")
+            raise ValueError("nothing was saved for backward: use the `saved` that "
+                             "model.forward(...) returned")
         traces = () if trace is None else (trace,)
         return Scope({}, saved.call.p.run._replace(traces=traces))
 
     def label_counts(self, **arguments) -> tuple[int, ...]:
-        """How many labels each term of the loss is a mean over.
+        """Count the labels that each term of the loss averages over.
 
         arguments: those of `forward`.
         """
         return tuple(targets.used for targets in self.targets(arguments))
 
     def targets(self, arguments: dict) -> tuple[Targets, ...]:
-        """The checked labels of each term, from the arguments of `forward`."""
+        """Return the checked labels of each term, from the arguments of `forward`."""
         embeds = arguments.get("inputs_embeds")
         shape = np.shape(arguments["input_ids"]) if embeds is None else \
             np.shape(embeds)[:-1]
@@ -243,16 +252,16 @@ class BertPreTrainedModel(PreTrainedWeights):
 
 
 def wanted(options: dict, config, name: str):
-    """An option of one call, or else the configuration's default."""
+    """Return an option of one call or, if it is None, the configuration's default."""
     value = options.get(name)
     return getattr(config, name) if value is None else value
 
 
 def watched(watch: Trace) -> dict:
-    """The fields hidden_states, attentions and cross_attentions, if asked for."""
+    """The fields hidden_states, attentions and cross_attentions that were asked for."""
     fields: dict[str, tuple] = {}
     if any(pattern.endswith(".probs") for pattern in watch.patterns):
-        # HF: without cross-attention its attentions are an empty tuple, not None.
+        # HF: without cross-attention, cross_attentions is an empty tuple, not None.
         fields = {"attentions": (), "cross_attentions": ()}
     for name, value in watch.items():
         field = ("hidden_states" if name.endswith(".out") else

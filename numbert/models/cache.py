@@ -1,7 +1,8 @@
 """The KV cache: keys and values of the positions a decoder has already seen.
 
-Attention of a new position needs the keys and values of all earlier ones, and those do
-not change: a token costs O(T) instead of O(T^2).  Names as in Hugging Face.
+A new position attends to the keys and values of all earlier ones.  Those never change,
+so a decoder that keeps them computes the attention of a token in O(T), not O(T^2).
+Names are Hugging Face's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class CacheLayer:
         return iter((self.keys, self.values))
 
     def update(self, k, v):
-        """Append k and v along the positions; give back all there are."""
+        """Append k and v after the positions held; return all keys and all values."""
         if self.keys is not None:
             k = np.concatenate([self.keys, k], axis=-2)
             v = np.concatenate([self.values, v], axis=-2)
@@ -31,16 +32,16 @@ class CacheLayer:
         return 0 if self.keys is None else self.keys.shape[-2]
 
     def apply(self, change) -> None:
-        """Replace keys and values by change(keys), change(values)."""
+        """Replace keys and values by change(keys) and change(values)."""
         if self.keys is not None:
             self.keys, self.values = change(self.keys), change(self.values)
 
 
 class DynamicCache:
-    """A cache that grows with what it is given, one CacheLayer per layer.
+    """A cache that grows with every call: one CacheLayer for each layer of the model.
 
     Args:
-        layers: pairs of keys and values to start from.
+        layers: a pair of keys and values for each layer, to start from.
     """
 
     def __init__(self, layers=()):
@@ -58,7 +59,7 @@ class DynamicCache:
         return self.layers[index]
 
     def update(self, key_states, value_states, layer_idx: int):
-        """Append (B, N, T, D) keys and values to one layer; give back all of them."""
+        """Append (B, N, T, D) keys and values to a layer; return all that it holds."""
         return self[layer_idx].update(key_states, value_states)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -70,11 +71,11 @@ class DynamicCache:
         self.layers = []
 
     def reorder_cache(self, beam_idx) -> None:
-        """Take the batch rows beam_idx, (B,), in that order: beam search."""
+        """Replace row i of the batch by row beam_idx[i]; beam search needs this."""
         self.batch_select_indices(beam_idx)
 
     def batch_select_indices(self, indices) -> None:
-        """Keep only these rows of the batch."""
+        """Keep only these rows of the batch, in this order."""
         self._apply(lambda x: x[np.asarray(indices)])
 
     def batch_repeat_interleave(self, repeats: int) -> None:
@@ -82,7 +83,7 @@ class DynamicCache:
         self._apply(lambda x: np.repeat(x, repeats, axis=0))
 
     def crop(self, max_length: int) -> None:
-        """Keep the first max_length positions; a negative number drops that many."""
+        """Keep the first max_length positions; -n drops the last n."""
         keep = max_length if max_length >= 0 else self.get_seq_length() + max_length
         self._apply(lambda x: x[..., :max(keep, 0), :])
 
@@ -92,10 +93,10 @@ class DynamicCache:
 
 
 class EncoderDecoderCache:
-    """A decoder's own cache beside the encoder's keys and values, computed once.
+    """A decoder's own cache, and the encoder's keys and values, which never grow.
 
     Args:
-        self_attention_cache, cross_attention_cache: a DynamicCache each.
+        self_attention_cache, cross_attention_cache: a DynamicCache each; empty if None.
     """
 
     def __init__(self, self_attention_cache=None, cross_attention_cache=None):
@@ -105,7 +106,7 @@ class EncoderDecoderCache:
 
     @property
     def is_updated(self) -> dict[int, bool]:
-        """For each layer, whether the encoder's keys and values are there."""
+        """For each layer, whether it holds the encoder's keys and values."""
         return {i: layer.length() > 0
                 for i, layer in enumerate(self.cross_attention_cache.layers)}
 
@@ -126,11 +127,11 @@ class EncoderDecoderCache:
         self.cross_attention_cache.reset()
 
     def reorder_cache(self, beam_idx) -> None:
-        """Take the batch rows beam_idx in both caches."""
+        """Replace row i of the batch by row beam_idx[i] in both caches."""
         self.batch_select_indices(beam_idx)
 
     def batch_select_indices(self, indices) -> None:
-        """Keep only these rows of the batch in both caches."""
+        """Keep only these rows of the batch, in this order, in both caches."""
         self.self_attention_cache.batch_select_indices(indices)
         self.cross_attention_cache.batch_select_indices(indices)
 
@@ -140,7 +141,7 @@ class EncoderDecoderCache:
         self.cross_attention_cache.batch_repeat_interleave(repeats)
 
     def crop(self, max_length: int) -> None:
-        """Keep the first max_length of the decoder's own positions."""
+        """Keep the first max_length of the decoder's own positions; -n drops n."""
         self.self_attention_cache.crop(max_length)
 
 
@@ -152,25 +153,25 @@ def caches(past):
 
 
 def given_cache(options: dict, cache):
-    """The cache of a call, under this name or its old one, which is taken out.
+    """Return the cache of a call; take its old name, past_key_values, out of `options`.
 
-    HF: past_key_values became cache in transformers 5.24; both are understood.
+    HF: past_key_values became cache in transformers 5.24; both names work.
     """
     old = options.pop("past_key_values", None)
     if cache is not None and old is not None:
-        raise ValueError("cache and past_key_values are given, two names of the same "
-                         "argument: give cache only")
+        raise ValueError("cache and past_key_values are given, expected only one, as "
+                         "both name the same argument: pass cache")
     return old if cache is None else cache
 
 
 def seen_positions(config, past) -> int:
-    """How many positions the cache of a call holds."""
+    """Count the positions in the cache of a call; refuse what is not usable as one."""
     if not isinstance(past, (DynamicCache, EncoderDecoderCache)):
         raise TypeError(f"cache is a {type(past).__name__}, expected a DynamicCache or "
-                        "an EncoderDecoderCache, as a call returns it")
+                        "an EncoderDecoderCache: pass what an earlier call returned")
     if not config.is_decoder:
-        raise ValueError("cache given, but this model is not a decoder: build it with "
-                         "is_decoder=True")
+        raise ValueError("cache is given, but this model is not a decoder: build it "
+                         "with is_decoder=True")
     return past.get_seq_length()
 
 
@@ -185,6 +186,6 @@ def check_cache(config, past, batch: int, source) -> None:
             if layer.keys is not None and layer.keys.shape != expected:
                 raise ValueError(
                     f"cache holds keys of shape {layer.keys.shape} in layer {i}, "
-                    f"expected {expected}: (batch, heads, positions, head size) of "
-                    "this model, input and encoder output; start with a new cache, or "
+                    f"expected {expected}, the (batch, heads, positions, head size) of "
+                    "this model, input and encoder output: start with a new cache, or "
                     "repeat or select its rows")

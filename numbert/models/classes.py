@@ -1,21 +1,27 @@
 """The nine model classes.  Each is one short story: backbone, head, loss.
 
 Devlin et al. 2019, sections 3 and 4; names, arguments and outputs are Hugging Face's.
-Arguments that all classes have, with their shapes (B batch, T tokens, C hidden size):
+Shapes: B batch, T tokens, C hidden size, N heads, V vocabulary, K classes, M choices;
+S positions to attend to: T, or with a cache, past and new ones together.
+
+All classes take these arguments:
 
     input_ids (B, T) integers, or inputs_embeds (B, T, C) in their place
-    attention_mask (B, T), (B, T, S) or (B, 1 or N, T, S), boolean or 0/1, 1 = attend
+    attention_mask (B, S), (B, T, S) or (B, 1 or N, T, S), boolean or 0/1, 1 = attend
     token_type_ids (B, T), 0 or 1, default 0;  position_ids (T,) or (1 or B, T)
     **options: see BertPreTrainedModel
 
-`forward` returns (output, saved).  `backward(saved)`, which all classes share, returns
-the gradient of the loss, a dict with the keys of `params`; and `backward(saved,
-logits=dlogits)` the gradient of that output instead.  hidden_states and attentions are
-for looking at and take no gradient.  What is saved is not copied: change no input,
-output or parameter in place before backward has used it.
+`forward` returns (output, saved).  All classes share `backward`, which returns a dict
+of gradients with the keys of `params`.  `backward(saved)` starts from the loss;
+`backward(saved, logits=dlogits)` starts from the gradient of an output instead.
+hidden_states and attentions are only for looking at: they take no gradient.
+`saved` copies nothing, so change no input, output or parameter in place before
+backward has run.
 
 How to read a class: `pooler` and `heads` say which parameters it has, `output` what it
-returns, and `terms` what its loss compares with which labels, and how.
+returns, and `terms` which outputs its loss compares with which labels.  Its `forward`
+takes four steps: `prepare` checks the inputs, `backbone` runs BERT, the head computes
+scores from BERT's states, and `finish` adds the loss and packs the output.
 """
 
 from __future__ import annotations
@@ -36,11 +42,11 @@ from .targets import token_targets, word_targets
 
 
 class BertModel(BertPreTrainedModel):
-    """The backbone alone: hidden states, and the pooled first token.
+    """The backbone alone: a hidden state for each token, and the pooled first token.
 
     Args:
-        config, dtype, rng, params: see BertPreTrainedModel.
-        add_pooling_layer: whether there is a pooler.
+        config, dtype, rng, params: see PreTrainedWeights.
+        add_pooling_layer: whether the model has a pooler.
     """
 
     prefix, pooler = "", True
@@ -55,9 +61,11 @@ class BertModel(BertPreTrainedModel):
                 encoder_attention_mask=None, cache=None, use_cache=None, **options):
         """Return (BaseModelOutputWithPoolingAndCrossAttentions, saved).
 
-        encoder_hidden_states (B, S, C), encoder_attention_mask (B, S): what a decoder
-        with cross-attention reads.  cache: of an earlier call; attention_mask then
-        covers past and new positions.  use_cache: whether to return it.
+        encoder_hidden_states (B, S, C), encoder_attention_mask (B, S): an encoder's
+        output and its mask, which a decoder with cross-attention reads.
+        cache: the one that an earlier call returned.  This call adds to it, and
+        attention_mask, if there is one, covers past and new positions.
+        use_cache: whether a decoder returns its cache; by default config.use_cache.
         """
         call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
@@ -68,14 +76,14 @@ class BertModel(BertPreTrainedModel):
                            pooler_output=states.pooled)
 
     def head_backward(self, dsequence, dpooled, saved, g):
-        """There is no head: the outputs are the backbone's."""
+        """Pass the gradients on: without a head, the outputs are the backbone's."""
         return dsequence, dpooled
 
 
 class BertForPreTraining(BertPreTrainedModel):
     """Masked LM and next sentence prediction together, as BERT was trained.
 
-    Devlin et al. 2019, section 3.1; the loss is the plain sum of the two.
+    Devlin et al. 2019, section 3.1 and appendix A.2: the loss is the sum of the two.
     """
 
     pooler, heads, masked = True, ("lm", "nsp"), True
@@ -88,9 +96,9 @@ class BertForPreTraining(BertPreTrainedModel):
                 next_sentence_label=None, **options):
         """Return (BertForPreTrainingOutput, saved).
 
-        labels (B, T): word piece ids, -100 where nothing was masked.
-        next_sentence_label (B,): 0 = B follows A, 1 = B is random.
-        HF: there is a loss only if both are given.
+        labels (B, T): the original word piece ids, -100 where none is to be predicted.
+        next_sentence_label (B,): 0 = sentence B follows A, 1 = it is a random one.
+        HF: the loss is computed only if both are given.
         """
         call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
@@ -109,13 +117,16 @@ class BertForPreTraining(BertPreTrainedModel):
 
 
 class BertLMHeadModel(BertPreTrainedModel):
-    """A decoder that predicts each next word piece, left to right."""
+    """Predict the next word piece at each position.
+
+    With is_decoder=True a position sees only itself and those before it.
+    """
 
     heads, generates = ("lm",), True
     output = outputs.CausalLMOutputWithCrossAttentions
     terms = (Term("logits", "labels", next_word_targets),)
     files = ("config.json", "model.safetensors", "generation_config.json")
-    generation_config = None            # a GenerationConfig: what generate starts from
+    generation_config = None            # a GenerationConfig: the defaults of generate
 
     def read_others(self, directory) -> None:
         """Read generation_config.json, if there is one."""
@@ -133,9 +144,10 @@ class BertLMHeadModel(BertPreTrainedModel):
                 use_cache=None, logits_to_keep=0, **options):
         """Return (CausalLMOutputWithCrossAttentions, saved).
 
-        labels (B, T): usually input_ids themselves; the logits at t are compared with
-        the label at t + 1.  logits_to_keep: how many positions at the end to give
-        logits for (0 = all); or positions (P,) or (B, P); or a boolean mask (B, T).
+        labels (B, T): usually input_ids themselves, -100 to ignore; the logits at t are
+        compared with the label at t + 1.
+        logits_to_keep: where to compute logits: at the last n positions (0 = at all);
+        at positions (P,) or (B, P); or where a boolean mask (B, T) is true.
         The other arguments: see BertModel.
         """
         call = self.prepare(
@@ -145,8 +157,9 @@ class BertLMHeadModel(BertPreTrainedModel):
             labels=labels)
         places = positions_to_keep(logits_to_keep, call.shape)
         if call.targets and places is not None:
-            raise ValueError("logits_to_keep is given beside labels, which need the "
-                             "logits of every position: leave it at 0")
+            raise ValueError("logits_to_keep is given together with labels, expected "
+                             "one of the two: the loss needs the logits of every "
+                             "position, so leave logits_to_keep at 0")
         states = self.backbone(call)
         words, saved = word_head(call.p, states.sequence, places)      # (B, T, V)
         return self.finish(call, states, saved, logits=words)
@@ -171,7 +184,10 @@ class BertForMaskedLM(BertPreTrainedModel):
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, encoder_hidden_states=None,
                 encoder_attention_mask=None, labels=None, **options):
-        """Return (MaskedLMOutput, saved).  labels (B, T): ids, or -100 to ignore."""
+        """Return (MaskedLMOutput, saved).
+
+        labels (B, T): the original word piece ids, -100 where none is to be predicted.
+        """
         call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
             inputs_embeds, encoder_hidden_states, encoder_attention_mask,
@@ -186,7 +202,7 @@ class BertForMaskedLM(BertPreTrainedModel):
 
 
 class BertForNextSentencePrediction(BertPreTrainedModel):
-    """Tell whether B follows A.  Devlin et al. 2019, section 3.1, task 2."""
+    """Tell whether sentence B follows A.  Devlin et al. 2019, section 3.1, task 2."""
 
     pooler, heads = True, ("nsp",)
     output = outputs.NextSentencePredictorOutput
@@ -194,7 +210,10 @@ class BertForNextSentencePrediction(BertPreTrainedModel):
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, labels=None, **options):
-        """Return (NextSentencePredictorOutput, saved).  labels (B,): 0 = B is next."""
+        """Return (NextSentencePredictorOutput, saved).
+
+        labels (B,): 0 = sentence B follows A, 1 = it is a random one.
+        """
         call = self.prepare(options, input_ids, attention_mask, token_type_ids,
                             position_ids, inputs_embeds, labels=labels)
         states = self.backbone(call)
@@ -207,7 +226,10 @@ class BertForNextSentencePrediction(BertPreTrainedModel):
 
 
 class BertForSequenceClassification(BertPreTrainedModel):
-    """One label, several labels or numbers per text, from the pooled first token."""
+    """Give each text one label, several labels or numbers, from its pooled first token.
+
+    Devlin et al. 2019, section 4.1.
+    """
 
     pooler, heads = True, ("classifier",)
     output = outputs.SequenceClassifierOutput
@@ -217,8 +239,8 @@ class BertForSequenceClassification(BertPreTrainedModel):
                 position_ids=None, inputs_embeds=None, labels=None, **options):
         """Return (SequenceClassifierOutput, saved).
 
-        labels: (B,) integers for one class each; (B, K) zeros and ones for several;
-        (B,) or (B, K) numbers for regression.  See `class_targets`.
+        labels: (B,) integers for one class per text; (B, K) zeros and ones for several;
+        for regression (B, K) numbers, or (B,) if K = 1.  See `class_targets`.
         """
         call = self.prepare(options, input_ids, attention_mask, token_type_ids,
                             position_ids, inputs_embeds, labels=labels)
@@ -234,7 +256,7 @@ class BertForSequenceClassification(BertPreTrainedModel):
 class BertForMultipleChoice(BertPreTrainedModel):
     """Choose one of M texts: each gets one score.  Devlin et al. 2019, section 4.4.
 
-    All inputs have an axis of choices after the batch: input_ids (B, M, T), and so on.
+    Inputs have an axis of choices after the batch: input_ids (B, M, T), and so on.
     """
 
     pooler, heads = True, ("choice",)
@@ -257,7 +279,10 @@ class BertForMultipleChoice(BertPreTrainedModel):
 
 
 class BertForTokenClassification(BertPreTrainedModel):
-    """A label for every token: named entities, parts of speech."""
+    """Label every token: named entities, parts of speech.
+
+    Devlin et al. 2019, section 5.3.
+    """
 
     heads = ("classifier",)
     output = outputs.TokenClassifierOutput
@@ -278,7 +303,8 @@ class BertForTokenClassification(BertPreTrainedModel):
 
 
 class BertForQuestionAnswering(BertPreTrainedModel):
-    """Where an answer starts and ends in a text.  Devlin et al. 2019, section 4.2."""
+    """Find where an answer starts and ends.  Devlin et al. 2019, sections 4.2 and 4.3.
+    """
 
     heads = ("qa",)
     output = outputs.QuestionAnsweringModelOutput
@@ -288,7 +314,8 @@ class BertForQuestionAnswering(BertPreTrainedModel):
     def __init__(self, config, **kwargs):
         if config.num_labels != 2:
             raise ValueError(f"num_labels is {config.num_labels}, expected 2, for the "
-                             "two scores of a token, start and end: set num_labels=2")
+                             "two scores of each token, start and end: set "
+                             "num_labels=2")
         super().__init__(config, **kwargs)
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
@@ -296,8 +323,9 @@ class BertForQuestionAnswering(BertPreTrainedModel):
                 end_positions=None, **options):
         """Return (QuestionAnsweringModelOutput, saved).
 
-        start_positions, end_positions (B,): the tokens; both, or there is no loss.
-        HF: a position beyond the text is ignored; a negative one counts as 0.
+        start_positions, end_positions (B,): the first and last token of each answer.
+        HF: the loss is computed only if both are given.
+        HF: a position beyond the last token is ignored; a negative one counts as 0.
         """
         call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,

@@ -6,17 +6,19 @@ The defaults are bert-base-uncased (Devlin et al. 2019, section 3: L=12, H=768, 
 from __future__ import annotations
 
 import copy
+import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..bert.ops import ACTIVATIONS
+from ..bert.activations import ACTIVATIONS, TRAINED
 from ..system.jsonfiles import read_json, settings_text
 from ..system.numbers import is_number, is_whole_number, plain
 
 PROBLEM_TYPES = ("regression", "single_label_classification",
                  "multi_label_classification")
 
-# Hugging Face's own fields of every configuration, which BERT does not compute with.
+# Fields, with their defaults, that every configuration of Hugging Face has.
 COMMON = {
     "architectures": None, "dtype": None, "transformers_version": None,
     "chunk_size_feed_forward": 0, "is_encoder_decoder": False,
@@ -25,17 +27,43 @@ COMMON = {
 }
 
 
-class BertConfig:
+@dataclass(eq=False, repr=False)
+class Fields:
+    """BERT's own fields and their defaults, in Hugging Face's order."""
+
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int | None = 0
+    use_cache: bool = True
+    classifier_dropout: float | None = None
+    is_decoder: bool = False
+    add_cross_attention: bool = False
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    tie_word_embeddings: bool = True
+
+
+class BertConfig(Fields):
     """The hyperparameters of a BERT model.
 
     Args:
         vocab_size: number of word pieces, V.
-        hidden_size: width of every hidden state, C. A multiple of num_attention_heads.
+        hidden_size: width of every hidden state, C; a multiple of num_attention_heads.
         num_hidden_layers: number of layers, L.
         num_attention_heads: heads per layer, N; each has size D = C / N.
         intermediate_size: width inside the feed-forward block, F.
-        hidden_act: activation of that block: gelu (the exact, erf form), gelu_new,
-            gelu_pytorch_tanh, relu, silu, swish, tanh or sigmoid.
+        hidden_act: the activation of that block: gelu (the exact form, by erf),
+            gelu_new (by tanh), relu, silu or another of `bert.activations.ACTIVATIONS`.
         hidden_dropout_prob: dropout on embeddings and on each block's output.
         attention_probs_dropout_prob: dropout on the attention probabilities.
         max_position_embeddings: the longest sequence, in tokens.
@@ -43,74 +71,54 @@ class BertConfig:
         initializer_range: standard deviation of fresh weights.
         layer_norm_eps: added to the variance under LayerNorm's root.
         pad_token_id: id of [PAD]; the gradient of its embedding lookup is zero.
-        use_cache: whether a decoder gives back its keys and values.
+        use_cache: whether a decoder returns its cache of keys and values.
         classifier_dropout: dropout before a classifier; None means hidden_dropout_prob.
-        is_decoder: attend only to earlier positions (causal).
-        add_cross_attention: layers also attend to an encoder (needs is_decoder).
+        is_decoder: whether a position attends only to itself and earlier ones (causal).
+        add_cross_attention: whether layers also attend to an encoder's output; needs
+            is_decoder.
         bos_token_id, eos_token_id: for generation.
-        tie_word_embeddings: whether the MLM head's decoder is the word embedding table.
-        num_labels: number of classes, K; or give id2label / label2id.
+        tie_word_embeddings: whether the LM head scores words with the word embedding
+            table.
+        num_labels: number of classes, K; or give id2label or label2id.
         problem_type: regression, single_label_classification or
             multi_label_classification; None lets the labels decide, as in HF.
-        output_attentions, output_hidden_states, return_dict: defaults of a call.
+        output_attentions, output_hidden_states, return_dict: defaults of every call.
         **others: kept as attributes and written back, so that no key of a file is lost.
 
     Raises:
-        ValueError: a value that no BERT can have, with the reason.
+        ValueError: a value that no BERT can have; the message says why.
 
     Source: Hugging Face `BertConfig`; google-research/bert `modeling.BertConfig`.
     """
 
     model_type = "bert"
-    vocab_size: int
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    intermediate_size: int
-    hidden_act: str
-    hidden_dropout_prob: float
-    attention_probs_dropout_prob: float
-    max_position_embeddings: int
-    type_vocab_size: int
-    initializer_range: float
-    layer_norm_eps: float
-    pad_token_id: int | None
-    use_cache: bool
-    classifier_dropout: float | None
-    is_decoder: bool
-    add_cross_attention: bool
-    bos_token_id: int | None
-    eos_token_id: int | list[int] | None
-    tie_word_embeddings: bool
     problem_type: str | None
     id2label: dict[int, str]
     label2id: dict[str, int]
 
-    def __init__(self, vocab_size=30522, hidden_size=768, num_hidden_layers=12,
-                 num_attention_heads=12, intermediate_size=3072, hidden_act="gelu",
-                 hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1,
-                 max_position_embeddings=512, type_vocab_size=2,
-                 initializer_range=0.02, layer_norm_eps=1e-12, pad_token_id=0,
-                 use_cache=True, classifier_dropout=None, is_decoder=False,
-                 add_cross_attention=False, bos_token_id=None, eos_token_id=None,
-                 tie_word_embeddings=True, *, num_labels=None, id2label=None,
-                 label2id=None, **others):
-        fields = dict(locals())
-        for name in ("self", "num_labels", "id2label", "label2id", "others"):
-            del fields[name]
-        if others.get("model_type", "bert") != "bert":
-            raise ValueError(f"model_type is {others['model_type']!r}; numbert "
-                             "computes BERT only: expected 'bert'")
-        others.pop("model_type", None)
-        others.pop("name_or_path", None)
-        # HF: the old name `torch_dtype` gives way to `dtype`.
-        old_dtype = others.pop("torch_dtype", None)
-        if others.get("dtype") is None and old_dtype is not None:
-            others["dtype"] = old_dtype
-        for name, value in {**COMMON, **others, **fields}.items():
+    def __init__(self, *args, num_labels=None, id2label=None, label2id=None, **given):
+        super().__init__(*args, **{name: given.pop(name) for name in list(given)
+                                   if name in Fields.__dataclass_fields__})
+        kind = given.pop("model_type", "bert")
+        if kind != "bert":
+            raise ValueError(f"model_type is {kind!r}, expected 'bert': numbert "
+                             "computes no other model")
+        given.pop("name_or_path", None)
+        # HF: `torch_dtype` is the old name of `dtype`, which wins if both are given.
+        old_dtype = given.pop("torch_dtype", None)
+        if given.get("dtype") is None and old_dtype is not None:
+            given["dtype"] = old_dtype
+        for name, value in {**COMMON, **given, **vars(self)}.items():
             setattr(self, name, copy.deepcopy(plain(value)))
         self.id2label, self.label2id = label_maps(num_labels, id2label, label2id)
         check(self)
+
+    # What help() and an editor show: the fields, the labels, and whatever a file holds.
+    __signature__ = inspect.Signature([
+        *inspect.signature(Fields).parameters.values(),
+        *(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+          for name in ("num_labels", "id2label", "label2id")),
+        inspect.Parameter("others", inspect.Parameter.VAR_KEYWORD)])
 
     @property
     def num_labels(self) -> int:
@@ -133,14 +141,14 @@ class BertConfig:
         return {"model_type": self.model_type, **copy.deepcopy(vars(self))}
 
     def to_json_string(self) -> str:
-        """The text of config.json: keys sorted, labels' ids as strings."""
+        """The text of config.json: keys sorted, label ids as strings."""
         return settings_text(self.to_dict())
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], **changes) -> "BertConfig":
-        """Build from a dictionary, with `changes` on top.
+        """Build a configuration from a dictionary; `changes` override its fields.
 
-        Another number of labels, `num_labels`, replaces the labels of `values`.
+        If num_labels changes, the label names of `values` are dropped.
         """
         count = changes.get("num_labels")
         if count is not None and count != len(values.get("id2label") or ()):
@@ -151,7 +159,7 @@ class BertConfig:
     @classmethod
     def from_pretrained(cls, name_or_path, *, revision=None, cache_dir=None,
                         local_files_only=False, token=None, **changes) -> "BertConfig":
-        """Read config.json from a directory, a file or the hub, with `changes` on top.
+        """Read config.json from a directory, a file or the hub; `changes` override it.
 
         revision, cache_dir, local_files_only and token are for the hub.
 
@@ -176,23 +184,27 @@ class BertConfig:
                          - {"num_labels"})
         if unknown:
             raise TypeError(f"from_pretrained takes no argument {', '.join(unknown)}, "
-                            "and it is no field of the configuration")
+                            "expected its own or a field of the configuration: check "
+                            "the spelling")
         try:
             return cls.from_dict(values, **changes)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     def save_pretrained(self, directory) -> None:
-        """Write config.json into `directory`, made if need be; atomic."""
+        """Write config.json into `directory`, which is made if need be.
+
+        A failure leaves the old file as it was.
+        """
         from ..system.saving import atomic_write_text
         Path(directory).mkdir(parents=True, exist_ok=True)
         atomic_write_text(Path(directory) / "config.json", self.to_json_string())
 
 
 def label_maps(num_labels, id2label, label2id):
-    """The two maps between class ids and names, from whichever were given.
+    """Return the maps from class ids to names and back, made from what is given.
 
-    Two classes LABEL_0 and LABEL_1 where nothing is said, as in Hugging Face.
+    HF: without any, there are two classes, LABEL_0 and LABEL_1.
     """
     if id2label is not None:
         id2label = {int(i): label for i, label in id2label.items()}
@@ -201,26 +213,28 @@ def label_maps(num_labels, id2label, label2id):
     else:
         count = 2 if num_labels is None else num_labels
         if not is_whole_number(count) or count < 1:
-            raise ValueError(f"num_labels is {count!r}, expected a positive integer")
+            raise ValueError(f"num_labels is {count!r}, expected a whole number above "
+                             "0: leave it out for two classes")
         id2label = {i: f"LABEL_{i}" for i in range(count)}
     if num_labels is not None and num_labels != len(id2label):
-        raise ValueError(f"num_labels is {num_labels} but id2label names "
-                         f"{len(id2label)} classes: give one of the two")
+        raise ValueError(f"num_labels is {num_labels}, but id2label names "
+                         f"{len(id2label)} classes, expected as many: give only one of "
+                         "the two")
     if sorted(id2label) != list(range(len(id2label))):
         raise ValueError(f"id2label has the ids {sorted(id2label)}, expected "
-                         f"0 to {len(id2label) - 1}")
+                         f"0 to {len(id2label) - 1}: number classes without gaps")
     if label2id is None:
         label2id = {label: i for i, label in id2label.items()}
     return id2label, {label: int(i) for label, i in label2id.items()}
 
 
 def check(config: BertConfig) -> None:
-    """Refuse what no BERT can have, naming the value, the reason and the remedy."""
+    """Refuse a value that no BERT can have, and say what was expected."""
     for names, lowest, fits, expected in (
             (("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size",
               "max_position_embeddings", "type_vocab_size"), 1, is_whole_number,
-             "a positive integer"),
-            (("num_hidden_layers",), 0, is_whole_number, "an integer >= 0"),
+             "a whole number above 0"),
+            (("num_hidden_layers",), 0, is_whole_number, "a whole number >= 0"),
             (("layer_norm_eps", "initializer_range"), 0, is_number, "a number >= 0")):
         for name in names:
             value = getattr(config, name)
@@ -237,25 +251,29 @@ def check(config: BertConfig) -> None:
 
 
 def check_combinations(config: BertConfig) -> None:
-    """Refuse fields that do not go together, and names that numbert does not know."""
+    """Refuse fields that do not go together, and names that numbert doesn't know."""
     width, heads = config.hidden_size, config.num_attention_heads
     if width % heads:
-        raise ValueError(f"hidden_size {width} is not a multiple of "
+        raise ValueError(f"hidden_size is {width}, expected a multiple of "
                          f"num_attention_heads {heads}: heads take equal shares of it")
     pad, vocab = config.pad_token_id, config.vocab_size
     if pad is not None and not (is_whole_number(pad) and -vocab <= pad < vocab):
         raise ValueError(f"pad_token_id is {pad!r}, expected an id below vocab_size "
                          f"{vocab}, or None")
     if config.add_cross_attention and not config.is_decoder:
-        raise ValueError("add_cross_attention needs is_decoder=True: only a decoder "
-                         "attends to an encoder")
+        raise ValueError("add_cross_attention is True, expected False in an encoder: "
+                         "set is_decoder=True, as only a decoder attends to an encoder")
     for name, known in (("hidden_act", tuple(ACTIVATIONS)),
                         ("position_embedding_type", (None, "absolute")),
                         ("problem_type", (None, *PROBLEM_TYPES))):
         value = getattr(config, name, None)
+        if value in TRAINED and name == "hidden_act":
+            raise ValueError(f"hidden_act is {value!r}, which has parameters of its "
+                             f"own, expected one of {', '.join(ACTIVATIONS)}")
         if value not in known:
             raise ValueError(f"{name} is {value!r}, expected one of "
                              f"{', '.join(map(str, known))}")
     if config.problem_type == "single_label_classification" and config.num_labels == 1:
-        raise ValueError("problem_type single_label_classification needs num_labels "
-                         "> 1: use num_labels=2, or problem_type='regression'")
+        raise ValueError("num_labels is 1, expected more for problem_type "
+                         "single_label_classification: use num_labels=2, or "
+                         "problem_type='regression'")

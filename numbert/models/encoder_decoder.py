@@ -1,8 +1,8 @@
 """An encoder-decoder made of two BERTs: one reads the source, one writes the target.
 
-Both halves may start from checkpoints of encoders (Rothe et al. 2020, "BERT2BERT"): the
+Both may start from checkpoints of encoders (Rothe et al. 2020, "BERT2BERT").  The
 decoder is a BertLMHeadModel whose layers get a fresh attention over the encoder's last
-hidden states.  Names, arguments and files are Hugging Face's, of EncoderDecoderModel.
+hidden states.  Names, arguments and files are those of transformers' class.
 """
 
 from __future__ import annotations
@@ -14,35 +14,36 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..bert.losses import IGNORE_INDEX
 from ..system import checkpoint, saving
 from . import params as parameters
 from .base import BertPreTrainedModel
 from .cache import given_cache
+from .classes import BertLMHeadModel, BertModel
 from .config import BertConfig
 from .encoder_decoder_config import EncoderDecoderConfig
 from .generation import generate
 from .inputs import integers, shaped
-from ..bert.losses import IGNORE_INDEX
-from .classes import BertLMHeadModel, BertModel
 from .outputs import Seq2SeqLMOutput
 from .params import TIES, checked_dtype, linear_shapes
 from .sampling import read_generation_config, resolved, write_generation_config
-from .targets import Term, checked_targets, output_gradients, total_loss, word_targets
+from .targets import Term, checked_targets, checked_totals, output_gradients
+from .targets import total_loss, word_targets
 from .weights import HUB
 
 PROJECTION = "enc_to_dec_proj"
 BOTH = ("output_attentions", "output_hidden_states", "rng", "trace", "keep")
-OURS = ("label_totals", "labelled_only")    # options that are not for the halves
+OURS = ("label_totals", "labelled_only")    # options of the joint loss
 
 
 class Saved(NamedTuple):
     """What `forward` hands to `backward`."""
 
-    encoder: Any                # None if encoder_outputs were given
-    decoder: Any
-    projection: Any             # None if both halves are equally wide
-    source: Any                 # (B, S, C) what the decoder read
-    loss: tuple                 # the terms of the loss; () without labels
+    encoder: Any                # its Saved; None if encoder_outputs were given
+    decoder: Any                # its Saved
+    projection: Any             # of the linear layer; None if the halves are as wide
+    source: Any                 # (B, S, C), what the decoder read
+    loss: tuple                 # from total_loss: the terms; () without labels
     shapes: dict                # {name of an output: its shape}
 
 
@@ -52,12 +53,12 @@ class EncoderDecoderModel:
     Args:
         config: an EncoderDecoderConfig; or
         encoder, decoder: a BertModel and a BertLMHeadModel with cross-attention.
-        dtype, rng: of fresh parameters, when only a config is given.
-        params: parameters to use, named as in `params`.
+        dtype, rng: of fresh parameters, if only a config is given.
+        params: parameters to use, with the names of the attribute `params`.
 
-    `params` is a read-only view {name: array} of both halves' parameters under
-    `encoder.` and `decoder.`; `model.params = {...}` replaces them all.  Between halves
-    of different widths stands one linear layer, `enc_to_dec_proj`.
+    `params` is a read-only view {name: array} of both halves' parameters, whose names
+    start with `encoder.` or `decoder.`; `model.params = {...}` replaces them all.  If
+    the halves differ in width, a linear layer `enc_to_dec_proj` joins them.
     """
 
     terms = (Term("logits", "labels", word_targets),)
@@ -66,10 +67,11 @@ class EncoderDecoderModel:
                  rng=0, params=None):
         if config is None:
             if encoder is None or decoder is None:
-                raise ValueError("give a config, or both an encoder and a decoder")
+                raise ValueError("config is None, expected an EncoderDecoderConfig: "
+                                 "pass one, or both an encoder and a decoder")
             config = EncoderDecoderConfig.from_encoder_decoder_configs(
                 encoder.config, decoder.config)
-        self.generation_config = None           # what generate starts from
+        self.generation_config = None           # the defaults of generate
         dtype = checked_dtype(dtype) if encoder is None else encoder.dtype
         rng = np.random.default_rng(rng)
         kwargs = {"dtype": dtype, "rng": rng}
@@ -98,8 +100,9 @@ class EncoderDecoderModel:
     def params(self, values) -> None:
         wrong = sorted(set(values) ^ set(self.shapes))
         if wrong:
-            raise ValueError("params must name exactly the model's parameters; extra "
-                             f"or missing: {', '.join(wrong)}")
+            raise ValueError(f"params have {', '.join(wrong)} too many or too few, "
+                             "expected exactly the names of the model's parameters: "
+                             "start from dict(model.params)")
         self.encoder.params = under("encoder.", values)
         self.decoder.params = under("decoder.", values)
         self.projection = {name: values[name] for name in self.projection}
@@ -110,7 +113,7 @@ class EncoderDecoderModel:
         return self.encoder.dtype
 
     def num_parameters(self) -> int:
-        """How many numbers the model has; tied tensors count once."""
+        """Count the numbers in all parameters; tied tensors count once."""
         return sum(x.size for x in self.params.values())
 
     def __repr__(self) -> str:
@@ -122,43 +125,45 @@ class EncoderDecoderModel:
         return self.encoder.get_input_embeddings()
 
     def get_output_embeddings(self) -> np.ndarray | None:
-        """The table (V, C) with which the decoder scores word pieces."""
+        """The table (V, C) with which the decoder scores words."""
         return self.decoder.get_output_embeddings()
 
     def resize_token_embeddings(self, *args, **kwargs):
-        """HF: refused; resize the encoder or the decoder, each has its vocabulary."""
+        """HF: refuse, as each half has a vocabulary of its own; resize one of them."""
         raise NotImplementedError("an encoder-decoder has two vocabularies: use "
                                   "model.encoder.resize_token_embeddings or "
                                   "model.decoder.resize_token_embeddings")
 
     def tie_weights(self) -> None:
-        """Tie the decoder's table to its own embeddings; encoder and decoder differ."""
+        """Make the decoder score words with its own word embeddings from now on."""
         self.decoder.tie_weights()
 
     # ------------------------------------------------------------------ computing
 
     def __call__(self, *args, **kwargs):
-        """The outputs of `forward`; nothing is kept for backward."""
+        """Return the output of `forward`, and keep nothing for backward."""
         return self.forward(*args, **kwargs, keep=False)[0]
 
     def forward(self, input_ids=None, attention_mask=None, decoder_input_ids=None,
                 decoder_attention_mask=None, encoder_outputs=None, cache=None,
                 inputs_embeds=None, decoder_inputs_embeds=None, labels=None,
                 use_cache=None, **options):
-        """Give (Seq2SeqLMOutput, saved).
+        """Return (Seq2SeqLMOutput, saved).
 
         input_ids, attention_mask (B, S): the source; or inputs_embeds (B, S, C).
         decoder_input_ids, decoder_attention_mask (B, T): the target so far; or
-        decoder_inputs_embeds (B, T, C).  Where absent they are the labels moved right.
-        labels (B, T): the target, -100 where it does not count; logits at t are
-        compared with the label at t.
-        encoder_outputs: of an earlier call, in place of the source.
+        decoder_inputs_embeds (B, T, C).  By default the labels, moved one place right.
+        labels (B, T): the target, -100 to ignore; the logits at t are compared with the
+        label at t.
+        encoder_outputs: those of an earlier call, in place of the source.
         cache, use_cache: see BertLMHeadModel.
-        **options: options of every model go to both halves, those that start with
+        **options: those of BertPreTrainedModel go to both halves, those that start with
         `decoder_` to the decoder, all others (token_type_ids, ...) to the encoder.
         """
         return_dict = options.pop("return_dict", None)
         cache = given_cache(options, cache)
+        totals = checked_totals(self.terms, {
+            name: options.pop(name, None) for name in OURS}["label_totals"])
         shared = {name: options[name] for name in BOTH if name in options}
         for_decoder = under("decoder_", options)
         for_encoder = {name: value for name, value in options.items()
@@ -172,7 +177,6 @@ class EncoderDecoderModel:
                     pad = self.config.pad_token_id
                     decoder_attention_mask = decoder_input_ids != pad
         encoder_saved = None
-        totals = {name: options.pop(name, None) for name in OURS}["label_totals"]
         if encoder_outputs is None:
             encoder_outputs, encoder_saved = self.encoder.forward(
                 input_ids, attention_mask, inputs_embeds=inputs_embeds,
@@ -195,7 +199,7 @@ class EncoderDecoderModel:
         return (output if return_dict else output.to_tuple()), saved
 
     def project(self, hidden):
-        """The encoder's states (B, S, C) in the decoder's width, and what is saved."""
+        """Bring the encoder's states (B, S, C) to the decoder's width: out, saved."""
         hidden = np.asarray(hidden)
         if not self.projection:
             return hidden, None
@@ -209,10 +213,10 @@ class EncoderDecoderModel:
                                   self.config.decoder_start_token_id)
 
     def backward(self, saved, *, loss=None, logits=None, trace=None) -> dict:
-        """Gradients of the outputs -> grads, with the keys of `params`.
+        """Return the gradient of each parameter, from the loss or from the logits.
 
-        Also inputs_embeds and decoder_inputs_embeds if those were given, and
-        encoder_hidden_states, of what the decoder read, if encoder_outputs were.
+        If forward was given inputs_embeds or decoder_inputs_embeds, theirs too; and if
+        it was given encoder_outputs, encoder_hidden_states, that of encoder_outputs[0].
         """
         dlogits, = output_gradients(
             self.decoder.ops, saved.loss, loss, self.dtype, saved.shapes,
@@ -239,11 +243,11 @@ class EncoderDecoderModel:
         return grads
 
     def label_counts(self, **arguments) -> tuple[int, ...]:
-        """How many labels each term of the loss is a mean over."""
+        """Count the labels that each term of the loss averages over."""
         return tuple(targets.used for targets in self.targets(arguments))
 
     def targets(self, arguments: dict):
-        """The checked labels of each term, from the arguments of `forward`."""
+        """Return the checked labels of each term, from the arguments of `forward`."""
         return checked_targets(self.terms, self.config.decoder,
                                np.shape(arguments["labels"]), arguments)
 
@@ -253,10 +257,10 @@ class EncoderDecoderModel:
                  token_type_ids=None, **changes):
         """Write a target for each source; see numbert.generate.
 
-        input_ids, attention_mask (B, S): the sources.  HF: padding is not inferred
-        here, so a padded batch needs its attention_mask.
+        input_ids, attention_mask (B, S): the sources.  HF: nothing looks for padding in
+        them, so a padded batch needs its attention_mask.
         decoder_input_ids (B, P): how the targets begin; by default with
-        decoder_start_token_id, or else bos_token_id.
+        decoder_start_token_id or, if that is None, bos_token_id.
         """
         if generation_config is None:
             generation_config = self.generation_config
@@ -265,8 +269,8 @@ class EncoderDecoderModel:
         start = settings.decoder_start_token_id
         start = settings.bos_token_id if start is None else start
         if start is None:
-            raise ValueError("decoder_start_token_id is not set: pass it, or set it in "
-                             "the model's config ([CLS] is the usual choice)")
+            raise ValueError("decoder_start_token_id is None, expected an id: pass it, "
+                             "or set it in the model's config, usually to [CLS]'s id")
         if encoder_outputs is None:
             encoder_outputs = self.encoder(input_ids, attention_mask, return_dict=True,
                                            token_type_ids=token_type_ids,
@@ -286,7 +290,7 @@ class EncoderDecoderModel:
             cls, encoder_pretrained_model_name_or_path=None,
             decoder_pretrained_model_name_or_path=None, *, dtype="float32", rng=0,
             decoder_start_token_id=None, **options):
-        """Start both halves from checkpoints: of an encoder each, or of a decoder.
+        """Start both halves from checkpoints, each of any BERT.
 
         Args:
             encoder_pretrained_model_name_or_path, decoder_...: directories or hub
@@ -294,10 +298,10 @@ class EncoderDecoderModel:
             dtype: of both halves.
             rng: seed or Generator of what starts fresh: the cross-attention, and the
                 LM head if the decoder's checkpoint has none.
-            decoder_start_token_id: a field of the configuration.
-            **options: `encoder_...` and `decoder_...` go to the two from_pretrained
-                (encoder_model, decoder_model: a model in place of a checkpoint); all
-                others become fields of the configuration.
+            decoder_start_token_id: a field of the joint configuration.
+            **options: `encoder_...` and `decoder_...` go to from_pretrained of that
+                half, apart from encoder_model and decoder_model, which are models to
+                use as they are.  All others become fields of the joint configuration.
         """
         rng = np.random.default_rng(rng)
         encoder = half(BertModel, encoder_pretrained_model_name_or_path, False,
@@ -313,10 +317,10 @@ class EncoderDecoderModel:
 
     @classmethod
     def from_pretrained(cls, name_or_path, *, dtype="float32", **changes):
-        """Load what save_pretrained, here or in transformers, wrote.
+        """Load what save_pretrained wrote, here or in transformers.
 
         Raises:
-            FileNotFoundError, ValueError: the checkpoint is absent, damaged or foreign.
+            OSError, ValueError: the checkpoint is absent, damaged or of another kind.
         """
         from ..system.hub import resolve
         hub = {name: changes.pop(name) for name in HUB if name in changes}
@@ -329,17 +333,17 @@ class EncoderDecoderModel:
                                          aliases=aliases)
         lost = [name for name in report.missing if ".pooler." not in name]
         if lost:
-            raise ValueError(f"{directory} lacks {', '.join(lost)}: does config.json "
-                             "belong to these weights?")
+            raise ValueError(f"{directory} lacks {', '.join(lost)}: check that "
+                             "config.json belongs to these weights")
         if report.unexpected:
-            warnings.warn(f"{directory} holds tensors that are not used: "
+            warnings.warn(f"{directory} holds tensors that this model leaves unused: "
                           f"{', '.join(report.unexpected)}", stacklevel=2)
         model.params = {**model.params, **loaded}
         model.generation_config = read_generation_config(directory)
         return model
 
     def save_pretrained(self, directory, *, max_shard_size="50GB") -> None:
-        """Write config.json and model.safetensors; they load in transformers too."""
+        """Write config.json and model.safetensors, which transformers loads too."""
         config = EncoderDecoderConfig(**{
             **self.config.to_dict(), "architectures": [type(self).__name__],
             "dtype": str(self.dtype)})
@@ -349,13 +353,14 @@ class EncoderDecoderModel:
 
 
 def half(kind, path, is_decoder: bool, options: dict, dtype, rng):
-    """One half, from a checkpoint of any BERT; or the `model` among the options."""
+    """Load one half from a checkpoint of any BERT, or take the `model` in `options`."""
     model, config = options.pop("model", None), options.pop("config", None)
     if model is not None:
         return model
     if path is None:
         name = "decoder" if is_decoder else "encoder"
-        raise ValueError(f"no {name}: pass its checkpoint, or {name}_model=...")
+        raise ValueError(f"{name}_pretrained_model_name_or_path is None, expected a "
+                         f"directory or a hub name: pass it, or {name}_model=...")
     roles = {"is_decoder": is_decoder, "add_cross_attention": is_decoder}
     if config is None:
         options = {**options, **roles}
@@ -365,7 +370,7 @@ def half(kind, path, is_decoder: bool, options: dict, dtype, rng):
 
 
 def under(prefix: str, values) -> dict:
-    """What stands under a prefix, without it."""
+    """Pick the entries whose names start with a prefix, and remove it."""
     return {name.removeprefix(prefix): value for name, value in values.items()
             if name.startswith(prefix)}
 
@@ -376,23 +381,24 @@ def check_halves(encoder, decoder) -> None:
                               (decoder, BertLMHeadModel, "decoder")):
         if not isinstance(half, BertPreTrainedModel) or not isinstance(half, kind):
             raise TypeError(f"the {place} is a {type(half).__name__}, expected a "
-                            f"{kind.__name__}")
+                            f"{kind.__name__}: load its checkpoint with that class")
     if not decoder.config.add_cross_attention:
         raise ValueError("the decoder has no cross-attention: build it with "
                          "is_decoder=True and add_cross_attention=True")
     if encoder.dtype != decoder.dtype:
         raise ValueError(f"the encoder is {encoder.dtype} and the decoder "
-                         f"{decoder.dtype}: load both with the same dtype")
+                         f"{decoder.dtype}, expected the same dtype: pass it to both")
 
 
 def projection_shapes(config) -> dict:
-    """The layer between halves of different widths; none between equal ones."""
+    """The shapes of the layer between halves of different widths; {} if as wide."""
     widths = config.encoder.hidden_size, config.decoder.hidden_size
     return {} if widths[0] == widths[1] else linear_shapes(PROJECTION, *widths)
 
 
 def joined_output(loss, decoder, encoder) -> Seq2SeqLMOutput:
-    """One output of two; the encoder's may be a tuple, the last states first."""
+    """Join the outputs; the encoder's may be a tuple that starts with its last states.
+    """
     of_encoder = {name: getattr(encoder, name, None)
                   for name in ("hidden_states", "attentions")}
     return Seq2SeqLMOutput(
@@ -406,36 +412,36 @@ def joined_output(loss, decoder, encoder) -> Seq2SeqLMOutput:
 
 
 def shift_tokens_right(input_ids, pad_token_id, decoder_start_token_id):
-    """What the decoder reads while it learns to write `input_ids`.
+    """Make what the decoder reads while it learns to write `input_ids`.
 
-    input_ids (B, T), -100 to ignore -> ids (B, T): the start token, then all but the
-    last of them, with padding in place of -100.
+    input_ids (B, T), -100 to ignore -> ids (B, T): the start token, then all input_ids
+    but the last, with padding in place of -100.
     """
     for name, value in (("pad_token_id", pad_token_id),
                         ("decoder_start_token_id", decoder_start_token_id)):
         if value is None:
-            raise ValueError(f"{name} is not set in the model's config: decoder inputs "
-                             f"cannot be made from labels; set model.config.{name}")
+            raise ValueError(f"{name} is None, expected a token id, as decoder inputs "
+                             f"are made from labels with it: set model.config.{name}")
     input_ids = np.asarray(input_ids)
     if input_ids.ndim != 2:
         raise ValueError(f"labels has shape {input_ids.shape}, expected "
-                         "(batch, tokens)")
+                         "(batch, tokens): put a single target into a list")
     shifted = np.roll(input_ids, 1, axis=1)
     shifted[:, 0] = decoder_start_token_id
     return np.where(shifted == IGNORE_INDEX, pad_token_id, shifted)
 
 
 def start_of_target(ids, mask, batch: int, start: int):
-    """The decoder's prompts (B, P) and their mask (B, P).
+    """Return the decoder's prompts (B, P) and their mask (B, P).
 
-    HF: the start token is put before them unless one of them begins with it.
+    HF: the start token goes in front of all of them, unless any begins with it.
     """
     if ids is None:
         ids, mask = np.full((batch, 1), start), None
     ids = integers("decoder_input_ids", ids)
     if ids.ndim != 2 or len(ids) != batch:
         raise ValueError(f"decoder_input_ids has shape {ids.shape}, expected ({batch}, "
-                         "tokens): one target per source")
+                         "tokens): pass one target for each source")
     mask = np.ones(ids.shape, bool) if mask is None else shaped(
         "decoder_attention_mask", np.asarray(mask), ids.shape)
     if (ids[:, 0] != start).all():

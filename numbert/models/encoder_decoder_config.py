@@ -19,7 +19,8 @@ class EncoderDecoderConfig:
         **others: kept as attributes and written back.
 
     Raises:
-        ValueError: a half is missing, or is no BERT.
+        ValueError: a half is missing or is not a BERT, or the decoder is not made to
+            attend to an encoder.
     """
 
     model_type = "encoder-decoder"
@@ -27,13 +28,16 @@ class EncoderDecoderConfig:
     def __init__(self, encoder=None, decoder=None, pad_token_id=None,
                  decoder_start_token_id=None, **others):
         if encoder is None or decoder is None:
-            raise ValueError("an EncoderDecoderConfig needs both encoder=... and "
-                             "decoder=..., a BertConfig each")
+            raise ValueError(f"{'encoder' if encoder is None else 'decoder'} is None, "
+                             "expected a BertConfig: pass both encoder=... and "
+                             "decoder=...")
         self.encoder, self.decoder = as_config(encoder), as_config(decoder)
         if not (self.decoder.is_decoder and self.decoder.add_cross_attention):
-            raise ValueError("the decoder's configuration needs is_decoder=True and "
-                             "add_cross_attention=True; EncoderDecoderConfig."
-                             "from_encoder_decoder_configs sets both")
+            raise ValueError(
+                f"the decoder has is_decoder={self.decoder.is_decoder} and "
+                f"add_cross_attention={self.decoder.add_cross_attention}, expected "
+                "is_decoder=True and add_cross_attention=True: "
+                "EncoderDecoderConfig.from_encoder_decoder_configs sets both")
         others = {**others, "is_encoder_decoder": True, "pad_token_id": pad_token_id,
                   "decoder_start_token_id": decoder_start_token_id}
         others.pop("model_type", None)
@@ -42,25 +46,25 @@ class EncoderDecoderConfig:
 
     @classmethod
     def from_encoder_decoder_configs(cls, encoder_config, decoder_config, **others):
-        """Join two configurations; the second becomes a decoder's."""
+        """Join two configurations; the second is made a decoder's."""
         decoder = BertConfig.from_dict(decoder_config.to_dict(), is_decoder=True,
                                        add_cross_attention=True)
         return cls(encoder_config.to_dict(), decoder, **others)
 
     @classmethod
     def from_pretrained(cls, directory, **changes):
-        """Read config.json from a directory, with `changes` on top."""
+        """Read config.json from a directory; `changes` override its fields."""
         path = Path(directory) / "config.json"
         try:
             values = read_json(path, expected="a JSON object of fields")
         except FileNotFoundError:
             raise FileNotFoundError(
-                f"{path} does not exist: expected a directory that "
+                f"{path} does not exist: pass a directory that "
                 "EncoderDecoderModel.save_pretrained wrote") from None
         if values.get("model_type") != cls.model_type:
             raise ValueError(f"{path} has model_type {values.get('model_type')!r}, "
-                             f"expected {cls.model_type!r}: a single BERT becomes one "
-                             "half by from_encoder_decoder_pretrained")
+                             f"expected {cls.model_type!r}: use a single BERT as one "
+                             "half with from_encoder_decoder_pretrained")
         return cls(**{**values, **changes})
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,5 +82,5 @@ class EncoderDecoderConfig:
 
 
 def as_config(half) -> BertConfig:
-    """A BertConfig from itself or from its fields."""
+    """Return a BertConfig as it is, or make one from a dictionary of its fields."""
     return half if isinstance(half, BertConfig) else BertConfig.from_dict(half)

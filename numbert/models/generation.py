@@ -2,10 +2,11 @@
 
 Each step asks the model for the scores of the next token and chooses: the likeliest one
 (greedy), a draw (sampling), or the best of several continuations kept side by side
-(beam search).  The KV cache keeps a step's cost in proportion to the length so far.
+(beam search).  With a KV cache, the cost of a step grows in proportion to the length.
 
-Dimensions: B prompts, n beams, R = B n rows that the model sees, P prompt tokens,
-T tokens so far, V vocabulary.  Scores are kept in the model's dtype.
+Dimensions: B prompts, n beams, R rows that the model sees (B n, or in sampling
+B num_return_sequences), P prompt tokens, T tokens so far, V vocabulary.  Scores have
+the model's dtype.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..bert.losses import log_softmax
 from .cache import DynamicCache, EncoderDecoderCache
 from .inputs import integers, shaped
-from ..bert.losses import log_softmax
 from .outputs import ModelOutput
 from .sampling import largest, log_gumbel, processed, resolved
 
@@ -28,10 +29,13 @@ UNREACHED = -1e9                # the score of a beam that does not exist yet
 
 @dataclass
 class GenerateOutput(ModelOutput):
-    """What generate gives with return_dict_in_generate=True; R rows are returned.
+    """What generate returns with return_dict_in_generate=True.
 
-    sequences (R, T); sequences_scores (R,), of beams; scores and logits, if asked for,
-    one (rows, V) per step: after and before the processing; cache the KV cache.
+    sequences (B num_return_sequences, T): prompts included.
+    sequences_scores (B num_return_sequences,): of a beam search, with output_scores.
+    scores: with output_scores, one (R, V) for each step, as the settings changed them.
+    logits: with output_logits, one (R, V) for each step, as the model gave them.
+    cache: the KV cache.
     """
 
     sequences: Any = None
@@ -42,38 +46,38 @@ class GenerateOutput(ModelOutput):
 
 
 class Rows(NamedTuple):
-    """What the rows of one generation read besides their tokens."""
+    """What the model is given in every step, besides the tokens of the rows."""
 
     model: Any
     past: Any                   # the cache, or None
     positions: Any              # (R, P) of the prompt
-    mask: Any                   # (R, P) of the prompt; None if all of it counts
-    source: Any = None          # (R, S, C) the encoder's output, for cross-attention
+    mask: Any                   # (R, P) of the prompt; None if there is no padding
+    source: Any = None          # (R, S, C), the encoder's output, for cross-attention
     source_mask: Any = None     # (R, S)
 
 
 def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
              encoder_hidden_states=None, encoder_attention_mask=None,
              generation_config=None, rng=None, streamer=None, **changes):
-    """Continue each prompt: greedy, by sampling, or by beam search.
+    """Continue each prompt, by greedy search, sampling or beam search.
 
     Args:
         model: a BertLMHeadModel with is_decoder=True.
         input_ids: (B, P) prompts; None starts from bos_token_id.
         attention_mask: (B, P), 0 at padding, which belongs on the left.
-            HF: where absent, [PAD] tokens count as padding unless they end sentences.
+            HF: by default pad tokens are padding, unless they are eos tokens, too.
         position_ids: (B, P) or (1, P); by default padding takes up no positions.
         encoder_hidden_states, encoder_attention_mask: (B, S, C), (B, S), for a model
             with cross-attention.
         generation_config: a GenerationConfig; see there for all settings.
         rng: seed or numpy Generator of the draws when do_sample is True.
-        streamer: shown the tokens as they come, (B,) at a time: a function, or an
+        streamer: gets the new tokens (R,) after each step: a function of them, or an
             object with put(tokens) and end(), which gets the prompts first.
         **changes: fields of GenerationConfig: max_new_tokens=40, num_beams=4, ...
 
     Returns:
-        (B * num_return_sequences, T) ids, prompts included, shorter rows filled up; or
-        a GenerateOutput with return_dict_in_generate=True.
+        (B num_return_sequences, T) ids, prompts included, shorter rows padded; or a
+        GenerateOutput with return_dict_in_generate=True.
 
     Raises:
         ValueError, TypeError: a setting or a prompt that cannot work, or more tokens
@@ -84,8 +88,9 @@ def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
         generation_config = getattr(model, "generation_config", None)
     settings = resolved(generation_config, changes, model.config)
     if streamer is not None and settings.num_beams > 1:
-        raise ValueError(f"streamer given with num_beams {settings.num_beams}: what "
-                         "beams say is only known at the end; use num_beams=1")
+        raise ValueError(f"num_beams is {settings.num_beams}, expected 1 with a "
+                         "streamer: beams are known only at the end, so use "
+                         "num_beams=1 or no streamer")
     ids = prompts(model.config, settings, input_ids, encoder_hidden_states)
     mask = prompt_mask(settings, ids, attention_mask)              # (B, P)
     positions = prompt_positions(mask, position_ids)
@@ -108,22 +113,23 @@ def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
 # ------------------------------------------------------------------- the prompt
 
 def check_decoder(model) -> None:
-    """Refuse what cannot generate."""
+    """Refuse a model that cannot generate."""
     if not getattr(model, "generates", False):
-        raise TypeError(f"model is a {type(model).__name__}, which cannot generate, "
-                        "expected a BertLMHeadModel: load the same checkpoint with "
-                        "that class")
+        raise TypeError(f"model is a {type(model).__name__}, expected a "
+                        "BertLMHeadModel, which can generate: load the same checkpoint "
+                        "with that class")
     if not model.config.is_decoder:
-        raise ValueError("this BertLMHeadModel has is_decoder=False: each token sees "
-                         "the ones after it; load it with is_decoder=True to generate")
+        raise ValueError("is_decoder is False, expected True, so that no token sees "
+                         "those after it: load the model with is_decoder=True")
 
 
 def prompts(config, settings, input_ids, source) -> np.ndarray:
-    """The prompts (B, P), or one bos token each where there are none."""
+    """Return the prompts (B, P); without any, a bos token each."""
     if input_ids is None:
         if settings.bos_token_id is None:
-            raise ValueError("no input_ids and no bos_token_id: pass a prompt, or the "
-                             "token to start from as bos_token_id=...")
+            raise ValueError("input_ids and bos_token_id are None, expected one of "
+                             "them: pass prompts, or the token to start from as "
+                             "bos_token_id=...")
         input_ids = np.full((1 if source is None else len(source), 1),
                             settings.bos_token_id)
     ids = np.asarray(input_ids)
@@ -136,7 +142,7 @@ def prompts(config, settings, input_ids, source) -> np.ndarray:
 
 
 def prompt_mask(settings, ids, attention_mask) -> np.ndarray:
-    """Which tokens of the prompts count, (B, P) booleans."""
+    """Return which tokens of the prompts are not padding, as (B, P) booleans."""
     pad = settings.pad_token_id
     if attention_mask is not None:
         mask = shaped("attention_mask", np.asarray(attention_mask), ids.shape) != 0
@@ -146,17 +152,18 @@ def prompt_mask(settings, ids, attention_mask) -> np.ndarray:
         mask = ids != pad
     empty = np.flatnonzero(~mask.any(1))
     if empty.size:
-        raise ValueError(f"prompt {empty[0]} has no token that counts, only padding: "
-                         "start it with a token such as [CLS]")
+        raise ValueError(f"prompt {empty[0]} holds only padding, expected at least one "
+                         "other token: start it with [CLS], for example")
     if not mask[:, -1].all():
-        # HF: it warns too and goes on, with positions that start again at 1.
-        warnings.warn("a prompt is padded on the right: what it is continued with will "
-                      "be poor. Pad on the left (padding_side='left')", stacklevel=3)
+        # HF: the same warning; positions then start again at 1 after the padding.
+        warnings.warn("a prompt is padded on the right, expected on the left: its "
+                      "continuation will be poor, so set padding_side='left' in the "
+                      "tokenizer", stacklevel=3)
     return mask
 
 
 def prompt_positions(mask, position_ids) -> np.ndarray:
-    """The positions (B, P): padding takes up none (it stands at 0, unseen)."""
+    """Return the positions (B, P); padding, which nothing sees, is not counted."""
     if position_ids is None:
         return np.where(mask, np.cumsum(mask, axis=1) - 1, 0)
     positions = integers("position_ids", position_ids)
@@ -165,36 +172,37 @@ def prompt_positions(mask, position_ids) -> np.ndarray:
 
 
 def length_limit(config, settings, prompt: int, taken: int) -> int:
-    """The length, prompt included, at which generation stops.
+    """Return the length, prompt included, at which generation stops.
 
-    prompt: its number of columns; taken: how many positions the longest one takes up.
+    prompt: P; taken: how many positions the longest prompt takes up.
     """
     longest = config.max_position_embeddings
     new = settings.max_new_tokens
     if new is None and settings.max_length is not None:
         new = settings.max_length - prompt
         if new < 1:
-            raise ValueError(f"max_length is {settings.max_length}, and the prompt has "
-                             f"{prompt} tokens: raise it, or use max_new_tokens")
+            raise ValueError(f"max_length is {settings.max_length}, expected more than "
+                             f"the {prompt} tokens of the prompt: raise it, or use "
+                             "max_new_tokens")
     if new is None:
         new = max(1, min(DEFAULT_NEW_TOKENS, longest - taken))
     if taken + new > longest:
         raise ValueError(
-            f"a prompt of {taken} tokens and {new} new ones make {taken + new}, more "
-            f"than max_position_embeddings {longest}: shorten the prompt, or set "
-            f"max_new_tokens to at most {max(longest - taken, 0)}")
+            f"{taken} tokens of the prompt and {new} new ones make {taken + new}, "
+            f"expected at most max_position_embeddings {longest}: shorten the prompt, "
+            f"or set max_new_tokens to at most {max(longest - taken, 0)}")
     return prompt + new
 
 
 def repeated(x, copies: int):
-    """Each row of x `copies` times, side by side; None stays None."""
+    """Repeat each row of x `copies` times, side by side; None stays None."""
     return None if x is None else np.repeat(np.asarray(x), copies, axis=0)
 
 
 # -------------------------------------------------------------------- the steps
 
 def next_logits(rows, ids):
-    """The scores of the token that follows each row.
+    """Score every token as the one that follows each row.
 
     ids (R, T) -> logits (R, V)
     With a cache, only the tokens that it has not seen go through the model.
@@ -215,7 +223,7 @@ def next_logits(rows, ids):
 
 
 def record(output, settings, scores, logits) -> None:
-    """Keep what the caller asked for of one step."""
+    """Add the scores and logits of a step to the output, if the caller wants them."""
     if settings.output_scores:
         output.scores = (*(output.scores or ()), scores)
     if settings.output_logits:
@@ -223,17 +231,18 @@ def record(output, settings, scores, logits) -> None:
 
 
 def continue_rows(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
-    """Each row by itself: the likeliest token each time, or a draw.
+    """Continue each row by itself, with the likeliest token each time or with a draw.
 
     ids (R, P) -> sequences (R, T)
-    A row that has ended gets padding until all have.
+    A row that has ended gets padding until all rows have ended.
     """
     show = getattr(streamer, "put", None)
     if show is not None:
         show(ids)
     output = GenerateOutput()
     ended = np.zeros(len(ids), bool)
-    pad = 0 if settings.pad_token_id is None else settings.pad_token_id  # never shown
+    # Without a pad token there is no eos token either: no row ends, and none is padded.
+    pad = 0 if settings.pad_token_id is None else settings.pad_token_id
     prompt = ids.shape[1]
     while ids.shape[1] < settings.max_length and not ended.all():
         logits = next_logits(rows, ids)                            # (R, V)
@@ -255,28 +264,28 @@ def continue_rows(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
 # ------------------------------------------------------------------ beam search
 
 class Ended(NamedTuple):
-    """A sequence that is complete; the best ones are the answer."""
+    """A complete sequence."""
 
     score: float                # log-probability over length ** length_penalty
     ids: np.ndarray             # (T,), prompt included
 
 
 def beam_search(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
-    """Keep the n best continuations of each prompt; return the best that end.
+    """Keep the n best continuations of each prompt; return the best that have ended.
 
-    ids (R, P), R = B n: each prompt n times -> sequences (B * num_return_sequences, T)
+    ids (R, P), R = B n: each prompt n times -> sequences (B num_return_sequences, T)
 
-    The score of a sequence is its log-probability, and once it has ended
+    While a sequence grows, its score is its log-probability.  Once it has ended,
 
         score = log p(tokens | prompt) / (number of new tokens) ** length_penalty
 
-    since every token makes p smaller: with length_penalty 0 short answers win.  (Wu et
-    al. 2016, eq. 14, take ((5 + length) / 6) ** alpha; HF: the length itself.)
+    because every token makes p smaller: with length_penalty 0, short answers win.
+    HF: the number of tokens is (5 + number) / 6 in Wu et al. 2016, eq. 14.
     """
     n, prompt = settings.num_beams, ids.shape[1]
     batch, output = len(ids) // n, GenerateOutput()
     beams = np.full((batch, n), UNREACHED)                         # (B, n) scores
-    beams[:, 0] = 0         # the n rows of a prompt are equal yet: only one counts
+    beams[:, 0] = 0         # a prompt's n rows are still the same, so only one counts
     ended: list[list[Ended]] = [[] for _ in range(batch)]
     done = np.zeros(batch, bool)
     while not done.all() and ids.shape[1] < settings.max_length:
@@ -305,20 +314,20 @@ def beam_search(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
 
 
 class Step(NamedTuple):
-    """One prompt's beams after a step; n of them go on."""
+    """One prompt's beams after a step: n that go on, and those that have ended."""
 
-    parents: np.ndarray         # (n,) which of the n old beams each continues
+    parents: np.ndarray         # (n,), the old beam that each of the n continues
     ids: np.ndarray             # (n, T + 1)
     scores: np.ndarray          # (n,), the best first
-    ended: list[Ended]          # those that end here and are good enough to count
+    ended: list[Ended]          # those that end here and are among the n best
 
 
 def beam_step(totals, ids, prompt, settings, rng) -> Step:
     """Extend one prompt's n beams by every token and choose among these n V.
 
-    totals (n V,): log-probability of each extension; ids (n, T)
-    At most n times the number of eos tokens can end here, so with n more than that
-    looked at, n are left to go on.
+    totals (n V,): the log-probability of each extension; ids (n, T)
+    At most n times the number of eos tokens can end here.  Looking at n more than that
+    leaves n to go on.
     """
     n, length = settings.num_beams, ids.shape[1] + 1
     noise = log_gumbel(totals.shape, rng) if settings.do_sample else 0
@@ -328,7 +337,7 @@ def beam_step(totals, ids, prompt, settings, rng) -> Step:
     extended = np.concatenate([ids[parents], tokens[:, None]], axis=1)
     ends = np.isin(tokens, settings.eos) | (length == settings.max_length)
     penalty = float(length - prompt) ** settings.length_penalty
-    # What ends counts only if it is among the best n of all: it must beat going on.
+    # A sequence that ends counts only if it is among the n best, ended or not.
     ended = [Ended(float(totals[picked[i]]) / penalty, extended[i])
              for i in np.flatnonzero(ends[:n])]
     going = np.flatnonzero(~ends)
@@ -337,11 +346,12 @@ def beam_step(totals, ids, prompt, settings, rng) -> Step:
 
 
 def cannot_improve(ended, step, prompt, settings) -> bool:
-    """Whether a prompt's n ended sequences are final.
+    """Whether a prompt's n ended sequences are final, by settings.early_stopping.
 
-    early_stopping True: as soon as there are n.  False: when the best beam, ended now,
-    would not beat the worst of them (a guess: it may still grow better where the length
-    penalty favours length).  "never": when it would not even at the greatest length.
+    True: as soon as there are n.
+    False: once the best beam, if it ended now, would not beat the worst of them.  That
+        is a guess: with a length penalty above 0, a longer sequence may score higher.
+    "never": once it would not beat the worst of them at the greatest length either.
     """
     if len(ended) < settings.num_beams or not len(step.scores):
         return False
@@ -355,9 +365,9 @@ def cannot_improve(ended, step, prompt, settings) -> bool:
 
 
 def joined(sequences, settings) -> np.ndarray:
-    """Sequences of several lengths as one array."""
-    # HF: beams are filled up with the eos token where the pad token's id is 0, as
-    # BERT's is (`pad or eos` takes 0 for absent); greedy rows are with the pad token.
+    """Put sequences of several lengths into one array."""
+    # HF: if the pad token's id is 0, as BERT's is, beams are padded with the eos token
+    # (`pad or eos` takes 0 for absent), although greedy rows get the pad token.
     fill = settings.pad_token_id or (settings.eos[0] if settings.eos else 0)
     out = np.full((len(sequences), max(map(len, sequences))), fill, np.int64)
     for row, sequence in zip(out, sequences):

@@ -1,4 +1,4 @@
-"""Check and complete what a model is called with, before any work is done."""
+"""Check and complete the arguments of a call, before anything is computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ..bert.losses import IGNORE_INDEX
 
 
 def integers(name, values, limit=None, limit_name="", ignore=None):
-    """`values` as an int64 array, each in [0, limit) or equal to `ignore`."""
+    """Return `values` as int64, after checking that each is in [0, limit) or `ignore`.
+    """
     try:
         values = np.asarray(values)
     except ValueError:                                     # rows of several lengths
@@ -33,7 +34,7 @@ def integers(name, values, limit=None, limit_name="", ignore=None):
 
 
 def shaped(name, array, *shapes):
-    """`array` if its shape is one of `shapes`; otherwise an error that names them."""
+    """Return `array` if its shape is one of `shapes`; refuse it otherwise."""
     if array.shape not in shapes:
         expected = " or ".join(str(shape) for shape in shapes)
         raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
@@ -41,20 +42,21 @@ def shaped(name, array, *shapes):
 
 
 def attention_mask(name, mask, batch, heads, queries, keys, causal=False):
-    """A caller's mask as booleans that broadcast to (B, N, T, S); True = may attend.
+    """Return a caller's mask as booleans that fit (B, N, T, S); True = may attend.
 
     mask (B, S), (B, T, S) or (B, 1 or N, T, S), boolean or 0/1, or None.
-    causal: forbid later positions too.
-    HF: a mask that names the queries is taken as it is, in a decoder too: it is then
-    the caller's task to make it causal.
+    causal: whether to hide later positions too.
+    Return None if every query may attend to every key.
+    HF: a mask with an axis T of queries is used as it is, even in a decoder: the caller
+    must make it causal.
     """
     if mask is None:
         return causal_mask(queries, keys) if causal else None
     mask = np.asarray(mask)
     if mask.dtype != bool and not np.isin(mask, (0, 1)).all():
-        raise ValueError(f"{name} must be boolean or hold only 0 and 1, 1 = attend; it "
-                         f"holds {mask[~np.isin(mask, (0, 1))].flat[0]} (an additive "
-                         "mask becomes one by `mask == 0`)")
+        raise ValueError(f"{name} holds {mask[~np.isin(mask, (0, 1))].flat[0]}, "
+                         "expected booleans, or 0 and 1 where 1 = attend: turn an "
+                         "additive mask into booleans with `mask == 0`")
     shaped(name, mask, (batch, keys), (batch, queries, keys),
            (batch, 1, queries, keys), (batch, heads, queries, keys))
     mask = mask.astype(bool)
@@ -68,14 +70,16 @@ def attention_mask(name, mask, batch, heads, queries, keys, causal=False):
 
 def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_embeds,
                  past: int) -> dict:
-    """The embeddings' arguments: ids (B, T), inputs_embeds, types and positions.
+    """Check and complete the arguments of `embeddings`, which say what each token is.
 
-    Defaults: token types 0, positions past, past + 1, ...
+    By default token types are 0 and positions past, past + 1, ...
+    -> {ids (B, T) or None, inputs_embeds (B, T, C) or None, position_ids (1 or B, T),
+    token_type_ids (B, T)}
     """
     if (input_ids is None) == (inputs_embeds is None):
         both = "both" if input_ids is not None else "neither"
         raise ValueError(f"{both} of input_ids and inputs_embeds given, expected "
-                         "exactly one")
+                         "exactly one: pass ids, or their vectors in their place")
     if input_ids is not None:
         input_ids = integers("input_ids", input_ids, config.vocab_size, "vocab_size")
         shape = input_ids.shape
@@ -90,13 +94,13 @@ def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_
                              f"(batch, tokens, {config.hidden_size})")
     batch, length = shape
     if batch == 0 or length == 0:
-        raise ValueError(f"the input has shape {shape}: expected at least one sequence "
-                         "of at least one token")
+        raise ValueError(f"the input has shape {shape}, expected at least one sequence "
+                         "of at least one token: leave empty batches out")
     longest = config.max_position_embeddings
     if position_ids is None:
         if past + length > longest:
-            raise ValueError(f"the sequence has {past + length} tokens, more than "
-                             f"max_position_embeddings {longest}: truncate it")
+            raise ValueError(f"the sequence has {past + length} tokens, expected at "
+                             f"most max_position_embeddings {longest}: truncate it")
         position_ids = np.arange(past, past + length)[None]            # (1, T)
     else:
         position_ids = integers("position_ids", position_ids, longest,
@@ -115,14 +119,15 @@ def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_
 
 
 def encoder_inputs(config, dtype, states, mask, shape):
-    """The encoder's output and mask for cross-attention over it; both may be None."""
+    """Check an encoder's output and its mask, for cross-attention; both may be None."""
     if states is None:
         if mask is not None:
-            raise ValueError("encoder_attention_mask given without "
-                             "encoder_hidden_states: pass both")
+            raise ValueError("encoder_attention_mask is given without "
+                             "encoder_hidden_states, expected both or neither: pass "
+                             "the encoder's output too")
         return None, None
     if not config.add_cross_attention:
-        raise ValueError("encoder_hidden_states given, but this model has no "
+        raise ValueError("encoder_hidden_states is given, but this model has no "
                          "cross-attention: build it with is_decoder=True and "
                          "add_cross_attention=True")
     batch, length = shape
@@ -135,16 +140,16 @@ def encoder_inputs(config, dtype, states, mask, shape):
 
 
 def class_labels(name, labels, classes, *shapes, limit_name="num_labels"):
-    """Integer labels below `classes`, or -100 to ignore.
+    """Check integer labels: each is in [0, classes), or -100 to ignore.
 
-    They may have any of `shapes`; they are given the first.
+    They may have any of `shapes`; the result has the first.
     """
     labels = integers(name, labels, classes, limit_name, ignore=IGNORE_INDEX)
     return shaped(name, labels, *shapes).reshape(shapes[0])
 
 
 def as_rows(input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds):
-    """Inputs with an axis of M choices, as rows that the backbone can read.
+    """Join the axes of batch and choices: the backbone reads each choice as a row.
 
     input_ids (B, M, T) -> input_ids (B M, T), and so on
 
@@ -154,11 +159,12 @@ def as_rows(input_ids, attention_mask, token_type_ids, position_ids, inputs_embe
     shape = np.shape(input_ids if inputs_embeds is None else inputs_embeds)
     if len(shape) != (3 if inputs_embeds is None else 4):
         raise ValueError(f"the input has shape {shape}, expected (batch, choices, "
-                         "tokens), and the hidden size last for inputs_embeds")
+                         "tokens), or for inputs_embeds (batch, choices, tokens, "
+                         "hidden size): put a single question into a list")
     inputs = {"input_ids": input_ids, "attention_mask": attention_mask,
               "token_type_ids": token_type_ids, "inputs_embeds": inputs_embeds}
     rows = {name: None if x is None else np.reshape(x, (-1, *np.shape(x)[2:]))
             for name, x in inputs.items()}
-    if position_ids is not None:                           # (T,) will do, too
+    if position_ids is not None:                           # (T,) is allowed, too
         position_ids = np.reshape(position_ids, (-1, np.shape(position_ids)[-1]))
     return {**rows, "position_ids": position_ids}, shape[:3]

@@ -1,7 +1,7 @@
-"""What models give back: dataclasses with Hugging Face's names and field order.
+"""What models return: dataclasses with Hugging Face's names and order of fields.
 
-Each also answers out["logits"], out[0] and out.to_tuple(); fields that are None do not
-count in any of these.
+An output is also a dictionary, out["logits"], and a tuple, out[0] or out.to_tuple().
+Both leave out the fields that are None.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ OLD_NAMES = {"past_key_values": "cache"}
 
 @dataclass
 class ModelOutput:
-    """The common behaviour: attributes, dictionary and tuple at once.
+    """The base of all outputs: attributes, dictionary and tuple at once.
 
-    HF: `past_key_values` is the name that `cache` had before transformers 5.24; it is
-    understood, too.
+    HF: `past_key_values` is the name that `cache` had before transformers 5.24; it
+    still works.
     """
 
     @property
@@ -26,35 +26,35 @@ class ModelOutput:
         return self.cache                                   # type: ignore[attr-defined]
 
     def keys(self) -> list[str]:
-        """Names of the fields that are there."""
+        """The names of the fields that are not None."""
         return [f.name for f in fields(self) if getattr(self, f.name) is not None]
 
     def values(self) -> list:
-        """The fields that are there."""
+        """The values of the fields that are not None."""
         return [getattr(self, name) for name in self.keys()]
 
     def items(self) -> list[tuple[str, Any]]:
-        """Pairs of name and field."""
+        """Pairs of name and value, for the fields that are not None."""
         return [(name, getattr(self, name)) for name in self.keys()]
 
     def to_tuple(self) -> tuple:
-        """The fields that are there, in order."""
+        """The values of the fields that are not None, in order."""
         return tuple(self.values())
 
     def get(self, name: str, default=None):
-        """The field, or the default where it is absent or None."""
+        """The value of a field, or `default` if it is absent or None."""
         return getattr(self, name) if name in self else default
 
     def __getitem__(self, index):
         if isinstance(index, str):
             if index not in self:
-                raise KeyError(f"{type(self).__name__} has no {index!r} here; it has "
-                               f"{', '.join(self.keys())}")
+                raise KeyError(f"{type(self).__name__} has no {index!r} in this call, "
+                               f"expected one of {', '.join(self.keys())}")
             return getattr(self, index)
         return self.to_tuple()[index]
 
     def __iter__(self):
-        return iter(self.keys())        # HF: an output is a dictionary, so its names
+        return iter(self.keys())        # HF: over the names, as in a dictionary
 
     def __len__(self) -> int:
         return len(self.keys())
@@ -74,7 +74,7 @@ class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):
 
     last_hidden_state: Any = None
     pooler_output: Any = None
-    cache: Any = None                   # HF: here in a tuple, though declared later
+    cache: Any = None           # HF: third in a tuple, although declared fourth
     hidden_states: Any = None
     attentions: Any = None
     cross_attentions: Any = None
@@ -93,7 +93,7 @@ class BertForPreTrainingOutput(ModelOutput):
 
 @dataclass
 class CausalLMOutputWithCrossAttentions(ModelOutput):
-    """loss (); logits (B, T, V), of the next token; cache the KV cache."""
+    """loss (); logits (B, T, V) of the next token; cache, the KV cache."""
 
     loss: Any = None
     logits: Any = None
@@ -146,7 +146,7 @@ class QuestionAnsweringModelOutput(ModelOutput):
 
 @dataclass
 class Seq2SeqLMOutput(ModelOutput):
-    """loss (); logits (B, T, V) of the target; the rest as the two halves give it."""
+    """loss (); logits (B, T, V) of the target; other fields are those of the halves."""
 
     loss: Any = None
     logits: Any = None

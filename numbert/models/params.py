@@ -19,17 +19,17 @@ TIES = {
 
 
 def linear_shapes(name: str, inputs: int, outputs: int) -> dict:
-    """Weight and bias of one linear layer, in the (out, in) layout."""
+    """The shapes of a linear layer's weight, (out, in), and bias, (out,)."""
     return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 
 
 def norm_shapes(name: str, width: int) -> dict:
-    """Scale and shift of one LayerNorm."""
+    """The shapes of a LayerNorm's weight, its scale, and bias, its shift."""
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
 def attention_shapes(name: str, width: int) -> dict:
-    """One attention block, self or cross."""
+    """The shapes of an attention block, for self- or cross-attention."""
     return {**linear_shapes(f"{name}.self.query", width, width),
             **linear_shapes(f"{name}.self.key", width, width),
             **linear_shapes(f"{name}.self.value", width, width),
@@ -38,7 +38,7 @@ def attention_shapes(name: str, width: int) -> dict:
 
 
 def bert_shapes(config, pooler: bool) -> dict:
-    """The backbone that all classes share: embeddings, layers and, if asked, pooler."""
+    """The shapes of the backbone: embeddings, layers and, if wanted, a pooler."""
     c, f = config.hidden_size, config.intermediate_size
     shapes = {
         "embeddings.word_embeddings.weight": (config.vocab_size, c),
@@ -59,13 +59,13 @@ def bert_shapes(config, pooler: bool) -> dict:
 
 
 def lm_shapes(config) -> dict:
-    """The masked-LM head; its decoder stands here only when it is not tied."""
+    """The shapes of the LM head; its decoder is listed only if it is not tied."""
     c, v = config.hidden_size, config.vocab_size
     shapes = {"cls.predictions.bias": (v,),
               **linear_shapes("cls.predictions.transform.dense", c, c),
               **norm_shapes("cls.predictions.transform.LayerNorm", c)}
     if not config.tie_word_embeddings:
-        # HF: untied, the decoder has a bias of its own and `bias` is left without use.
+        # HF: untied, the decoder has a bias of its own, and nothing uses `bias`.
         shapes |= linear_shapes("cls.predictions.decoder", c, v)
     return shapes
 
@@ -82,14 +82,14 @@ HEAD_SHAPES = {
 
 
 def param_shapes(config, cls, pooler: bool | None = None) -> dict:
-    """Every parameter's name and shape, in Hugging Face's order.
+    """Return every parameter's name and shape, in Hugging Face's order.
 
     Initialisation, loading, counting and documentation all read this one table.
 
     Args:
         config: a BertConfig.
-        cls: a model class; its `prefix`, `pooler` and `heads` say what it consists of.
-        pooler: overrides cls.pooler (BertModel's add_pooling_layer).
+        cls: a model class; its `prefix`, `pooler` and `heads` say what it is made of.
+        pooler: overrides cls.pooler, as BertModel's add_pooling_layer does.
     """
     pooler = cls.pooler if pooler is None else pooler
     shapes = {cls.prefix + name: shape
@@ -100,15 +100,15 @@ def param_shapes(config, cls, pooler: bool | None = None) -> dict:
 
 
 def init(config, shapes: dict, rng, dtype) -> dict:
-    """Fresh parameters: weights normal, biases 0, LayerNorm 1 and 0.
+    """Return fresh parameters: weights drawn at random, biases 0, LayerNorm scales 1.
 
-    HF: weights are N(0, initializer_range^2), not truncated at two deviations as in
-    google-research/bert, and the [PAD] row of the word embeddings starts at zero.
+    HF: weights are N(0, initializer_range^2), and the [PAD] row of the word embeddings
+    is zero.  (google-research/bert cuts the distribution off at two deviations.)
 
     Args:
         shapes: what to make, from param_shapes.
         rng: a numpy Generator, or a seed for one.
-        dtype: of the result; one seed gives the same numbers, rounded, in each dtype.
+        dtype: of the result; one seed gives the same numbers in each, up to rounding.
     """
     rng = np.random.default_rng(rng)
     params = {}
@@ -126,7 +126,7 @@ def init(config, shapes: dict, rng, dtype) -> dict:
 
 
 def checked_dtype(dtype) -> np.dtype:
-    """float32 or float64 as a NumPy dtype; anything else is refused."""
+    """Return float32 or float64 as a NumPy dtype; refuse anything else."""
     try:
         name = np.dtype(dtype).name
     except TypeError:
@@ -138,7 +138,7 @@ def checked_dtype(dtype) -> np.dtype:
 
 
 def checked_params(params: dict, shapes: dict) -> dict:
-    """The parameters, if they have the names, shapes and one dtype of a model."""
+    """Return the parameters of a model, after checking names, shapes and dtypes."""
     found = {name: np.shape(x) for name, x in params.items()}
     wrong = [f"{name} {found.get(name, 'is missing')}, expected "
              f"{shapes.get(name, 'none')}" for name in {**shapes, **found}
@@ -148,5 +148,5 @@ def checked_params(params: dict, shapes: dict) -> dict:
     dtypes = {np.asarray(x).dtype.name for x in params.values()}
     if len(dtypes) != 1 or not dtypes <= {*DTYPES}:
         raise ValueError(f"params have the dtypes {sorted(dtypes)}, expected one of "
-                         f"{', '.join(DTYPES)} for all")
+                         f"{', '.join(DTYPES)} for all: convert them with astype")
     return {name: params[name] for name in shapes}

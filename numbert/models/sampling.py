@@ -25,30 +25,32 @@ class GenerationConfig:
     """The settings of generate, with Hugging Face's names and defaults.
 
     Args:
-        max_new_tokens: how many tokens to add at most; None means 20, or fewer where
-            the model has no more positions.
+        max_new_tokens: how many tokens to add at most; None means 20, or fewer if the
+            model has no more positions.
         max_length: the same, prompt included; used if max_new_tokens is None.
-        min_new_tokens: before that many, no eos token.
-        do_sample: draw tokens instead of taking the likeliest.
-        temperature: the scores are divided by it before a draw; below 1 is bolder.
-        top_k: draw among the k likeliest tokens only; 0 for all.
-        top_p: draw among the likeliest tokens that together have this probability.
-        num_beams: n > 1 makes it a beam search.
-        length_penalty: of beams: the power of the length by which scores are divided.
-        early_stopping: of beams: True stops at n ended sequences, False when no better
-            one is likely, "never" when none is possible.
-        num_return_sequences: how many sequences per prompt.
+        min_new_tokens: how many tokens to add before one may be an eos token.
+        do_sample: whether to draw tokens instead of taking the likeliest.
+        temperature: divides the scores before a draw; below 1, likely tokens become
+            even likelier, and above 1 less likely.
+        top_k: draw only among the k likeliest tokens; 0 for all.
+        top_p: draw only among the fewest likeliest tokens that together have this
+            probability.
+        num_beams: n; above 1 it is a beam search.
+        length_penalty: a beam search divides scores by the length to this power.
+        early_stopping: when a beam search stops: True, at n ended sequences; False,
+            when no better one is likely; "never", when none is possible.
+        num_return_sequences: how many sequences to return for each prompt.
         repetition_penalty: above 1, tokens that are there already become less likely
             (Keskar et al. 2019, section 4.1).
-        no_repeat_ngram_size: no n tokens in a row twice; 0 for no such rule.
+        no_repeat_ngram_size: n, if no n tokens in a row may come twice; 0 if they may.
         eos_token_id: the token, or a list of tokens, that ends a sequence.
-        pad_token_id: fills up what has ended; by default the first eos token.
+        pad_token_id: pads sequences that have ended; by default the first eos token.
         bos_token_id: starts a generation without a prompt.
-        decoder_start_token_id: the same for an encoder-decoder.
-            These four are taken from the model's configuration where they are None.
-        use_cache: keep keys and values, so that each step computes one token only.
-        return_dict_in_generate, output_scores, output_logits: return a GenerateOutput,
-            with the scores or logits of each step.
+        decoder_start_token_id: starts the target of an encoder-decoder.
+            If one of these four is None, the model's configuration may name it.
+        use_cache: whether to keep keys and values, so that a step computes one token.
+        return_dict_in_generate: whether to return a GenerateOutput.
+        output_scores, output_logits: whether it holds every step's scores or logits.
     """
 
     max_new_tokens: int | None = None
@@ -75,15 +77,16 @@ class GenerationConfig:
 
     @property
     def eos(self) -> list[int]:
-        """The eos tokens; none, one or several."""
+        """The eos tokens, as a list; it may be empty."""
         ids = self.eos_token_id
         return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
 
 
 def read_generation_config(directory) -> GenerationConfig | None:
-    """The settings in a checkpoint's generation_config.json; None without the file.
+    """Read a checkpoint's generation_config.json; return None if there is none.
 
-    Null means the default.  Settings that numbert has no part for are warned of.
+    null means the default.  Settings that numbert doesn't have are ignored, with a
+    warning unless they only ask for more output.
 
     Raises:
         ValueError: the file is not a JSON object.
@@ -99,12 +102,12 @@ def read_generation_config(directory) -> GenerationConfig | None:
                     if not name.startswith(("_", "output_", "return_")))
     if others:
         warnings.warn(f"{path} sets {', '.join(others)}, which numbert's generate does "
-                      "not have: they are ignored", stacklevel=4)
+                      "not have and ignores: remove them from the file", stacklevel=4)
     return GenerationConfig(**{name: given[name] for name in names & set(given)})
 
 
 def write_generation_config(directory, settings) -> None:
-    """Write generation_config.json, or nothing where there are no settings."""
+    """Write generation_config.json, or nothing if the settings are None."""
     if settings is not None:
         values = {name: plain(value) for name, value in vars(settings).items()
                   if value is not None}
@@ -113,22 +116,23 @@ def write_generation_config(directory, settings) -> None:
 
 
 def resolved(given, changes: dict, *configs) -> GenerationConfig:
-    """The settings of one call, checked, with the tokens that a model's config names.
+    """Return the settings of one call, checked, with the special tokens of the model.
 
     Args:
         given: a GenerationConfig or None.
         changes: fields that replace those of `given`.
-        configs: where to look for special tokens, the first that has one decides.
+        configs: where to look for a special token that is None; the first one that
+            has it decides.
     """
     names = [field.name for field in fields(GenerationConfig)]
     unknown = sorted(set(changes) - set(names))
     if unknown:
-        raise TypeError(f"generate takes no argument {', '.join(unknown)}; it takes "
-                        f"{', '.join(names)}")
+        raise TypeError(f"generate takes no argument {', '.join(unknown)}, expected "
+                        f"one of {', '.join(names)}: check the spelling")
     given = GenerationConfig() if given is None else given
     if not isinstance(given, GenerationConfig):
         raise TypeError(f"generation_config is a {type(given).__name__}, expected a "
-                        "numbert.models.sampling.GenerationConfig")
+                        "numbert.GenerationConfig: make one with GenerationConfig(...)")
     settings = replace(given, **changes)
     for name in names:
         if name.endswith("_token_id"):
@@ -136,12 +140,12 @@ def resolved(given, changes: dict, *configs) -> GenerationConfig:
             setattr(settings, name, next((v for v in values if v is not None), None))
     check(settings, configs[-1].vocab_size)
     if settings.pad_token_id is None and settings.eos:
-        settings.pad_token_id = settings.eos[0]                    # HF: so does it
+        settings.pad_token_id = settings.eos[0]                    # HF: does so too
     return settings
 
 
 def check(settings, vocab: int) -> None:
-    """Refuse settings that cannot work, naming the value and the remedy."""
+    """Refuse settings that cannot work, and say what was expected."""
     s = settings
 
     def require(name, good, expected):
@@ -153,11 +157,12 @@ def check(settings, vocab: int) -> None:
                         ("no_repeat_ngram_size", 0)):
         value = getattr(s, name)
         require(name, (is_whole_number(value) and value >= least) or
-                (value is None and name.startswith("max")), f"an integer >= {least}")
+                (value is None and name.startswith("max")),
+                f"a whole number >= {least}")
     for name in ("temperature", "top_p", "repetition_penalty", "length_penalty"):
         value = getattr(s, name)
         require(name, is_number(value), "a number")
-    remedy = "; for the likeliest token each time use do_sample=False"
+    remedy = ": for the likeliest token each time use do_sample=False"
     require("temperature", 0 < s.temperature < float("inf"), GREATER_THAN_0 + remedy)
     require("top_p", 0 <= s.top_p <= 1, "a probability from 0 to 1")
     require("repetition_penalty", 0 < s.repetition_penalty < float("inf"),
@@ -167,7 +172,7 @@ def check(settings, vocab: int) -> None:
             'True, False or "never"')
     if s.num_beams > 1 or not s.do_sample:
         require("num_return_sequences", s.num_return_sequences <= s.num_beams,
-                f"at most num_beams, {s.num_beams}: raise it, or draw several "
+                f"at most num_beams, {s.num_beams}: raise num_beams, or draw several "
                 "sequences with do_sample=True and num_beams=1")
     for name in ("eos_token_id", "pad_token_id", "bos_token_id"):
         ids = s.eos if name == "eos_token_id" else [getattr(s, name) or 0]
@@ -177,14 +182,15 @@ def check(settings, vocab: int) -> None:
     useless = [name for name, default in defaults
                if getattr(s, name) != default and not s.do_sample]
     if useless:
-        warnings.warn(f"{', '.join(useless)} only have a part in sampling: add "
-                      "do_sample=True", stacklevel=4)
+        warnings.warn("without sampling these settings change nothing: "
+                      f"{', '.join(useless)}; add do_sample=True, or leave them out",
+                      stacklevel=4)
 
 
 # ------------------------------------------------------------------- the scores
 
 def processed(scores, ids, prompt: int, mask, settings):
-    """All that the settings do to the scores, in Hugging Face's order.
+    """Do to the scores all that the settings ask for, in Hugging Face's order.
 
     scores (R, V), ids (R, T), mask (R, P) -> out (R, V)
     """
@@ -195,7 +201,7 @@ def processed(scores, ids, prompt: int, mask, settings):
     if ids.shape[1] - prompt < settings.min_new_tokens:
         scores = ban(scores, settings.eos)
     if settings.do_sample:
-        # A beam search must be left with a token that does not end the sequence.
+        # A beam search must keep a token that does not end the sequence.
         keep = 1 if settings.num_beams == 1 else max(2, 1 + len(settings.eos))
         scores = scores / settings.temperature
         if settings.top_k:
@@ -206,18 +212,18 @@ def processed(scores, ids, prompt: int, mask, settings):
 
 
 def ban(scores, tokens):
-    """Some tokens must not follow.   scores (R, V) -> out (R, V)"""
+    """Forbid some tokens.   scores (R, V) -> out (R, V)"""
     scores = scores.copy()
     scores[:, list(tokens)] = -np.inf
     return scores
 
 
 def penalise_repetition(scores, ids, mask, penalty):
-    """Scores of tokens that are there already: divided if positive, else multiplied.
+    """Lower the scores of tokens that are there already.
 
     scores (R, V), ids (R, T), mask (R, P) or None -> out (R, V)
-    Keskar et al. 2019, section 4.1.  HF: the prompt's tokens count too, those from the
-    first that is not padding on.
+    The penalty multiplies scores below 0 and divides the others.  Keskar et al. 2019,
+    section 4.1.  HF: the prompt counts too, from its first token that is not padding.
     """
     start = np.zeros(len(ids), int) if mask is None else mask.argmax(1)
     used = np.zeros(scores.shape, bool)                            # (R, V)
@@ -228,7 +234,7 @@ def penalise_repetition(scores, ids, mask, penalty):
 
 
 def ban_ngrams(scores, ids, n):
-    """Ban each token that would complete n tokens in a row which are there already.
+    """Forbid each token that would make the last n tokens a repetition.
 
     scores (R, V), ids (R, T) -> out (R, V)
     """
@@ -242,7 +248,7 @@ def ban_ngrams(scores, ids, n):
 
 
 def top_k_filter(scores, k):
-    """Keep the k best tokens of each row (and what ties with the last of them).
+    """Keep the k best tokens of each row, and those that tie with the last of them.
 
     scores (R, V) -> out (R, V)                              Fan et al. 2018, section 5
     """
@@ -255,7 +261,7 @@ def top_p_filter(scores, p, keep=1):
     """Keep the fewest tokens that together have probability p, and at least `keep`.
 
     scores (R, V) -> out (R, V)         Holtzman et al. 2020, section 3.1: the nucleus
-    Adding up from the least likely, everything goes until 1 - p would be exceeded.
+    The least likely tokens are dropped, as many as together have at most 1 - p.
     """
     order = np.argsort(scores, axis=-1, kind="stable")             # (R, V) worst first
     probs, _ = softmax(np.take_along_axis(scores, order, axis=-1))
@@ -270,7 +276,7 @@ def top_p_filter(scores, p, keep=1):
 # -------------------------------------------------------------------- the choice
 
 def log_gumbel(shape, rng):
-    """Noise that turns "the largest score" into a draw from softmax(scores).
+    """Draw noise that turns "the largest score" into a draw from softmax(scores).
 
     -> noise (...)
     argmax(scores + noise) is token v with probability softmax(scores)[v], and the k
@@ -280,7 +286,7 @@ def log_gumbel(shape, rng):
 
 
 def largest(x, k):
-    """Indices of the k largest entries, the largest first; of equals, the first.
+    """Return the indices of the k largest entries, largest first, equals in order.
 
     x (N,) -> indices (k,)
     """

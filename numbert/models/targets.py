@@ -1,7 +1,7 @@
 """Loss terms: from a caller's labels to a loss, and from the loss back to the outputs.
 
-A model class lists the terms of its loss.  A term names an output and an argument of
-`forward`, and how the labels given there are checked: see `Term`.
+A model class lists the terms of its loss.  A term names an output, the argument of
+`forward` that holds its labels, and the function that checks them: see `Term`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from .inputs import class_labels, integers, shaped
 class Targets(NamedTuple):
     """Checked labels, and the loss that compares an output with them."""
 
-    loss: str                   # the name of a pair in bert/losses.py
-    labels: np.ndarray          # as cross_entropy, mse or bce_with_logits want them
+    loss: str                   # cross_entropy, mse or bce_with_logits, of bert/losses
+    labels: np.ndarray          # as that function takes them
 
     @property
     def used(self) -> int:
-        """How many labels the loss is a mean over."""
+        """How many labels the loss averages over."""
         if self.loss == "cross_entropy":
             return int((self.labels != IGNORE_INDEX).sum())
         return self.labels.size
 
 
 class Term(NamedTuple):
-    """One term of a model's loss, which is the sum of its terms, each times its weight.
+    """One term of a model's loss.  The loss adds up its terms, each times its weight.
 
-    output: the name of the output that is judged.
-    labels: the name of the argument of `forward` that says what is right.
-    targets: targets(name, labels, config, shape) -> Targets, or an error that names the
-        labels; shape is that of input_ids.
+    output: the name of the output that is compared with the labels.
+    labels: the name of the argument of `forward` that holds them.
+    targets: checks them: targets(name, labels, config, shape) -> Targets, where name is
+        `labels`, for the errors, and shape is that of input_ids.
     """
 
     output: str
@@ -45,11 +45,11 @@ class Term(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A term after its loss has been computed: what its backward needs."""
+    """A term whose loss has been computed, and what its backward needs."""
 
     term: Term
-    loss: str                   # the name of the pair
-    saved: tuple
+    loss: str                   # the loss in Targets
+    saved: tuple                # from that loss
 
 
 # --------------------------------------------------------------- checks of the labels
@@ -61,7 +61,7 @@ def word_targets(name, labels, config, shape) -> Targets:
 
 
 def next_word_targets(name, labels, config, shape) -> Targets:
-    """The same, moved one place: the label of t is what follows, labels[t + 1]."""
+    """Word piece ids (B, T), moved by one: the target at t is the label at t + 1."""
     labels = word_targets(name, labels, config, shape).labels
     following = np.full(shape, IGNORE_INDEX)                           # (B, T)
     following[:, :-1] = labels[:, 1:]
@@ -69,7 +69,7 @@ def next_word_targets(name, labels, config, shape) -> Targets:
 
 
 def order_targets(name, labels, config, shape) -> Targets:
-    """Next sentence labels (B,) or (B, 1): 0 = B follows A, 1 = B is random."""
+    """Next sentence labels (B,) or (B, 1): 0 = sentence B follows A, 1 = it doesn't."""
     batch = shape[0]
     return Targets("cross_entropy", class_labels(
         name, labels, 2, (batch,), (batch, 1), limit_name="the number of classes"))
@@ -88,9 +88,9 @@ def choice_targets(name, labels, config, shape) -> Targets:
 
 
 def position_targets(name, labels, config, shape) -> Targets:
-    """Where an answer starts or ends: a token of each text, (B,) or (B, 1).
+    """The token at which each answer starts or ends, (B,) or (B, 1).
 
-    HF: a negative position counts as 0, and one beyond the text is ignored.
+    HF: a negative position counts as 0, and one beyond the last token is ignored.
     """
     batch, length = shape
     labels = shaped(name, integers(name, labels), (batch,), (batch, 1)).reshape(-1)
@@ -99,7 +99,7 @@ def position_targets(name, labels, config, shape) -> Targets:
 
 
 def class_targets(name, labels, config, shape) -> Targets:
-    """Labels of whole texts, for the problem type that config or labels name.
+    """Labels of whole texts, as `problem_type` reads them.
 
     single_label_classification: (B,) or (B, 1) integers below K;
     multi_label_classification: (B, K) numbers from 0 to 1;
@@ -117,10 +117,10 @@ def class_targets(name, labels, config, shape) -> Targets:
 
 
 def problem_type(config, labels) -> str:
-    """config.problem_type or, where that is None, what the labels look like.
+    """Return config.problem_type or, if that is None, the type that the labels suggest.
 
-    HF: one output means regression; integer labels mean one class each, any others
-    several.  Hugging Face also writes the answer into the config; numbert never does.
+    HF: one output means regression; otherwise integer labels mean one class per text,
+    and others several.  Hugging Face also writes this into the config; numbert doesn't.
     """
     if config.problem_type is not None:
         return config.problem_type
@@ -131,7 +131,7 @@ def problem_type(config, labels) -> str:
 
 
 def checked_targets(terms, config, shape, labels: dict) -> tuple[Targets, ...]:
-    """The targets of every term; none if the labels of any term are missing.
+    """Return the targets of every term, or () if the labels of any term are missing.
 
     HF: a loss of two terms is computed only if the labels of both are given.
     """
@@ -140,8 +140,20 @@ def checked_targets(terms, config, shape, labels: dict) -> tuple[Targets, ...]:
     return found if len(found) == len(terms) else ()
 
 
+def checked_totals(terms, totals):
+    """Return label_totals, one number above 0 for each term of the loss; or None."""
+    if totals is None:
+        return None
+    found = np.asarray(totals)
+    if found.shape != (len(terms),) or found.dtype.kind not in "iuf" or \
+            not (found > 0).all():
+        raise ValueError(f"label_totals is {totals!r}, expected {len(terms)} numbers "
+                         "above 0, one for each term of the loss: see label_counts")
+    return found.tolist()
+
+
 def labelled(targets):
-    """The positions with a label of the first term, and the targets with only these.
+    """Find the positions labelled in the first term; keep only these in its targets.
 
     -> places (P,), numbered row by row, and the targets
     """
@@ -153,10 +165,10 @@ def labelled(targets):
 # ----------------------------------------------------------------- there and back
 
 def total_loss(ops, terms, targets, outputs: dict, totals=None):
-    """The loss (), and what its backward needs; (None, ()) without targets.
+    """Return the loss () and what its backward needs, or (None, ()) without targets.
 
     ops: the table of leaf operations.
-    totals: what the sum of each term is divided by; None means its number of labels.
+    totals: what to divide the sum of each term by; None means its number of labels.
     """
     loss, judged = None, []
     for i, (term, (name, labels)) in enumerate(zip(terms, targets)):
@@ -172,7 +184,7 @@ def total_loss(ops, terms, targets, outputs: dict, totals=None):
 
 
 def output_gradients(ops, judged, dloss, dtype, shapes: dict, given: dict) -> list:
-    """The gradient of each output: through the loss, plus what was given for it.
+    """Return the gradient of each output: through the loss, plus what was given for it.
 
     Args:
         judged: from total_loss.
@@ -181,21 +193,26 @@ def output_gradients(ops, judged, dloss, dtype, shapes: dict, given: dict) -> li
         given: {name of an output: its gradient}.
 
     Returns:
-        a list in the order of shapes; None for an output that is absent.
+        a list in the order of `shapes`; None for an output that is absent.
     """
     for name in given:
         if shapes.get(name) is None:
             there = [name for name, shape in shapes.items() if shape is not None]
-            raise ValueError(f"{name} has a gradient, but is no output of this forward "
-                             f"pass: expected {', '.join(there)}, or loss")
+            raise ValueError(f"{name} has a gradient, but is not an output of this "
+                             f"forward pass, expected {', '.join(there)} or loss: "
+                             f"leave {name} out")
     if dloss is None and not given:
         if not judged:
-            raise ValueError("there is no loss to go back from: pass labels to "
-                             "forward, or the gradient of an output "
+            raise ValueError("there is no loss to start from: pass labels to forward, "
+                             "or to backward the gradient of an output "
                              f"({', '.join(shapes)})")
         dloss = 1.0
     if dloss is not None and not judged:
-        raise ValueError("loss has a gradient, but forward had no labels: pass labels")
+        raise ValueError("loss has a gradient, but forward had no labels, so there is "
+                         "no loss: pass labels to forward")
+    if np.ndim(dloss) or np.asarray(dloss).dtype.kind not in "iufO":
+        raise ValueError(f"the gradient of loss is {dloss!r}, expected one number: "
+                         "leave it out for 1")
     total = {name: None if shape is None else np.zeros(shape, dtype)
              for name, shape in shapes.items()}
     if dloss is not None:
@@ -210,9 +227,10 @@ def output_gradients(ops, judged, dloss, dtype, shapes: dict, given: dict) -> li
 # ------------------------------------------------------------- positions to score
 
 def positions_to_keep(keep, shape):
-    """Which positions logits_to_keep asks for, numbered row by row; None means all.
+    """Return the positions that logits_to_keep asks for, or None if it asks for all.
 
     keep: 0 for all, n for the last n, positions (P,) or (B, P), or booleans (B, T).
+    Positions are numbered row by row, from 0 to B T - 1.
     -> (B, P), or (P,) for booleans
     """
     batch, length = shape
@@ -222,8 +240,8 @@ def positions_to_keep(keep, shape):
         return numbers[shaped("logits_to_keep", keep, shape)]
     if keep.ndim == 0:
         if keep < 0:
-            raise ValueError(f"logits_to_keep is {keep}, expected a number >= 0: 0 "
-                             "keeps all positions")
+            raise ValueError(f"logits_to_keep is {keep}, expected a whole number >= 0: "
+                             "use 0 for all positions")
         return numbers[:, -int(keep):] if keep else None
     positions = integers("logits_to_keep", np.where(keep < 0, keep + length, keep),
                          length, "the number of tokens")

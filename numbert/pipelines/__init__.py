@@ -1,4 +1,10 @@
-"""Pipelines: from text to answers in one call, with the results of transformers'."""
+"""Pipelines: from text to answers in one call, with the results of transformers.
+
+Read base first: it takes an item through three steps, rows, run and result.  Each other
+file fills in these steps for one or two tasks; text_classification is a short one.
+sentences turns texts into vectors, and deviations lists where we differ on purpose.
+This room may import models, tokenization, checkpoints, bert and system.
+"""
 
 from __future__ import annotations
 
@@ -22,44 +28,48 @@ TASKS: dict[str, type[Pipeline]] = {kind.task: kind for kind in (
     QuestionAnsweringPipeline, NextSentencePipeline, MultipleChoicePipeline,
     FeatureExtractionPipeline, SentenceEmbeddingPipeline, TextGenerationPipeline)}
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
-# Checkpoints whose heads have the same names and the same meaning.
+# Classes whose heads have the same names and the same meaning.
 ALSO_FITS = {"BertForMaskedLM": ("BertForPreTraining",),
              "BertForNextSentencePrediction": ("BertForPreTraining",),
              "BertLMHeadModel": ("BertForPreTraining", "BertForMaskedLM")}
 
-HUB = ("revision", "cache_dir", "local_files_only", "token")   # where a name leads to
+HUB = ("revision", "cache_dir", "local_files_only", "token")   # for names on the hub
 
 
 def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
              batch_size: int = 1, dtype: str | None = None,
              progress: bool | None = None, model_kwargs: dict | None = None,
              **options) -> Pipeline:
-    """Make a pipeline: a callable from texts to answers.
+    """Make a pipeline, which is called with texts and returns answers.
+
+        fill = pipeline("fill-mask")
+        fill("Paris is the [MASK] of France.")[0]["token_str"]
 
     Args:
         task: fill-mask, text-classification (or sentiment-analysis),
             token-classification (or ner), question-answering, next-sentence,
             multiple-choice, feature-extraction, sentence-embedding or text-generation.
-        model: a directory or hub name, which is loaded into the class that the task
+        model: a folder or a name on the hub, to load into the class that the task
             needs; or a model of that class.  None means the checkpoint that comes with
             numbert.
-        tokenizer: a BertTokenizer, or where to load one; None means the place of the
-            model.
-        batch_size: rows per forward pass.  It changes no result but for rounding.
-        dtype: "float32" (the default) or "float64", to load the model in.
-        progress: a bar for lists: True, False, or None for "if stderr is a terminal".
-        model_kwargs: a dict of further arguments of from_pretrained.
-        **options: of the task; see the class of its pipeline.
+        tokenizer: a BertTokenizer, or where to load one from; None means from where the
+            model is.
+        batch_size: rows per forward pass.  Results change by rounding at most.
+        dtype: load the model in "float32" (the default) or "float64".
+        progress: show a bar for lists: True, False, or None for "if stderr is a
+            terminal".
+        model_kwargs: a dict of more arguments for from_pretrained.
+        **options: the options of the task; see the class of its pipeline.
 
     Returns:
-        a Pipeline: pipeline("fill-mask", place)("Paris is the [MASK] of France.")
+        a Pipeline.
 
     Raises:
-        ValueError, TypeError: an unknown task, model, item or option.
+        ValueError, TypeError: an unknown task, model or option.
         FileNotFoundError: there is no such checkpoint.
 
     Warns:
-        UserWarning: the checkpoint has no head for the task, so it starts fresh.
+        UserWarning: the checkpoint has no head for the task, so the head starts fresh.
     """
     kind = task_class(task)
     if model is None:
@@ -85,37 +95,39 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
 
 
 def check_given(tokenizer, dtype, model_kwargs) -> None:
-    """Refuse what does not go with a model that is an object already."""
+    """Refuse arguments that do not fit a model which is loaded already."""
     if tokenizer is None:
-        raise ValueError("the model is an object, so its tokenizer must be given too: "
-                         "tokenizer=BertTokenizer.from_pretrained(...)")
+        raise ValueError("tokenizer is None, expected a BertTokenizer, as the model is "
+                         "an object: pass tokenizer=BertTokenizer.from_pretrained(...)")
     if dtype is not None or model_kwargs:
-        raise ValueError("dtype and model_kwargs are for loading, but the model is an "
-                         "object already: leave them out")
+        raise ValueError(f"dtype is {dtype!r} and model_kwargs is {model_kwargs!r}, "
+                         "expected neither, as the model is loaded already: leave them "
+                         "out")
 
 
 def task_class(task: str) -> type[Pipeline]:
-    """The pipeline class of a task, by its name or an alias."""
+    """Return the pipeline class of a task, given its name or an alias."""
     name = ALIASES.get(task, task)
     if name not in TASKS:
-        raise ValueError(f"unknown task {task!r}; the tasks are "
+        raise ValueError(f"task is {task!r}, expected one of "
                          f"{', '.join(sorted([*TASKS, *ALIASES]))}")
     return TASKS[name]
 
 
 def loaded(model_class, place, settings: dict):
-    """The checkpoint as this class; a warning if it was saved as another one.
+    """Load a checkpoint as this class; warn if it was saved as another one.
 
-    from_pretrained tells what starts fresh.  But the classifiers of texts, tokens and
-    choices have the same names, so that one loads as another without a word.
+    from_pretrained warns of heads that start fresh.  But the classifiers of texts,
+    tokens and choices have the same tensor names, so one would load as another
+    silently.
     """
     name = model_class.__name__
-    if name == "BertModel":             # the hidden states need no head and no pooler
+    if name == "BertModel":             # hidden states need neither head nor pooler
         settings = {"add_pooling_layer": False, **settings}
     if name == "BertLMHeadModel" and "config" not in settings:
         settings = {"is_decoder": True, **settings}
     with warnings.catch_warnings():
-        # Other heads beside the one that is needed, as after pre-training, are fine.
+        # More heads than the one that is needed, as after pre-training, are fine.
         warnings.filterwarnings("ignore", message=f"{name} does not use")
         model = model_class.from_pretrained(place, **settings)
     if name == "BertModel":
@@ -123,6 +135,6 @@ def loaded(model_class, place, settings: dict):
     saved_as = getattr(model.config, "architectures", None) or []
     fits = {name, "BertModel", *ALSO_FITS.get(name, ())}
     if saved_as and not fits & set(saved_as):
-        warnings.warn(f"{place} was saved as {', '.join(saved_as)} and is used as "
-                      f"{name}: its head was made for another task", stacklevel=3)
+        warnings.warn(f"{place} was saved as {', '.join(saved_as)}, expected {name}: "
+                      "its head was trained for another task", stacklevel=3)
     return model

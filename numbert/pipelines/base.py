@@ -1,10 +1,10 @@
 """What all pipelines share: options, lists and iterators, batches, and padding.
 
-A pipeline answers a text in three steps, which are its three methods:
+A pipeline answers an item, most often a text, in three steps.  Each is a method:
 
-    rows    an item -> token rows (several for a long text cut into windows)
-    run     a batch of rows -> what the model says of each, padding cut off
-    result  what was said of an item's rows -> plain Python values
+    rows    an item -> rows of tokens (several if a long text is cut into windows)
+    run     a batch of rows -> what the model says of each, without the padding
+    result  what the model said of an item's rows -> plain Python values
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from ..system.numbers import is_whole_number
 from ..system.progress import progress as with_bar
 
-AHEAD = 32          # batches of a list that are sorted by length together
+AHEAD = 32          # sort so many batches of a list by length at a time
 TOKENIZING = {"truncation": False, "max_length": None, "tokenizer_kwargs": None}
 
 
@@ -26,24 +26,26 @@ class Row(NamedTuple):
     """One row of tokens, unpadded."""
 
     ids: list[int]
-    types: list[int] | None       # token type ids; None if the tokenizer gives none
-    encoding: Any = None          # offsets, word_ids, ... if the tokenizer has them
+    types: list[int] | None       # token type ids, if the tokenizer gives them
+    encoding: Any = None          # offsets, word_ids, ... if the tokenizer gives them
 
 
 class Pipeline:
-    """A model, its tokenizer, and the steps from text to answers and back.
+    """A model, its tokenizer, and the steps from a text to an answer.
 
     Args:
-        model: of `model_class`.
+        model: an instance of `model_class`.
         tokenizer: a BertTokenizer.
         batch_size: rows per forward pass.
-        progress: a bar for lists: True, False, or None for "if stderr is a terminal".
-        **options: of the task, for every call; see each class.
+        progress: show a bar for lists: True, False, or None for "if stderr is a
+            terminal".
+        **options: options of the task, for every call; see each class.
 
-    Calling a pipeline with one item gives its result, with a list a list of results.
-    Any other iterable gives an iterator, which takes a batch of items at a time.  A
-    list is read and checked before anything is computed, and computed in order of
-    length; results come in the order of the items.  A call takes these arguments, too.
+    Call a pipeline with one item to get its result, or with a list to get a list of
+    results.  Any other iterable gives an iterator, which takes a batch of items at a
+    time.  A list is checked as a whole before anything is computed.  Its rows are
+    computed in order of length, but results come in the order of the items.  A call
+    also takes batch_size, progress and options, for that call only.
 
     Raises:
         TypeError, ValueError: an item or an option that can't be used.
@@ -51,14 +53,14 @@ class Pipeline:
 
     task = ""
     model_class: Any = None
-    defaults: dict[str, Any] = {}         # the options, and what they are if not given
+    defaults: dict[str, Any] = {}         # the options with their defaults
 
     def __init__(self, model: Any, tokenizer: Any, *, batch_size: int = 1,
                  progress: bool | None = None, **options):
         if not isinstance(model, self.model_class):
             name = self.model_class.__name__
-            raise TypeError(f"{self.task} needs a {name}, not a "
-                            f"{type(model).__name__}: load the checkpoint with "
+            raise TypeError(f"the model is a {type(model).__name__}, expected a {name} "
+                            f"for {self.task}: load the checkpoint with "
                             f"{name}.from_pretrained")
         self.model, self.tokenizer = model, tokenizer
         self.batch_size, self.progress = checked_size(batch_size), progress
@@ -70,7 +72,7 @@ class Pipeline:
 
     def __call__(self, inputs, *, batch_size: int | None = None,
                  progress: bool | None = None, **options):
-        """The result of an item, or those of a list or of an iterable of items."""
+        """Return the result of an item, or the results of a list or iterable."""
         size = self.batch_size if batch_size is None else checked_size(batch_size)
         show = self.progress if progress is None else progress
         options = self.checked(options)
@@ -87,12 +89,12 @@ class Pipeline:
         return with_bar(answers, None, self.task, True) if show else answers
 
     def checked(self, options: dict) -> dict:
-        """All options of a call, checked: its own, the pipeline's, the defaults."""
+        """Return the options of a call, checked; its own come before the pipeline's."""
         given = {**self.options, **options}
         unknown = sorted(set(given) - set(self.defaults))
         if unknown:
-            raise TypeError(f"{self.task} takes no option {', '.join(unknown)}; it has "
-                            f"{', '.join(self.defaults)}")
+            raise TypeError(f"{self.task} takes no option {', '.join(unknown)}, "
+                            f"expected some of {', '.join(self.defaults)}")
         return self.check({**self.defaults, **given})
 
     def is_item(self, inputs, options: dict) -> bool:
@@ -101,13 +103,14 @@ class Pipeline:
                 or not isinstance(inputs, Iterable)):
             return True
         if isinstance(inputs, tuple):
-            raise TypeError(f"{self.task} got a tuple: give several items as a list, "
-                            "and a pair of texts as a dict")
+            raise TypeError(f"{self.task} got a tuple, expected an item or a list: "
+                            "give several items as a list, and a pair of texts as a "
+                            "dict")
         return False
 
     def results(self, pairs: Iterable[tuple[Any, list[Row]]], batch_size: int,
                 ahead: int, options: dict) -> Iterator[Any]:
-        """The result of each item, given with its rows; `ahead` items at a time."""
+        """Yield the result of each (item, rows); compute `ahead` items at a time."""
         source = iter(pairs)
         while chunk := list(islice(source, ahead)):
             outputs = iter(self.compute([row for _, rows in chunk for row in rows],
@@ -116,7 +119,7 @@ class Pipeline:
                 yield self.result(item, rows, list(islice(outputs, len(rows))), options)
 
     def compute(self, rows: list[Row], batch_size: int, options: dict) -> list[Any]:
-        """What the model says of each row; rows of like length share a batch."""
+        """Return what the model says of each row; similar lengths share a batch."""
         outputs: list[Any] = [None] * len(rows)
         for batch in self.batches([len(row.ids) for row in rows], batch_size):
             answers = self.run([rows[i] for i in batch], options)
@@ -125,37 +128,37 @@ class Pipeline:
         return outputs
 
     def batches(self, lengths: list[int], size: int) -> list[list[int]]:
-        """How rows of these lengths are put together."""
+        """Return batches of row indices, for rows of these lengths."""
         return by_length(lengths, size)
 
     # ------------------------------------------------------- what each task fills in
 
     def check(self, options: dict) -> dict:
-        """Refuse options that can't work; give them in the form that the steps use."""
+        """Refuse options that can't work; return them in the form the steps use."""
         return options
 
     def rows(self, item, options: dict) -> list[Row]:
-        """The token rows of an item."""
+        """Return the rows of tokens of an item."""
         return self.encode(text_of(self.task, item), None, options)
 
     def run(self, rows: list[Row], options: dict) -> list[Any]:
-        """What the model says of each row of a batch."""
+        """Return what the model says of each row of a batch."""
         raise NotImplementedError
 
     def result(self, item, rows: list[Row], outputs: list[Any], options: dict) -> Any:
-        """The answer for an item, from what was said of its rows."""
+        """Return the answer for an item, from what `run` returned for its rows."""
         raise NotImplementedError
 
-    # --------------------------------------------------------------------- and tools
+    # --------------------------------------------------------------- tools for a task
 
     @property
     def longest(self) -> int:
-        """The tokens that the model and the tokenizer allow in a row."""
+        """The number of tokens that both model and tokenizer allow in a row."""
         return min(self.tokenizer.model_max_length,
                    self.model.config.max_position_embeddings)
 
     def encode(self, text, pair, options: dict, **kwargs) -> list[Row]:
-        """The rows of a text or a pair; an error if one is too long for the model."""
+        """Return the rows of a text or a pair; refuse one too long for the model."""
         kwargs = {"verbose": False, **kwargs, **(options.get("tokenizer_kwargs") or {})}
         if options.get("truncation"):
             kwargs.setdefault("truncation", options["truncation"])
@@ -168,24 +171,24 @@ class Pipeline:
         for row in rows:
             if len(row.ids) > limit:
                 raise ValueError(
-                    f"{shown(text)} has {len(row.ids)} tokens, more than the model's "
-                    f"max_position_embeddings {limit}: pass truncation=True, or a "
-                    "shorter text")
+                    f"{shown(text)} has {len(row.ids)} tokens, expected at most the "
+                    f"model's max_position_embeddings {limit}: pass truncation=True "
+                    "(--truncate in the command), or a shorter text")
         return rows
 
     def inputs(self, rows: list[Row]) -> dict[str, np.ndarray]:
-        """The model's arguments for a batch of rows."""
+        """Return the model's arguments for a batch of rows."""
         return padded(rows, self.tokenizer.pad_token_id or 0)
 
     def label(self, index) -> str:
-        """The name of a class."""
+        """Return the name of a class."""
         return self.model.config.id2label[int(index)]
 
 
 # --------------------------------------------------------------------- pure functions
 
 def rows_of(batch, tokenizer) -> list[Row]:
-    """The rows of a tokenizer's answer, for one text (flat lists) or several."""
+    """Return the rows of a tokenizer's output, for one text (flat lists) or several."""
     ids, types = batch["input_ids"], batch.get("token_type_ids")
     if not (len(ids) and isinstance(ids[0], list)):
         ids, types = [ids], None if types is None else [types]
@@ -194,10 +197,10 @@ def rows_of(batch, tokenizer) -> list[Row]:
 
 
 def padded(rows: list[Row], pad_id: int) -> dict[str, np.ndarray]:
-    """Rows of B different lengths as arrays (B, T), filled up on the right.
+    """Pad B rows on the right, to arrays (B, T).
 
-    There is no attention_mask where nothing is padded.  Tokens keep the positions that
-    they have in a row alone, so a batch changes no result (but for rounding).
+    There is no attention_mask if nothing needs padding.  Every token keeps the position
+    that it has when its row is alone, so batches change results by rounding at most.
     """
     lengths = np.array([len(row.ids) for row in rows])             # (B,)
     mask = np.arange(lengths.max()) < lengths[:, None]             # (B, T)
@@ -213,32 +216,36 @@ def padded(rows: list[Row], pad_id: int) -> dict[str, np.ndarray]:
 
 
 def by_length(lengths: list[int], size: int) -> list[list[int]]:
-    """Indices in batches of at most `size`, the longest rows first."""
+    """Return batches of at most `size` indices, the longest rows first."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     return [order[i:i + size] for i in range(0, len(order), size)]
 
 
 def top(scores: np.ndarray, count: int) -> list[int]:
-    """The indices of the `count` highest scores (K,), best first; equals in order."""
+    """Return the indices of the `count` highest scores (K,), best first.
+
+    Equal scores keep their order.
+    """
     return np.argsort(-scores, kind="stable")[:count].tolist()
 
 
 def checked_size(batch_size) -> int:
-    """A batch size, if it is one."""
+    """Return a batch size; refuse what is not one."""
     return count_option("batch_size", batch_size)
 
 
 def count_option(name: str, value, least: int = 1) -> int:
-    """An option that counts something, if it is an integer of at least `least`."""
+    """Return an option that counts something; refuse what is below `least`."""
     if not is_whole_number(value):
-        raise TypeError(f"{name} is {value!r}, expected an integer")
+        raise TypeError(f"{name} is {value!r}, expected a whole number")
     if value < least:
-        raise ValueError(f"{name} is {value}, expected at least {least}")
+        raise ValueError(f"{name} is {value}, expected a whole number of at least "
+                         f"{least}")
     return int(value)
 
 
 def one_of(name: str, value, allowed: Iterable):
-    """An option that is one of a few values."""
+    """Return an option; refuse a value that is not allowed."""
     if value not in allowed:
         raise ValueError(f"{name} is {value!r}, expected one of "
                          f"{', '.join(map(str, allowed))}")
@@ -246,28 +253,31 @@ def one_of(name: str, value, allowed: Iterable):
 
 
 def text_of(task: str, item) -> str:
-    """An item that must be a text."""
+    """Return an item that must be a text."""
     if not isinstance(item, str):
-        raise TypeError(f"{task} got {shown(item)}, a {type(item).__name__}; expected "
-                        "a str, or a list of them")
+        raise TypeError(f"{task} got {shown(item)}, of type {type(item).__name__}, "
+                        "expected a str: give a text, or a list of texts")
     return item
 
 
 def fields_of(task: str, item, *names: str, optional: tuple[str, ...] = ()) -> list:
-    """The values of a dict item that must have the keys `names`."""
+    """Return the values of a dict item that must have the keys `names`."""
     expected = "{" + ", ".join(f'"{name}": ...' for name in names + optional) + "}"
     if not isinstance(item, Mapping):
-        raise TypeError(f"{task} got {shown(item)}, a {type(item).__name__}; expected "
-                        f"a dict {expected}, or a list of them")
+        raise TypeError(f"{task} got {shown(item)}, of type {type(item).__name__}, "
+                        f"expected a dict: give {expected}, or a list of them")
     missing = [name for name in names if item.get(name) is None]
     unknown = [name for name in item if name not in names + optional]
-    if missing or unknown:
-        wrong = f"lacks {missing[0]!r}" if missing else f"has an unknown {unknown[0]!r}"
-        raise ValueError(f"{task} got a dict that {wrong}; expected {expected}")
+    if missing:
+        raise ValueError(f"{task} got a dict that lacks {missing[0]!r}, expected "
+                         f"{expected}: add it")
+    if unknown:
+        raise ValueError(f"{task} got a dict with an unknown key {unknown[0]!r}, "
+                         f"expected {expected}: leave it out")
     return [item.get(name) for name in names + optional]
 
 
 def shown(value) -> str:
-    """The start of a value, for an error message."""
+    """Return the beginning of a value, for an error message."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from .sentences import POOLINGS, pool, unit
 from ..models.classes import BertModel
 from . import base
 from .base import Pipeline
+from .sentences import POOLINGS, pool, unit
 
 
 class FeatureExtractionPipeline(Pipeline):
     """The last hidden state of every token.
 
     Options:
-        return_tensors: arrays in place of nested lists.
-        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline;
-            tokenize_kwargs is another name of the last.
+        return_tensors: return arrays instead of nested lists.
+        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+        tokenize_kwargs: another name for tokenizer_kwargs.
 
     Returns for a text:
         a nested list, or an array, of shape (1, T, C).
@@ -30,8 +30,8 @@ class FeatureExtractionPipeline(Pipeline):
         if options["tokenize_kwargs"] is None:
             return options
         if options["tokenizer_kwargs"] is not None:
-            raise ValueError("tokenize_kwargs and tokenizer_kwargs are one option: "
-                             "give only one of them")
+            raise ValueError("tokenize_kwargs and tokenizer_kwargs are both given, "
+                             "expected one of them: they are two names of one option")
         return {**options, "tokenizer_kwargs": options["tokenize_kwargs"]}
 
     def run(self, rows, options):
@@ -50,7 +50,9 @@ class SentenceEmbeddingPipeline(Pipeline):
         pooling: "mean" over the tokens, or "cls".
         normalize: scale each vector to length 1.
         max_length: cut texts to this many tokens; None means what the model allows.
-        (If not given, the files of a sentence-transformers checkpoint decide.)
+
+    The files of a sentence-transformers checkpoint decide the options that you leave
+    out.
 
     Returns for a text:
         an array (C,); for a list of n texts an array (n, C).
@@ -61,7 +63,7 @@ class SentenceEmbeddingPipeline(Pipeline):
     defaults = {"pooling": "mean", "normalize": False, "max_length": None}
 
     def __call__(self, inputs, **options):
-        """The vector of a text, or those of a list or iterable of texts."""
+        """Return the vector of a text, or the vectors of a list or iterable."""
         result = super().__call__(inputs, **options)
         if not isinstance(inputs, list):
             return result
@@ -73,9 +75,10 @@ class SentenceEmbeddingPipeline(Pipeline):
         if options["max_length"] is not None:
             length = base.count_option("max_length", options["max_length"], 3)
             if length > self.model.config.max_position_embeddings:
-                raise ValueError(f"max_length is {length}, more than the model's "
-                                 "max_position_embeddings "
-                                 f"{self.model.config.max_position_embeddings}")
+                raise ValueError(f"max_length is {length}, expected at most the "
+                                 "model's max_position_embeddings "
+                                 f"{self.model.config.max_position_embeddings}: leave "
+                                 "it out for as many tokens as fit")
         return options
 
     def rows(self, item, options):

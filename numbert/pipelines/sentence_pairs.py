@@ -1,4 +1,4 @@
-"""next-sentence and multiple-choice: does this text go with that one?
+"""next-sentence and multiple-choice: whether one text goes with another.
 
 transformers has no pipelines for these two heads.
 """
@@ -14,7 +14,9 @@ from .base import Pipeline, top
 
 
 class NextSentencePipeline(Pipeline):
-    """Does the second text follow the first?  (Devlin et al. 2019, section 3.1.)
+    """How likely it is that the second text follows the first.
+
+    Source: Devlin et al. 2019, section 3.1.
 
     An item is {"text": ..., "text_pair": ...}.
 
@@ -22,7 +24,7 @@ class NextSentencePipeline(Pipeline):
         truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
 
     Returns for an item:
-        a dict of two probabilities, is_next and not_next.
+        a dict with two probabilities, is_next and not_next.
     """
 
     task = "next-sentence"
@@ -42,12 +44,14 @@ class NextSentencePipeline(Pipeline):
 
 
 class MultipleChoicePipeline(Pipeline):
-    """Which of several texts goes with the prompt?  (Devlin et al. 2019, section 4.4.)
+    """How likely each of several texts is to go with a prompt.
+
+    Source: Devlin et al. 2019, section 4.4.
 
     An item is {"prompt": ..., "choices": [...]}.
 
     Options:
-        top_k: how many choices, best first; None means all.
+        top_k: how many choices to give, best first; None means all.
         truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
 
     Returns for an item:
@@ -65,17 +69,17 @@ class MultipleChoicePipeline(Pipeline):
         return options
 
     def rows(self, item, options):
-        """One row per choice: [CLS] prompt [SEP] choice [SEP]."""
+        """Return one row per choice: [CLS] prompt [SEP] choice [SEP]."""
         prompt, choices = base.fields_of(self.task, item, "prompt", "choices")
         base.text_of(self.task, prompt)
         if not isinstance(choices, (list, tuple)) or not choices:
             raise ValueError(f"choices is {base.shown(choices)}, expected a list of at "
-                             "least one text")
+                             'least one text: give {"prompt": ..., "choices": [...]}')
         return [self.encode(prompt, base.text_of("choices", choice), options)[0]
                 for choice in choices]
 
     def run(self, rows, options):
-        # The choices of an item need not share a batch: each has a score by itself.
+        # The choices of an item need not share a batch: each gets its score alone.
         inputs = {name: x[:, None] for name, x in self.inputs(rows).items()}
         return list(self.model(**inputs).logits[:, 0])                 # (B,)
 

@@ -20,22 +20,22 @@ from ..system.progress import bar
 POOLINGS = ("mean", "cls")
 FILES = ("config.json", "sentence_bert_config.json", "modules.json",
          "1_Pooling/config.json")
-WINDOW = 32                             # batches that are sorted by length together
+WINDOW = 32                             # sort so many batches by length at a time
 POOLING_KEY = re.compile(r"pooling_mode_(\w+?)(?:_tokens?)?")
 
 
 def embed(model: BertModel, tokenizer: Any, texts, pooling: str = "mean",
           normalize: bool = False, batch_size: int = 32, max_length: int | None = None,
           progress: bool | None = False) -> np.ndarray:
-    """One vector for each text.
+    """Return one vector for each text.
 
     Args:
-        model: a BertModel; BertModel.from_pretrained loads the backbone of any
-            BERT checkpoint.
+        model: a BertModel.  BertModel.from_pretrained loads the backbone of any BERT
+            checkpoint.
         tokenizer: the BertTokenizer of the same checkpoint.
         texts: a str, or an iterable of str.
-        pooling: "mean" over the tokens, [CLS] and [SEP] included and padding excluded;
-            or "cls", the hidden state of [CLS].
+        pooling: "mean" over the tokens, with [CLS] and [SEP] but without padding; or
+            "cls", the hidden state of [CLS].
         normalize: scale each vector to length 1, so that a dot product is a cosine.
         batch_size: texts per forward pass.
         max_length: cut each text to this many tokens; None means as many as the
@@ -46,11 +46,11 @@ def embed(model: BertModel, tokenizer: Any, texts, pooling: str = "mean",
         (n, C) in the model's dtype, in the order of the texts; (C,) for a single str.
 
     Raises:
-        TypeError: a text that is not a str, or a model that is not a BertModel.
-        ValueError: an unknown pooling, or sizes that the model can't have.
+        TypeError: a text is not a str, or the model is not a BertModel.
+        ValueError: an unknown pooling, or a size that the model can't have.
 
-    `sentence_settings(folder)` gives the arguments that a sentence-transformers
-    checkpoint was made for.
+    `sentence_settings(folder)` returns the arguments that a sentence-transformers
+    checkpoint asks for.
     """
     if isinstance(texts, str):
         return embed(model, tokenizer, [texts], pooling, normalize, batch_size,
@@ -67,13 +67,15 @@ def embed_stream(model: BertModel, tokenizer: Any, texts: Iterable[str],
                  pooling: str = "mean", normalize: bool = False, batch_size: int = 32,
                  max_length: int | None = None, done=lambda count: None
                  ) -> Iterator[np.ndarray]:
-    """As `embed`, for more texts than fit into memory: yields (m, C) arrays in order.
+    """Do what `embed` does for more texts than fit into memory.
+
+    Yields (m, C) arrays in the order of the texts.
 
     Args:
-        done: called with the number of texts after each forward pass.
+        done: called after each forward pass, with the number of its texts.
 
     Texts are taken from the iterable WINDOW batches at a time.  Inside such a window
-    they are sorted by length, so that little of a batch is padding.
+    they are sorted by length, so that batches hold little padding.
     """
     limit = check(model, tokenizer, pooling, batch_size, max_length)
     source = iter(texts)
@@ -93,7 +95,7 @@ def embed_stream(model: BertModel, tokenizer: Any, texts: Iterable[str],
 
 
 def pool(hidden: np.ndarray, mask: np.ndarray, pooling: str) -> np.ndarray:
-    """From one vector per token to one per text.
+    """Make one vector per text out of one per token.
 
     hidden (B, T, C), mask (B, T) 0/1 -> out (B, C)
     """
@@ -101,17 +103,17 @@ def pool(hidden: np.ndarray, mask: np.ndarray, pooling: str) -> np.ndarray:
         return hidden[:, 0]
     weights = mask.astype(hidden.dtype)                            # (B, T)
     total = (weights[:, None] @ hidden)[:, 0]                      # (B, C)
-    return total / weights.sum(1, keepdims=True)     # [CLS] is always there: not 0
+    return total / weights.sum(1, keepdims=True)     # [CLS] is always there: never 0
 
 
 def unit(x: np.ndarray) -> np.ndarray:
-    """Scale each row to length 1; a row of zeros stays.     x (n, C) -> out (n, C)"""
+    """Scale each row to length 1; zeros stay zeros.     x (n, C) -> out (n, C)"""
     length = np.sqrt(np.vecdot(x, x))[:, None]                     # (n, 1)
     return x / np.maximum(length, 1e-12)
 
 
 def check(model, tokenizer, pooling, batch_size, max_length) -> int:
-    """Refuse what can't work; give the number of tokens to cut texts to."""
+    """Refuse what can't work; return the number of tokens to cut texts to."""
     if not isinstance(model, BertModel):
         raise TypeError(f"model is a {type(model).__name__}, expected a BertModel: "
                         "BertModel.from_pretrained reads any checkpoint's backbone")
@@ -119,7 +121,8 @@ def check(model, tokenizer, pooling, batch_size, max_length) -> int:
         raise ValueError(f"pooling is {pooling!r}, expected one of "
                          f"{', '.join(POOLINGS)}")
     if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}, expected at least 1")
+        raise ValueError(f"batch_size is {batch_size}, expected at least 1: it is the "
+                         "number of texts per forward pass")
     positions = model.config.max_position_embeddings
     if max_length is None:
         return min(positions, tokenizer.model_max_length)
@@ -131,20 +134,20 @@ def check(model, tokenizer, pooling, batch_size, max_length) -> int:
 
 
 def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
-    """The arguments of `embed` that a sentence-transformers checkpoint asks for.
+    """Return the arguments of `embed` that a sentence-transformers checkpoint asks for.
 
     Args:
         name_or_path: a folder with a checkpoint, or a name on the Hugging Face hub.
         **hub: revision, cache_dir, local_files_only and token, for the hub.
 
     Returns:
-        a dict with those of pooling, max_length and normalize that its files
-        1_Pooling/config.json, sentence_bert_config.json and modules.json name;
-        an empty one for a plain checkpoint.  A pooling that `embed` doesn't have is
-        given by its name, for `embed` to refuse.
+        a dict with pooling, max_length and normalize, as far as the files
+        1_Pooling/config.json, sentence_bert_config.json and modules.json set them; an
+        empty dict for a plain checkpoint.  A pooling that `embed` doesn't know is
+        returned by its name, for `embed` to refuse.
 
     Raises:
-        ValueError: broken JSON.
+        ValueError: a file is not the JSON that it should be.
     """
     from ..system.hub import resolve
     directory = resolve(name_or_path, FILES, **hub)
@@ -164,5 +167,5 @@ def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
 
 
 def optional(path: Path, kind: type = dict, expected: str = "a JSON object") -> Any:
-    """The content of a JSON file, or an empty one if there is no such file."""
+    """Return the content of a JSON file, or an empty `kind` if there is no file."""
     return read_json(path, kind, expected) if path.is_file() else kind()

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..models.classes import BertForSequenceClassification
 from ..bert.ops import sigmoid, softmax
+from ..models.classes import BertForSequenceClassification
 from . import base
 from .base import Pipeline, top
 
-BEST = ""             # HF: this top_k gives one dict, where top_k=1 gives a list of one
+BEST = ""             # HF: this top_k gives one dict; top_k=1 gives a list of one dict
 
 
 class TextClassificationPipeline(Pipeline):
     """Labels of a text, or of a pair given as {"text": ..., "text_pair": ...}.
 
     Options:
-        top_k: how many labels, best first; None means all.  Not given, the result is
-            one dict for the best label, not a list.
-        function_to_apply: "softmax", "sigmoid" or "none".  None means none for a
-            regression, sigmoid for several labels at once or a single one, and softmax
-            for one of several; see problem_type and num_labels of the configuration.
+        top_k: how many labels to give, best first; None means all.  Without top_k the
+            result is one dict for the best label, not a list.
+        function_to_apply: "softmax", "sigmoid" or "none": what turns logits into
+            scores.  None lets the configuration decide, by problem_type and num_labels:
+            none for a regression, sigmoid for one label or several at once, and softmax
+            for one of several.
         truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
 
     Returns for a text:
-        a dict with label and score; or a list of such dicts.
+        a dict with label and score, or a list of such dicts.
     """
 
     task = "text-classification"
@@ -32,7 +33,7 @@ class TextClassificationPipeline(Pipeline):
     defaults = {"top_k": BEST, "function_to_apply": None, **base.TOKENIZING}
 
     def __call__(self, inputs, **options):
-        """The label of a text, or those of each text of a list or iterable."""
+        """Return the label of a text, or of each text of a list or iterable."""
         result = super().__call__(inputs, **options)
         # HF: one str gives a list of one, unless the call names top_k.
         alone = isinstance(inputs, str) and "top_k" not in options
@@ -66,7 +67,7 @@ class TextClassificationPipeline(Pipeline):
                 for i in top(scores, len(scores) if count is None else count)]
 
     def labelled(self, scores, index) -> dict:
-        """One class with its score."""
+        """Return one class with its score."""
         return {"label": self.label(index), "score": float(scores[index])}
 
 
@@ -76,7 +77,7 @@ FUNCTIONS = {"softmax": lambda logits: softmax(logits)[0],
 
 
 def default_function(config) -> str:
-    """What turns logits into scores, by the kind of problem."""
+    """Return the name of what turns logits into scores, by the kind of problem."""
     if config.problem_type == "regression":
         return "none"
     if config.problem_type == "multi_label_classification" or config.num_labels == 1:

@@ -10,7 +10,7 @@ from ..models.classes import BertLMHeadModel
 from . import base
 from .base import Pipeline
 
-# HF: what generate is called with if nothing is said.
+# HF: the defaults of the pipeline, which are not those of generate.
 SAMPLING = {"do_sample": True, "temperature": 0.7}
 NEW_TOKENS = 256
 
@@ -19,15 +19,15 @@ class TextGenerationPipeline(Pipeline):
     """Continuations of a text.
 
     Options:
-        return_full_text: give the text itself, too, in front.
-        return_tensors: give ids in place of text, those of the prompt in front.
-        add_special_tokens: put [CLS] before and [SEP] behind the prompt.
+        return_full_text: return the prompt, too, in front of its continuation.
+        return_tensors: return ids instead of text, beginning with the prompt's.
+        add_special_tokens: put [CLS] before and [SEP] after the prompt.
         skip_special_tokens: leave special tokens out of the text.
-        clean_up_tokenization_spaces: of the tokenizer's decode.
-        prefix: a text to put before each prompt, not given back.
+        clean_up_tokenization_spaces: passed to the tokenizer's decode.
+        prefix: a text to put before each prompt; it is not returned.
         truncation, tokenizer_kwargs: see FillMaskPipeline.
-        generation_config, rng (a seed), and the fields of a GenerationConfig; see
-            numbert.generate.  If nothing is said: samples of temperature
+        generation_config, rng (a seed), and the fields of a GenerationConfig: see
+            numbert.generate.  Without them the pipeline draws samples at temperature
             0.7, of 256 new tokens or as many as the model has room for.
 
     Returns for a text:
@@ -50,7 +50,8 @@ class TextGenerationPipeline(Pipeline):
         settings = {name: given.pop(name) for name in known if name in given}
         unknown = sorted(set(given) - set(self.defaults))
         if unknown:
-            raise TypeError(f"{self.task} takes no option {', '.join(unknown)}; it has "
+            raise TypeError(f"{self.task} takes no option {', '.join(unknown)}, "
+                            "expected some of "
                             f"{', '.join([*self.defaults, *known])}")
         if "generation_config" not in settings:
             settings = {**sampling(settings), **settings}
@@ -63,8 +64,9 @@ class TextGenerationPipeline(Pipeline):
         rows = self.encode(prompt, None, options,
                            add_special_tokens=options["add_special_tokens"])
         if not rows[0].ids:
-            raise ValueError(f"the prompt {base.shown(item)} has no tokens: give a "
-                             "text, or leave add_special_tokens on")
+            raise ValueError(f"the prompt {base.shown(item)} has no tokens, expected "
+                             "at least one: give a text, or leave add_special_tokens "
+                             "on")
         limit = self.model.config.max_position_embeddings
         new = options["generate"].get("max_new_tokens") or 1
         if len(rows[0].ids) + new > limit:
@@ -75,7 +77,7 @@ class TextGenerationPipeline(Pipeline):
         return rows
 
     def batches(self, lengths, size):
-        """Prompts of one length each, so that none is padded."""
+        """Return batches of prompts of equal length, so that none is padded."""
         same: dict[int, list[int]] = {}
         for i, length in enumerate(lengths):
             same.setdefault(length, []).append(i)
@@ -102,7 +104,7 @@ class TextGenerationPipeline(Pipeline):
 
 
 def settings_known() -> list[str]:
-    """The names of the settings of generate that a pipeline can pass on."""
+    """Return the names of the settings that a pipeline can pass on to generate."""
     from ..models.sampling import GenerationConfig
     output = {"return_dict_in_generate", "output_scores", "output_logits"}
     return ["generation_config", "rng", *(field.name for field in
@@ -110,12 +112,12 @@ def settings_known() -> list[str]:
 
 
 def sampling(settings: dict) -> dict:
-    """The defaults of do_sample and temperature that go with the other settings."""
+    """Return the defaults of do_sample and temperature that go with these settings."""
     return SAMPLING if settings.get("do_sample", True) else {}
 
 
 def length_given(settings: dict) -> bool:
-    """Whether the settings say how much to write."""
+    """Whether these settings say how much to write."""
     given = settings.get("generation_config")
     return any(settings.get(name) is not None or getattr(given, name, None) is not None
                for name in ("max_new_tokens", "max_length"))

@@ -16,36 +16,37 @@ STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
 class Token(NamedTuple):
-    """A word piece and what the model says of it."""
+    """A word piece, and what the model says of it."""
 
     word: str
     scores: np.ndarray        # (K,) probabilities of the classes
-    start: int                # characters start:end of the text
+    start: int                # it is the characters start:end of the text
     end: int
-    position: int             # of the token in its row
-    continues: bool           # whether it belongs to the word before it
+    position: int             # where the token stands in its row
+    continues: bool           # whether it belongs to the same word as the one before
 
 
 class TokenClassificationPipeline(Pipeline):
-    """The labels of a text's tokens; of named entities, for instance.
+    """The labels of a text's tokens, such as the named entities in it.
 
     Options:
-        aggregation_strategy: "none": one dict per token.  Otherwise neighbours with the
-            same entity are put together.  "simple": tokens as they are; "first",
-            "average", "max": all pieces of a word first get one label, that of the
-            first piece, of the mean of all scores, or of the surest piece.
+        aggregation_strategy: "none" gives one dict per token.  The others join
+            neighbours with the same entity.  "simple" takes the tokens as they are.
+            With "first", "average" and "max" all pieces of a word get one label before
+            that: the label of the first piece, of the mean of their scores, or of the
+            surest piece.
         ignore_labels: labels (or entities) to leave out.
-        is_split_into_words: each item is a list of words; positions count in the words
-            joined by `delimiter`.
-        delimiter: " " if not given.
-        stride: cut a long text into windows that share this many tokens; otherwise it
-            is cut off.  Needs a strategy.
+        is_split_into_words: each item is a list of words; start and end refer to the
+            words joined by `delimiter`.
+        delimiter: " " by default.
+        stride: cut a long text into windows that share this many tokens, instead of
+            dropping its end.  Needs a strategy other than "none".
 
     Returns for a text:
         a list of dicts with entity (entity_group with a strategy), score, word, start
         and end (characters), and index (the token; only without a strategy).
 
-    The labels are read as B-... (the beginning of an entity) and I-... (inside one).
+    B-... labels begin an entity, and I-... labels go on with one.
     """
 
     task = "token-classification"
@@ -55,29 +56,31 @@ class TokenClassificationPipeline(Pipeline):
 
     def check(self, options):
         if not self.tokenizer.is_fast:
-            raise ValueError("token-classification needs to know where tokens stand in "
-                             "the text: use BertTokenizer, not BertTokenizerLegacy")
+            raise ValueError(f"the tokenizer is a {type(self.tokenizer).__name__}, "
+                             "expected a BertTokenizer: only it knows where in the "
+                             "text a token stands")
         strategy = base.one_of("aggregation_strategy", str(
             options["aggregation_strategy"]).lower(), STRATEGIES)
         if isinstance(options["ignore_labels"], str):
             raise TypeError(f"ignore_labels is {options['ignore_labels']!r}, expected "
-                            "a list of labels")
+                            "a list of labels: put it in brackets, [...]")
         stride = options["stride"]
         if stride is not None:
             room = self.longest - self.tokenizer.num_special_tokens_to_add()
             if base.count_option("stride", stride, 0) >= room:
                 raise ValueError(f"stride is {stride}, expected less than the {room} "
-                                 "tokens of a window")
+                                 "tokens of a window: make it smaller")
             if strategy == "none":
-                raise ValueError("stride needs an aggregation_strategy besides none, "
-                                 "or a token would be given twice")
+                raise ValueError("aggregation_strategy is 'none', expected another one "
+                                 "with stride: windows share tokens, which would come "
+                                 "twice")
         return {**options, "aggregation_strategy": strategy,
                 "ignore_labels": options["ignore_labels"] or (),
                 "delimiter": " " if options["delimiter"] is None
                 else options["delimiter"]}
 
     def __call__(self, inputs, **options):
-        """The labels of a text, or those of each text of a list or iterable."""
+        """Return the labels of a text, or of each text of a list or iterable."""
         given = {**self.options, **options}
         if given.get("is_split_into_words") and isinstance(inputs, list) and not all(
                 isinstance(item, list) for item in inputs):
@@ -88,8 +91,9 @@ class TokenClassificationPipeline(Pipeline):
         split = options["is_split_into_words"]
         if split:
             if not (isinstance(item, list) and all(isinstance(w, str) for w in item)):
-                raise TypeError(f"is_split_into_words is set, but {shown(item)} is not "
-                                "a list of words")
+                raise TypeError(f"{self.task} got {shown(item)}, expected a list of "
+                                "words: split the text, or leave is_split_into_words "
+                                "out")
         else:
             base.text_of(self.task, item)
         windows = {} if options["stride"] is None else {
@@ -125,7 +129,7 @@ class TokenClassificationPipeline(Pipeline):
 # --------------------------------------------------------------------- pure functions
 
 def word_starts(words: Sequence[str], delimiter: str) -> list[int]:
-    """Where each word begins once they are joined by the delimiter."""
+    """Return where each word begins once the delimiter joins them."""
     starts = [0]
     for word in words:
         starts.append(starts[-1] + len(word) + len(delimiter))
@@ -134,7 +138,7 @@ def word_starts(words: Sequence[str], delimiter: str) -> list[int]:
 
 def tokens_of(row: Row, scores: np.ndarray, text: str, tokenizer,
               starts: list[int] | None = None) -> list[Token]:
-    """The tokens of a row, special ones left out, with their scores (T, K).
+    """Return the tokens of a row with their scores (T, K), without special tokens.
 
     starts: where each word begins in the text, if the offsets count within words.
     """
@@ -147,8 +151,8 @@ def tokens_of(row: Row, scores: np.ndarray, text: str, tokenizer,
             first = starts[encoding.word_ids[index]]
             start, end = start + first, end + first
         word, source = tokenizer.convert_ids_to_tokens(token), text[start:end]
-        # HF: a piece continues a word if its length differs from that of its text, as
-        # "##ing" from "ing".  (So does a Korean syllable, which becomes letters.)
+        # HF: a piece continues a word if its length is not that of its text: "##ing"
+        # stands for "ing".  (So a Korean syllable does, too: it becomes letters.)
         continues = len(word) != len(source)
         if token == tokenizer.unk_token_id:
             word, continues = source, False
@@ -157,7 +161,7 @@ def tokens_of(row: Row, scores: np.ndarray, text: str, tokenizer,
 
 
 def label_tokens(tokens: list[Token], labels: dict[int, str]) -> list[dict]:
-    """Each token with its likeliest label."""
+    """Return each token with its likeliest label."""
     return [{"entity": labels[int(token.scores.argmax())],
              "score": float(token.scores.max()), "index": token.position,
              "word": token.word, "start": token.start, "end": token.end}
@@ -166,7 +170,7 @@ def label_tokens(tokens: list[Token], labels: dict[int, str]) -> list[dict]:
 
 def label_words(tokens: list[Token], strategy: str, labels: dict[int, str],
                 join: Callable[[list[str]], str]) -> list[dict]:
-    """Each word with one label: that of its scores, combined by the strategy."""
+    """Return each word with one label; the strategy combines its pieces' scores."""
     words: list[list[Token]] = []
     for token in tokens:
         if words and token.continues:
@@ -184,7 +188,7 @@ def label_words(tokens: list[Token], strategy: str, labels: dict[int, str],
 
 
 def word_scores(pieces: list[np.ndarray], strategy: str) -> np.ndarray:
-    """The scores (K,) of a word from those of its pieces, each (K,)."""
+    """Return the scores (K,) of a word from those of its pieces, each (K,)."""
     if strategy == "first":
         return pieces[0]
     if strategy == "max":
@@ -193,7 +197,7 @@ def word_scores(pieces: list[np.ndarray], strategy: str) -> np.ndarray:
 
 
 def split_label(label: str) -> tuple[bool, str]:
-    """Whether a label begins an entity, and which: "B-PER" -> (True, "PER").
+    """Return whether a label begins an entity, and which: "B-PER" -> (True, "PER").
 
     HF: a label without B- or I- goes on with the entity before it.
     """
@@ -201,7 +205,7 @@ def split_label(label: str) -> tuple[bool, str]:
 
 
 def group(entities: list[dict], join: Callable[[list[str]], str]) -> list[dict]:
-    """Put neighbours of one entity together, unless the second begins a new one."""
+    """Join neighbours with the same entity, unless the second begins a new one."""
     groups: list[list[dict]] = []
     for entity in entities:
         begins, kind = split_label(entity["entity"])
@@ -216,10 +220,10 @@ def group(entities: list[dict], join: Callable[[list[str]], str]) -> list[dict]:
 
 
 def drop_overlaps(entities: list[dict]) -> list[dict]:
-    """Of entities that overlap, from neighbouring windows, keep one.
+    """Keep one of two entities that overlap, as those of neighbouring windows may.
 
-    The longer one, then the surer one, then the first.  HF: compared in pairs, in the
-    order in which they start.
+    It is the longer one; of equal length the surer one; if still equal, the first.
+    HF: entities are compared in pairs, in the order in which they start.
     """
     kept: list[dict] = []
     for entity in sorted(entities, key=lambda entity: entity["start"]):
@@ -231,5 +235,5 @@ def drop_overlaps(entities: list[dict]) -> list[dict]:
 
 
 def rank(entity: dict) -> tuple[int, float]:
-    """What counts when two entities overlap: length in characters, then score."""
+    """Return what decides between overlapping entities: length, then score."""
     return entity["end"] - entity["start"], entity["score"]

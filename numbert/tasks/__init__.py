@@ -3,7 +3,7 @@
 Read finetuning first, then common (what a task is) and texts (the simplest one); words,
 questions, choices and masked are the other tasks.  pretraining starts from a corpus,
 metrics holds the scores.
-May import training, models, tokenization, bert and system.
+This room may import training, models, tokenization, bert and system.
 """
 
 from . import choices, masked, questions, texts, words

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import metrics
-from ..training.batches import collate
 from ..system.datafiles import (checked, field, is_jsonl, nonempty, read_jsonl,
                                 read_tsv, strings)
+from ..training.batches import collate
+from . import metrics
 from .common import Data, Settings, Task, encoded_rows, longest, outputs
 
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..training.batches import collate
 from ..system.parallel import cores, in_threads
 from ..system.progress import bar
+from ..training.batches import collate
 from ..training.loop import require_finite
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")

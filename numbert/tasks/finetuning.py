@@ -16,18 +16,18 @@ from typing import Any
 
 from ..models import classes as models, params as parameters
 from ..models.config import BertConfig
-from ..training.distillation import from_teacher
 from ..system.hub import REQUIRED, resolve
 from ..system.jsonfiles import json_text, read_json
 from ..system.saving import WEIGHTS, atomic_write_text
-from . import TASKS, Data, Settings, Task
-from .common import names_of
 from ..tokenization import BertTokenizer
+from ..training.distillation import from_teacher
 from ..training.loop import TrainingResult, train
 from ..training.objectives import LABELS
 from ..training.recipe import check_numbers, planned, recipe_of
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
+from . import TASKS, Data, Settings, Task
+from .common import names_of
 
 RECORD = "training.json"               # written to `out` last: it marks a finished run
 NOTHING_BEST = ("no evaluation was best, as the deciding score was undefined (nan) in "

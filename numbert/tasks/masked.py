@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..training.batches import collate as pad
 from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, text_lines
-from ..training.masking import mask_exact, masking_collate, tally, vocabulary
 from ..system.progress import bar
+from ..training.batches import collate as pad
 from ..training.loop import require_finite
+from ..training.masking import mask_exact, masking_collate, tally, vocabulary
 from .common import Data, Settings, Task, encoded_rows, longest
 
 EVALUATION_SEED = 0

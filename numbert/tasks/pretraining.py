@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
+from ..models.classes import BertForPreTraining
 from ..models.config import BertConfig
 from ..system.datafiles import text_lines
-from .finetuning import (finish, fingerprints, prepare_folder, refuse_finished,
-                         refuse_other_vocabulary)
-from ..models.classes import BertForPreTraining
-from ..training.masking import (Document, Vocabulary, masking_collate,
-                                next_sentence_pairs, pair_inputs, read_documents, tally,
-                                vocabulary)
 from ..system.progress import bar
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, require_finite, train
+from ..training.masking import (Document, Vocabulary, masking_collate,
+                                next_sentence_pairs, pair_inputs, read_documents, tally,
+                                vocabulary)
 from ..training.recipe import planned, recipe_of
+from .finetuning import (finish, fingerprints, prepare_folder, refuse_finished,
+                         refuse_other_vocabulary)
 
 
 def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool = True,

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import metrics
 from ..system.datafiles import checked, field, is_jsonl, nonempty, read_jsonl
 from ..system.jsonfiles import read_json
+from . import metrics
 from .common import Data, Settings, Task, encoded_rows, longest, outputs
 
 NO_ANSWER = 0                  # the position of [CLS]

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import metrics
+from ..bert.losses import IGNORE_INDEX
 from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
 from ..system.numbers import is_whole_number
-from ..bert.losses import IGNORE_INDEX
+from . import metrics
 from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
                      names_of, outputs)
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import metrics
-from ..system.datafiles import is_jsonl, nonempty, read_conll, read_jsonl, strings
 from ..bert.losses import IGNORE_INDEX
+from ..system.datafiles import is_jsonl, nonempty, read_conll, read_jsonl, strings
+from . import metrics
 from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
                      names_of, outputs)
 

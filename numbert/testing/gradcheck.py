@@ -3,17 +3,22 @@
     report = check_model(model, {"input_ids": ids, "labels": labels})
     assert report.ok, report
 
-One parameter at a time is moved along a random direction d of length 1, and the slope
-of the objective is compared with the inner product of gradient and d.  So a report
-names the parameter that is wrong.  `full=True` moves one entry at a time instead.
+One parameter at a time moves along a random direction d of length 1.  The slope of the
+objective is compared with the inner product of the gradient and d, so a report names
+the parameter whose gradient is wrong.  `full=True` moves one entry at a time instead.
 
-How far the two may differ: central differences D(h) = (f(x + hd) - f(x - hd)) / 2h have
-an error of c2 h^2 + c4 h^4 + ..., plus the rounding of f, about eps |f|, over h.
-Richardson's extrapolation of D(h), D(h/2), D(h/4) takes out h^2 and then h^4, and the
-last change that it makes is larger than what is left.  The bound of a comparison is
-that change, plus rounding, plus what a kink within reach (of ReLU) would do; so no
-tolerance has to be chosen.  A bound that is too wide to see an error of 0.05 %, even at
-the best h, gives the verdict "unsure", not "ok".
+How far may the two differ?  Central differences D(h) = (f(x + hd) - f(x - hd)) / 2h
+have an error of c2 h^2 + c4 h^4 + ..., plus rounding.  Richardson's extrapolation of
+D(h), D(h/2), D(h/4) removes h^2 and then h^4.  The bound of a comparison has three
+parts:
+
+- the last change that the extrapolation makes, which is larger than what is left;
+- rounding: eps over h, times the size of the numbers that f is computed from.  Their
+  size counts, not that of f, which vanishes where they cancel;
+- what a kink within reach, as in ReLU, would add.
+
+So you choose no tolerance.  Where even the best h leaves a bound too wide to see an
+error of 0.05 %, the verdict is "unsure", not "ok".
 """
 
 from __future__ import annotations
@@ -28,20 +33,20 @@ import numpy as np
 
 from ..bert.scope import Run, Scope
 
-STEPS = (2e-2, 2e-3, 2e-4)      # first steps h to try, until one is fine enough
-SAFETY = 4                      # how many bounds a right gradient may be off
-RESOLUTION = 1e-4               # bound wanted, relative to the size of the gradient
-ROUNDING = 64                   # rounding of f, in eps times its scale
+STEPS = (2e-2, 2e-3, 2e-4)      # the steps h to try, until one is fine enough
+SAFETY = 4                      # a right gradient is off by at most so many bounds
+RESOLUTION = 1e-4               # the bound to reach, relative to the gradient's size
+ROUNDING = 64                   # how far rounding moves f, in eps times its scale
 
 
 class Comparison(NamedTuple):
-    """One direction: the slope by the gradient and by finite differences."""
+    """The slope along one direction, by the gradient and by finite differences."""
 
     name: str
-    where: tuple[int, ...] | None       # the entry moved; None: a random direction
+    where: tuple[int, ...] | None       # the entry that moved; None: a direction
     analytic: float
     numeric: float
-    bound: float                        # on the error of numeric
+    bound: float                        # on the error of `numeric`
     verdict: str                        # "ok", "wrong" or "unsure"
 
     def __str__(self) -> str:
@@ -55,32 +60,32 @@ class Comparison(NamedTuple):
 
 @dataclass
 class Report:
-    """All comparisons; as text, those that are not ok.
+    """All comparisons.  Printed, it lists those that are not ok.
 
-    ok: every gradient is right to the resolution of the check.
-    wrong, unsure: names of the parameters with such a verdict, each once.
+    ok: whether every gradient is right, as far as the check can see.
+    wrong, unsure: the names of the parameters with that verdict, each once.
     """
 
     comparisons: list[Comparison]
 
     def names(self, verdict: str) -> list[str]:
-        """The parameters with this verdict."""
+        """Return the names of the parameters with this verdict."""
         return list(dict.fromkeys(c.name for c in self.comparisons
                                   if c.verdict == verdict))
 
     @property
     def wrong(self) -> list[str]:
-        """Parameters whose gradient is wrong."""
+        """The parameters whose gradient is wrong."""
         return self.names("wrong")
 
     @property
     def unsure(self) -> list[str]:
-        """Parameters for which finite differences are too coarse to tell."""
+        """The parameters for which finite differences are too coarse to tell."""
         return self.names("unsure")
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong and nothing unsure."""
+        """Whether something was compared and nothing is wrong or unsure."""
         return bool(self.comparisons) and not self.wrong and not self.unsure
 
     def __str__(self) -> str:
@@ -96,44 +101,41 @@ class Report:
 def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
           gradients: Mapping[str, np.ndarray], *, directions: int = 3,
           full: bool = False, fixed: Mapping[str, Any] | None = None, rng=0) -> Report:
-    """Compare gradients of any function with finite differences.
+    """Compare the gradients of any function with finite differences.
 
     Args:
-        objective: objective({name: array}) -> number, or (number, scale) where scale is
-            the size of the terms that were summed up to it (default: |number|).  It
-            must depend on nothing else: dropout from a fresh generator each time.
-        values: where; float64 arrays.
-        gradients: {name: array}; these names are checked.
-        directions: random directions per name.
+        objective: objective({name: array}) -> number, or (number, scale).  Scale is the
+            size of the terms whose sum the number is, at these arrays; default:
+            |number|.  Give it where large terms cancel inside.  The objective must
+            depend on nothing else: draw dropout from a fresh generator each time.
+        values: {name: array}, float64: the place to check at.
+        gradients: {name: array}: the gradients to check.
+        directions: how many random directions to try for each name.
         full: check every single entry instead, one by one.
-        fixed: {name: index of entries} that are not moved.
+        fixed: {name: index of the entries that do not move}.
         rng: seed or generator of the directions.
 
     Returns:
         a Report.
 
     Raises:
-        ValueError: a gradient has another shape than its value; or it, or the
-            objective, is not finite.
-        TypeError: values are not float64.
+        ValueError, TypeError: a gradient of the wrong shape, a number that is not
+            finite, or values that are not float64.
     """
     rng = np.random.default_rng(rng)
     here, report = as_pair(objective(dict(values))), []
     if not math.isfinite(here[0]):
-        raise ValueError(f"the objective is {here[0]}: there is nothing to compare (is "
-                         "every label ignored?)")
+        raise ValueError(f"the objective is {here[0]}, expected a finite number: if it "
+                         "is a loss, check that not every label is ignored")
     for name, gradient in gradients.items():
         value = checked(name, values, gradient)
         free = np.ones(value.shape, bool)
         if fixed and name in fixed:
             free[fixed[name]] = False
         size = float(np.linalg.norm(gradient[free])) / math.sqrt(max(free.sum(), 1))
+        terms = float(np.abs(gradient * value).sum())
         for where, d in each_direction(free, directions, full, rng):
-            def along(t):
-                if t == 0:
-                    return here
-                return as_pair(objective({**values, name: value + t * d}))
-
+            along = on_line(objective, values, name, d, here, terms)
             analytic = float(np.vdot(gradient, d))
             numeric, bound = slope(along, max(abs(analytic), size))
             judged = verdict(analytic, numeric, bound, size, here[1])
@@ -141,29 +143,49 @@ def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
     return Report(report)
 
 
+def on_line(objective: Callable, values: Mapping, name: str, d: np.ndarray,
+            here: tuple[float, float], terms: float) -> Callable[[float], tuple]:
+    """Return along(t) -> (f, scale), the objective where the value moved by t d.
+
+    here: along(0), as far as the objective knows.  terms: the size of gradient * x.  To
+    first order f is a constant plus the sum of these, so rounding them, or x + td,
+    moves f by eps times their size even where f vanishes.
+    """
+    def along(t):
+        f, scale = here if t == 0 else as_pair(
+            objective({**values, name: values[name] + t * d}))
+        return f, scale + terms
+    return along
+
+
 def as_pair(found) -> tuple[float, float]:
-    """What an objective gave, as (f, scale of its terms)."""
+    """Return what an objective gave as (f, scale of its terms)."""
     f, scale = found if isinstance(found, tuple) else (found, abs(found))
     return float(f), float(scale)
 
 
 def checked(name: str, values: Mapping, gradient) -> np.ndarray:
-    """The value of this name, if its gradient can be checked."""
+    """Return the value of this name; refuse one whose gradient can't be checked."""
     value = np.asarray(values[name])
     if value.dtype != np.float64:
-        raise TypeError(f"{name} is {value.dtype}, expected float64: in less, finite "
-                        "differences are too coarse (build with dtype='float64')")
+        raise TypeError(f"{name} is {value.dtype}, expected float64: build with "
+                        "dtype='float64', as finite differences need the digits")
     if np.shape(gradient) != value.shape:
         raise ValueError(f"the gradient of {name} has shape {np.shape(gradient)}, "
-                         f"expected {value.shape}")
+                         f"expected {value.shape}: return one of the shape of {name}")
     if not np.isfinite(gradient).all():
-        raise ValueError(f"the gradient of {name} holds nan or infinity")
+        raise ValueError(f"the gradient of {name} holds nan or infinity, expected "
+                         "finite numbers: look for a 0 / 0 or an overflow in its "
+                         "backward pass")
     return value
 
 
 def each_direction(free: np.ndarray, directions: int, full: bool,
                    rng) -> Iterator[tuple[tuple[int, ...] | None, np.ndarray]]:
-    """Directions of length 1 that move only free entries, and which entry, if one."""
+    """Yield (entry, direction of length 1); only free entries move.
+
+    The entry is None for a random direction, which moves all of them.
+    """
     if full:
         for where in np.argwhere(free):
             d = np.zeros(free.shape)
@@ -176,10 +198,10 @@ def each_direction(free: np.ndarray, directions: int, full: bool,
 
 
 def slope(along: Callable[[float], tuple], size: float) -> tuple[float, float]:
-    """The derivative of along(t) at t = 0, and a bound on its error.
+    """Return the derivative of along(t) at t = 0, and a bound on its error.
 
-    along(t) -> (f, scale of f's terms).  size: of the slopes that are expected; a
-    smaller step is tried while the bound is wider than RESOLUTION times this.
+    along(t) -> (f, scale of f's terms).  size: how large slopes are expected to be.
+    Smaller steps are tried while the bound is wider than RESOLUTION times size.
     """
     best = math.nan, math.inf
     for h in STEPS:
@@ -192,7 +214,7 @@ def slope(along: Callable[[float], tuple], size: float) -> tuple[float, float]:
 
 
 def richardson(along: Callable[[float], tuple], h: float) -> tuple[float, float]:
-    """The same, from the steps h, h/2 and h/4; see the top of this file."""
+    """Return the same from the steps h, h/2 and h/4; see the top of this file."""
     f, scale = along(0)
     slopes, bends = [], []
     for step in (h, h / 2, h / 4):
@@ -203,7 +225,7 @@ def richardson(along: Callable[[float], tuple], h: float) -> tuple[float, float]
     d1, d2, d4 = slopes
     first, second = (4 * d2 - d1) / 3, (4 * d4 - d2) / 3       # without h^2
     final = (16 * second - first) / 15                         # without h^4
-    # A smooth f bends in proportion to h, but at a kink bends are the same at each h.
+    # The bends of a smooth f shrink in proportion to h; those of a kink stay the same.
     kink = abs(bends[2] - bends[0] / 4)
     rounding = ROUNDING * np.finfo(np.float64).eps * scale / (h / 4)
     return final, abs(final - second) + kink + rounding
@@ -211,7 +233,10 @@ def richardson(along: Callable[[float], tuple], h: float) -> tuple[float, float]
 
 def verdict(analytic: float, numeric: float, bound: float, size: float, scale: float
             ) -> str:
-    """See Comparison.  size: of the gradient in a typical direction; scale: of f."""
+    """Return "ok", "wrong" or "unsure" for one comparison.
+
+    size: of the gradient in a typical direction; scale: of f's terms.
+    """
     error = abs(analytic - numeric)
     if not error <= SAFETY * bound:
         return "wrong"
@@ -224,12 +249,12 @@ def verdict(analytic: float, numeric: float, bound: float, size: float, scale: f
 
 def check_pair(forward: Callable, backward: Callable, *arguments, rng=0,
                **options) -> Report:
-    """Check an op: forward(*arguments) -> (out, saved), backward(dout, saved).
+    """Check an op: forward(*arguments) -> (out, saved) and backward(dout, saved).
 
-    backward gives the gradients of forward's float arrays in their order, of the first
-    only if it gives one array; None claims that a gradient is zero.  The objective is
-    the inner product of out and a random cotangent.  options: directions, full, fixed;
-    see `check`.  The names in the report are argument0, argument1, ...
+    backward returns the gradients of forward's float arrays in their order, or one
+    array for the first of them.  None claims that a gradient is zero.  The objective
+    is the inner product of out and a random cotangent.  The report calls the
+    arguments argument0, argument1, ...  options: directions, full, fixed; see `check`.
     """
     rng = np.random.default_rng(rng)
     names = [f"argument{i}" for i, x in enumerate(arguments) if is_float_array(x)]
@@ -247,17 +272,17 @@ def check_pair(forward: Callable, backward: Callable, *arguments, rng=0,
 
 def check_block(forward: Callable, backward: Callable, config, params: dict, *inputs,
                 dropout_seed: int | None = None, rng=0, **options) -> Report:
-    """Check a block: forward(p, *inputs) -> (out, saved), backward(dout, saved, g).
+    """Check a block: forward(p, *inputs) -> (out, saved) and backward(dout, saved, g).
 
     Args:
-        forward, backward: the block; backward gives the gradients of the float inputs,
-            in order, of the first only if it gives one array (None claims that one is
-            zero), and adds those of params to g.
+        forward, backward: the block.  backward returns the gradients of the float
+            inputs in their order, or one array for the first of them; None claims that
+            a gradient is zero.  It adds the gradients of params to g.
         config: what the block reads from p.run.config.
         params: {name: array} under the block's scope.
-        inputs: the other arguments.
+        inputs: the other arguments; the report calls them input0, input1, ...
         dropout_seed: turns dropout on, drawn from this seed in every evaluation.
-        rng, **options: see `check`.  In the report inputs are input0, input1, ...
+        rng, **options: see `check`.
     """
     rng = np.random.default_rng(rng)
 
@@ -282,24 +307,24 @@ def check_block(forward: Callable, backward: Callable, config, params: dict, *in
 
 def check_model(model, inputs: Mapping[str, Any], *, cotangents=None,
                 dropout_seed: int | None = None, rng=0, **options) -> Report:
-    """Check model.backward: of the loss, or of outputs.
+    """Check the gradients of a model's loss, or of its outputs.
 
     Args:
-        model: any of the nine classes, in float64, or one with the same interface:
-            `params`, forward(**inputs, rng=...) -> (out, saved) and backward(saved) or
+        model: any of the nine classes in float64, or one with the same interface:
+            `params`, forward(**inputs, rng=...) -> (out, saved), and backward(saved) or
             backward(saved, <output>=gradient).
-        inputs: arguments of forward; with labels the loss is checked.
-        cotangents: {output: gradient} or names of outputs, for random gradients: the
-            objective is their inner product with the outputs, and the loss has no part
-            in it unless it is named.
+        inputs: the arguments of forward.  Pass labels to check the loss.
+        cotangents: {output: gradient}, or names of outputs, which get random gradients.
+            The objective is then the inner product of these gradients and the outputs;
+            the loss counts only if it is named.
         dropout_seed: turns dropout on, drawn from this seed in every evaluation.
         rng, **options: see `check`.
 
     Inputs that have a gradient (inputs_embeds, encoder_hidden_states) are checked too.
-    HF: the look-up of [PAD] has no gradient though it has an effect; so that row of the
-    word embeddings is not moved if [PAD] is among the input_ids.
-    HF: a query that may attend to nothing passes a gradient to its scores though they
-    have no effect; such inputs are reported as wrong, so leave them out.
+    HF: looking up [PAD] has an effect but no gradient, so that row of the word
+    embeddings does not move if [PAD] is among the input_ids.
+    HF: a query that may attend to nothing passes a gradient to its scores, which have
+    no effect.  Such inputs are reported as wrong: leave them out.
     """
     rng = np.random.default_rng(rng)
     twin = copy.copy(model)
@@ -331,26 +356,26 @@ def check_model(model, inputs: Mapping[str, Any], *, cotangents=None,
     try:
         return check(objective, values, with_zeros(gradients, learnt), rng=rng,
                      fixed=fixed, **options)
-    finally:                  # a model of two halves shares them with its twin
+    finally:                  # a model of two halves shares the halves with its twin
         twin.params = {name: values[name] for name in model.params}
 
 
 def is_float_array(x) -> bool:
-    """Whether something has a derivative."""
+    """Whether x has a gradient."""
     return isinstance(x, np.ndarray) and x.dtype.kind == "f"
 
 
 def inner_product(out, dout) -> tuple[float, float]:
-    """The sum of out times dout, and the scale of its rounding errors."""
+    """Return the sum of out times dout, and the scale of its rounding errors."""
     terms = np.asarray(out) * dout
     return math.fsum(terms.ravel()), 1 + float(np.abs(terms).sum())
 
 
 def claimed(names: Sequence[str], found, values: Mapping) -> dict:
-    """{name: gradient} of what a backward gave.
+    """Return {name: gradient} for what a backward returned.
 
-    An array is the gradient of the first.  In a tuple, None and what is left out at the
-    end claim to be zero.
+    One array is the gradient of the first name.  In a tuple, None claims that a
+    gradient is zero, and so does leaving it out at the end.
     """
     if not isinstance(found, tuple):
         names, found = names[:1], (found,)
@@ -359,12 +384,12 @@ def claimed(names: Sequence[str], found, values: Mapping) -> dict:
 
 
 def with_zeros(gradients: Mapping, params: Mapping) -> dict:
-    """A parameter without a gradient claims that it is zero."""
+    """Add a gradient of zero for each parameter that has none."""
     return {**{name: np.zeros(x.shape) for name, x in params.items()}, **gradients}
 
 
 def pad_row(model, inputs: Mapping) -> dict[str, Sequence[int]]:
-    """The row of the word embeddings that the look-up gives no gradient, if used."""
+    """Return {name: [row]} of the word embeddings' row for [PAD], if it is used."""
     config = getattr(model, "config", None)
     pad, ids = getattr(config, "pad_token_id", None), inputs.get("input_ids")
     if pad is None or ids is None or not (np.asarray(ids) == pad).any():

@@ -1,9 +1,9 @@
-"""A state machine that uses a KV cache in every order and compares with no cache.
+"""A state machine that uses a KV cache in any order and compares with no cache.
 
     TestMyCache = make_cache_machine(lambda: my_decoder).TestCase
 
-Hypothesis then looks for the shortest sequence of appends, crops, reorders and repeats
-after which the cached logits differ from those of one pass over the whole sequence.
+Hypothesis looks for the shortest sequence of appends, crops, reorders and repeats after
+which the logits from the cache differ from those of one pass over the whole sequence.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 
 def call_numbert(model, input_ids, attention_mask, past, source, source_mask):
-    """One call of a numbert decoder, in the form that make_cache_machine asks for.
+    """Call a numbert decoder, in the form that make_cache_machine asks for.
 
     input_ids (B, T), attention_mask (B, past + T), source (B, S, C) or None,
     source_mask (B, S) or None; past: a cache, or None -> logits (B, T, V), cache
@@ -25,11 +25,11 @@ def call_numbert(model, input_ids, attention_mask, past, source, source_mask):
 
 
 class CacheTrial:
-    """Sequences read through a cache, beside what is needed to read them without one.
+    """Sequences read through a cache, and all that it takes to read them without one.
 
     Args:
         model, call, tolerance, batch, source_length: see make_cache_machine.
-        seed: of the encoder's output and its mask, if there is cross-attention.
+        seed: for the encoder's output and its mask, if there is cross-attention.
     """
 
     def __init__(self, model, call, tolerance, batch, source_length, seed):
@@ -48,19 +48,19 @@ class CacheTrial:
 
     @property
     def room(self) -> int:
-        """How many more tokens the model has positions for."""
+        """The number of tokens that the model still has positions for."""
         return self.model.config.max_position_embeddings - self.ids.shape[1]
 
     def read(self, ids, past):
-        """The logits of `ids` after `past`, and the cache."""
+        """Return the logits of `ids` after `past`, and the cache."""
         logits, cache = self.call(self.model, ids, self.mask, past, self.source,
                                   self.source_mask)
         return np.asarray(logits), cache
 
     def append(self, length: int, padded: bool, seed: int) -> None:
-        """Read a chunk through the cache; compare with a full pass.
+        """Read a chunk through the cache and compare its logits with a full pass.
 
-        padded: about half of the chunk's tokens are padding.
+        padded: make about half of the chunk's tokens padding.
         """
         rng, length = np.random.default_rng(seed), min(length, self.room)
         shape = len(self.ids), length
@@ -71,63 +71,67 @@ class CacheTrial:
         given = self.cache
         got, self.cache = self.read(new, given)
         want = self.read(self.ids, None)[0][:, -length:]
-        assert got.shape == want.shape, f"logits {got.shape}, expected {want.shape}"
-        # A padding token's own logits are of no use: it may have nothing to attend to.
+        assert got.shape == want.shape, (
+            f"the logits have shape {got.shape}, expected {want.shape}")
+        # The logits of a padding token are useless: it may have nothing to attend to.
         error = np.abs(got - want)[seen == 1].max(initial=0)
         assert error <= self.tolerance, (
-            f"{length} tokens after {self.ids.shape[1] - length} in the cache: logits "
-            f"off by {error:.3g}, allowed {self.tolerance:.3g}")
-        assert given is None or self.cache is given, "another cache came back"
+            f"{length} tokens after {self.ids.shape[1] - length} in the cache: the "
+            f"logits are off by {error:.3g}, expected at most {self.tolerance:.3g}")
+        assert given is None or self.cache is given, (
+            "the call returned another cache, expected the one that was passed in")
 
     def crop(self, drop: int) -> None:
-        """Forget the last tokens.  HF: a cache takes their number as a negative one."""
+        """Forget the last `drop` tokens.  HF: crop takes that number negative."""
         self.cache.crop(-drop)
         self.ids, self.mask = self.ids[:, :-drop], self.mask[:, :-drop]
 
     def reorder(self, rows) -> None:
-        """Any rows in any order, as beam search does."""
+        """Keep these rows in this order, some maybe twice, as beam search does."""
         self.cache.reorder_cache(np.array(rows))
         self.take(np.array(rows))
 
     def repeat(self, times: int) -> None:
-        """Each row several times, side by side."""
+        """Repeat each row, its copies side by side."""
         self.cache.batch_repeat_interleave(times)
         self.take(np.repeat(np.arange(len(self.ids)), times))
 
     def take(self, rows) -> None:
-        """The same change of rows for everything but the cache."""
+        """Take these rows of everything but the cache."""
         self.ids, self.mask = self.ids[rows], self.mask[rows]
         if self.source is not None:
             self.source = self.source[rows]
             self.source_mask = self.source_mask[rows]
 
     def check_length(self) -> None:
-        """The cache holds one position per token."""
+        """Check that the cache holds one position per token."""
         if self.cache is not None:
             held, expected = self.cache.get_seq_length(), self.ids.shape[1]
-            assert held == expected, f"the cache holds {held}, expected {expected}"
+            assert held == expected, (
+                f"the cache holds {held} positions, expected {expected}")
 
 
 def make_cache_machine(model_factory, *, call=call_numbert, tolerance=1e-12, batch=2,
                        source_length=4):
-    """A Hypothesis RuleBasedStateMachine over a decoder and its KV cache.
+    """Make a Hypothesis RuleBasedStateMachine for a decoder and its KV cache.
 
-    Rules: append a chunk of 1 to 4 tokens, some of them padding; crop; reorder the
-    rows; repeat each row; start again.  After every append the chunk's logits must be
-    those of a full pass without a cache, for each token that is not padding, and the
-    cache must be the object that was given and hold one position per token.
+    Its rules: append a chunk of 1 to 4 tokens, some of them padding; crop; reorder the
+    rows; repeat each row; start again.  After every append, each token that is not
+    padding must have the logits of a full pass without a cache.  The cache must be the
+    object that was passed in, and must hold one position per token.
 
     Args:
-        model_factory: a function that gives a decoder in evaluation mode.  Its `config`
-            has vocab_size, max_position_embeddings, hidden_size, add_cross_attention.
-        call: how to call it, see call_numbert.  The cache needs get_seq_length, crop,
-            reorder_cache and batch_repeat_interleave.
-        tolerance: largest absolute difference of a logit; 1e-12 suits float64.
-        batch: rows to start with.
-        source_length: tokens of the encoder's output, if there is cross-attention.
+        model_factory: a function that returns a decoder in evaluation mode.  The
+            decoder's `config` has vocab_size, max_position_embeddings, hidden_size and
+            add_cross_attention.
+        call: how to call the decoder; see call_numbert.  The cache needs
+            get_seq_length, crop, reorder_cache and batch_repeat_interleave.
+        tolerance: the largest absolute difference of a logit; 1e-12 suits float64.
+        batch: the number of rows to start with.
+        source_length: the tokens of the encoder's output, if there is cross-attention.
 
     Returns:
-        The class; its `.TestCase` is a unittest case that pytest collects.
+        the class; its `.TestCase` is a unittest case that pytest collects.
     """
     from hypothesis import strategies as st
     from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant

@@ -3,8 +3,8 @@
     @given(bert_text())
     def test_my_tokenizer(text): ...
 
-Alternatives are in the order of simplicity, so failures shrink to short lower-case
-words.  Needs hypothesis, an optional package: pip install "numbert[test]".
+The simplest alternatives come first, so failures shrink to short lower-case words.
+Needs hypothesis, an optional package: pip install "numbert[test]".
 """
 
 import hypothesis.strategies as st
@@ -35,19 +35,20 @@ KINDS = (WORDS, WHITE_SPACE, PUNCTUATION, ACCENTED, CASES, CJK, LOOKALIKES, CONT
 
 
 def scalars():
-    """Any one character that can be written in UTF-8."""
+    """Draw any one character that UTF-8 can encode."""
     return st.characters(codec="utf-8")
 
 
 def bert_text(*, vocab=(), max_parts=12):
-    """Text as a tokenizer meets it: words, and what is hard about them.
+    """Draw text as a tokenizer meets it: words, and all that is hard about them.
 
     Args:
-        vocab: pieces of which words are made, too; some are changed by one character.
-        max_parts: the text is a chain of so many parts at most.
+        vocab: more pieces to make words of; some get one character changed.
+        max_parts: the largest number of parts that are strung together.
     """
     if max_parts < 0:
-        raise InvalidArgument(f"max_parts must be 0 or more, got {max_parts!r}.")
+        raise InvalidArgument(f"max_parts is {max_parts!r}, expected 0 or more: give "
+                              "the largest number of parts of a text")
     parts = [st.sampled_from(kind) for kind in KINDS]
     parts.insert(1, st.just(" "))
     parts.append(st.text(scalars(), max_size=4))
@@ -60,7 +61,7 @@ def bert_text(*, vocab=(), max_parts=12):
 
 @st.composite
 def _near(draw, pieces):
-    """A piece with one character changed."""
+    """Draw a piece with one character changed."""
     piece = draw(st.sampled_from(pieces))
     if not piece:
         return piece
@@ -69,20 +70,22 @@ def _near(draw, pieces):
 
 
 def split_text(*, vocab=(), max_words=5):
-    """A text as a list of words, which may be empty or hold blanks."""
+    """Draw a text as a list of words; a word may be empty or hold spaces."""
     return st.lists(bert_text(vocab=vocab, max_parts=3), max_size=max_words)
 
 
 def vocabularies(*, alphabet="abcdeé中.,'", max_pieces=30, special=True):
-    """A small vocabulary, dict of token -> id: special tokens, then pieces.
+    """Draw a small vocabulary, {token: id}: special tokens, then pieces.
 
     Args:
-        alphabet: the characters that pieces are made of; not all need be pieces.
-        max_pieces: beside the special tokens.
-        special: False may leave special tokens out, all but [UNK].
+        alphabet: the characters that pieces are made of; not all of them need be
+            pieces themselves.
+        max_pieces: the largest number of pieces besides the special tokens.
+        special: False allows special tokens to be missing, all but [UNK].
     """
     if not alphabet:
-        raise InvalidArgument("alphabet must not be empty.")
+        raise InvalidArgument(f"alphabet is {alphabet!r}, expected at least one "
+                              "character: pieces are made of them")
     others = st.lists(st.sampled_from(SPECIAL), unique=True)
     known = st.just(list(SPECIAL)) if special else others.map(
         lambda names: ["[UNK]", *names])
@@ -97,14 +100,15 @@ def _numbered(known, pieces):
 
 
 def call_options(*, max_length=24, overflow=True):
-    """Arguments of a tokenizer call that go together: padding, truncation, outputs.
+    """Draw arguments for a tokenizer call: padding, truncation and outputs.
 
     Args:
-        max_length: the largest max_length drawn; the smallest is 3.
+        max_length: the largest max_length to draw; the smallest is 3.
         overflow: also draw stride and return_overflowing_tokens.
     """
     if max_length < 3:
-        raise InvalidArgument(f"max_length must be 3 or more, got {max_length!r}.")
+        raise InvalidArgument(f"max_length is {max_length!r}, expected 3 or more: "
+                              "[CLS], a token and [SEP] need that much room")
     choices = {
         "padding": st.sampled_from((True, "max_length")),
         "truncation": st.sampled_from((True, "only_first")),

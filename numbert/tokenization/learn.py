@@ -1,22 +1,22 @@
 """Learn a WordPiece vocabulary from text.
 
-Begin with single characters; again and again, join the two neighbouring pieces whose
-joining makes the text most likely; stop when the vocabulary is full.
+Begin with single characters.  Join the pair of neighbouring pieces that makes the text
+most likely, and repeat until the vocabulary is full.
 
 Source: Schuster and Nakajima, "Japanese and Korean voice search", ICASSP 2012: of all
-possible new units, take the one that increases the likelihood on the training data
-most.  The likelihood here is that of a unigram model: each piece u, seen n(u) times
-among N, has the probability n(u) / N, so the log-likelihood is
+possible new units, take the one that increases the likelihood of the training data
+most.  The likelihood here is that of a unigram model.  A piece u that occurs n(u) times
+among N has the probability n(u) / N, so the log-likelihood is
 
     L = sum over u of n(u) log n(u)  -  N log N.
 
-Joining a and b, which stand side by side m times, takes m from n(a), from n(b) and from
-N, and adds m to n(ab).  `_gains` is the change of L, without approximation.
+If a and b stand side by side m times, joining them takes m from n(a), from n(b) and
+from N, and adds m to n(ab).  `_gains` computes the change of L exactly.
 
-HF: the trainer that Hugging Face calls WordPiece joins the most frequent pair, which
-is byte pair encoding (Sennrich, Haddow and Birch, 2016) with ## in front of pieces.
-The score m / (n(a) n(b)), often quoted for WordPiece, orders pairs by the change of L
-for one place where they are joined, not for all, and so prefers the rarest pairs.
+HF: the trainer that Hugging Face calls WordPiece joins the most frequent pair.  That is
+byte pair encoding (Sennrich, Haddow and Birch, 2016) with ## in front of pieces.  The
+score m / (n(a) n(b)), often quoted for WordPiece, is the change of L per joined place,
+not in total, so it prefers the rarest pairs.
 """
 
 import math
@@ -40,37 +40,39 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
                     limit_alphabet=1000):
     """Learn the pieces of a WordPiece vocabulary.
 
-    The same words, however often the texts are shuffled, give the same vocabulary.
+    The same words always give the same vocabulary, in whatever order the texts come.
 
     Args:
         texts: an iterable of str, such as the lines of a file.
-        vocab_size: how many pieces in all; there are fewer if no pair is left to join.
-        lowercase, strip_accents, chinese_chars: of the tokenizer that will use it.
+        vocab_size: the number of pieces, special tokens included.  There are fewer if
+            no pair is left to join.
+        lowercase, strip_accents, chinese_chars: as for the tokenizer that will use it.
         special_tokens: the first pieces.
-        min_frequency: join no pair that is seen less often.
-        limit_alphabet: keep so many characters, the most frequent; words with others
-            are left out.
+        min_frequency: leave pairs alone that occur less often.
+        limit_alphabet: keep so many characters, the most frequent ones.  Words with
+            other characters are left out.
 
     Returns:
         {piece: id}: the special tokens, the characters, and the joined pieces in the
         order in which they were learned.
 
     Raises:
-        TypeError: `texts` is one str, or holds something else than str; vocab_size is
-            no integer.
-        ValueError: there are no words in the texts; vocab_size has no room for the
+        TypeError: `texts` is one str, or holds something other than str; or vocab_size
+            is not a whole number.
+        ValueError: there are no words in the texts; or vocab_size is too small for the
             special tokens and the characters.
     """
     try:
         vocab_size = operator.index(vocab_size)
     except TypeError:
-        raise TypeError("vocab_size must be an integer, the number of pieces, got "
-                        f"{vocab_size!r}") from None
+        raise TypeError(f"vocab_size is {vocab_size!r}, expected a whole number of "
+                        "pieces: pass 30000, for example") from None
     counts = count_words(
         texts, norm.normalizer_steps(lowercase, strip_accents, chinese_chars))
     if not counts:
-        raise ValueError("texts holds no words to learn from; pass at least one text "
-                         "that is not blank (an iterator can be read only once)")
+        raise ValueError("texts holds no words, expected some to learn from: pass at "
+                         "least one text that is not blank (an iterator can be read "
+                         "only once)")
     letters: Counter = Counter()
     for word, n in counts.items():
         for c in word:
@@ -82,31 +84,32 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
     vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
     if vocab_size < len(vocab):
         raise ValueError(
-            f"vocab_size is {vocab_size}, but the special tokens "
-            f"({len(special_tokens)}) and the pieces of single characters "
-            f"({len(alphabet)} of them) are {len(vocab)} already; raise vocab_size or "
-            "lower limit_alphabet")
+            f"vocab_size is {vocab_size}, expected at least {len(vocab)}, to hold "
+            f"{len(special_tokens)} special tokens and {len(alphabet)} characters: "
+            "raise vocab_size or lower limit_alphabet")
     kept = set(alphabet)
     known = {word: n for word, n in sorted(counts.items()) if kept.issuperset(word)}
     return _join_pairs(_Corpus(known), vocab, vocab_size, max(min_frequency, 1))
 
 
 def count_words(texts, steps):
-    """How often each normalised word occurs, as a Counter.
+    """Count how often each normalised word occurs; return a Counter.
 
     Args:
         texts: an iterable of str.
         steps: from `normalizer_steps`.
     """
     if isinstance(texts, str):
-        raise TypeError("texts is one str; pass a list of texts, or an open file")
+        raise TypeError("texts is one str, expected an iterable of str: pass a list of "
+                        "texts, or an open file")
     if not isinstance(texts, Iterable):
-        raise TypeError(
-            f"texts must be an iterable of str, such as a list, got {texts!r}")
+        raise TypeError(f"texts is {texts!r}, expected an iterable of str: pass a list "
+                        "of texts, or an open file")
     raw: Counter = Counter()
     for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"every text must be a str, got {text!r} (text {i})")
+            raise TypeError(f"text {i} is {text!r}, expected a str: correct it or "
+                            "remove it")
         check_unicode(text, f"text {i}")
         raw.update(text.translate(TO_SPACE).split(" "))
     words: Counter = Counter()
@@ -119,23 +122,23 @@ def count_words(texts, steps):
 
 
 def _stands_alone(char, chinese_chars):
-    """Is this character always a word by itself?"""
+    """Whether a character is always a word by itself."""
     return bool(flags(char) & (PUNCT | CJK if chinese_chars else PUNCT))
 
 
 class _Corpus:
-    """Words cut into pieces, and how often each piece and each pair of them occurs.
+    """Words cut into pieces, and how often each piece and each pair of pieces occurs.
 
     Args:
         counts: {word: how often it occurs}.
     """
 
     def __init__(self, counts):
-        self.names: list[str] = []              # of the pieces, by number
+        self.names: list[str] = []              # of pieces, by number
         self.numbers: dict[str, int] = {}
         self.pair_numbers: dict[tuple[int, int], int] = {}
         self.pairs: list[tuple[int, int]] = []
-        self.where: list[set[int]] = []         # the words in which a pair occurs
+        self.where: list[set[int]] = []         # which words a pair occurs in
         self.counts = list(counts.values())
         self.words = [[self.number(PREFIX + c if i else c) for i, c in enumerate(word)]
                       for word in counts]
@@ -152,14 +155,14 @@ class _Corpus:
         self.sides = np.array(self.pairs, np.intp).reshape(-1, 2)
 
     def number(self, name):
-        """The number of a piece, a new one if it has none."""
+        """Return the number of a piece; give it one if it has none."""
         if name not in self.numbers:
             self.numbers[name] = len(self.names)
             self.names.append(name)
         return self.numbers[name]
 
     def pair_number(self, pair):
-        """The number of a pair, a new one if it has none."""
+        """Return the number of a pair; give it one if it has none."""
         if pair not in self.pair_numbers:
             self.pair_numbers[pair] = len(self.pairs)
             self.pairs.append(pair)
@@ -167,12 +170,12 @@ class _Corpus:
         return self.pair_numbers[pair]
 
     def joined(self, pair):
-        """The name of the piece that a pair, by its number, makes."""
+        """Return the name of the piece that pair number `pair` makes."""
         left, right = self.pairs[pair]
         return self.names[left] + self.names[right][len(PREFIX):]
 
     def join(self, pair):
-        """Make one piece of a pair wherever it occurs; bring all counts up to date."""
+        """Join a pair, given by number, wherever it occurs, and update all counts."""
         a, b = self.pairs[pair]
         ab = self.number(self.joined(pair))
         more_pieces: dict[int, int] = defaultdict(int)
@@ -197,7 +200,7 @@ class _Corpus:
 
 
 def _neighbours(word):
-    """The pairs of neighbours, as often as they can be joined: a a a has one a a."""
+    """Return the pairs of neighbours that can be joined at once: one a a in a a a."""
     out, last = [], -2
     for i, pair in enumerate(zip(word, word[1:])):
         if pair[0] == pair[1]:
@@ -209,7 +212,7 @@ def _neighbours(word):
 
 
 def _replace(word, a, b, ab):
-    """`word` with ab for each a followed by b, from left to right."""
+    """Replace each a followed by b by ab, from left to right."""
     out: list[int] = []
     i = 0
     while i < len(word):
@@ -223,7 +226,7 @@ def _replace(word, a, b, ab):
 
 
 def _add(array, more, size):
-    """`array`, lengthened with zeros to `size`, with the changes {index: change}."""
+    """Lengthen an array with zeros to `size`, and add the changes {index: change}."""
     if size > len(array):
         array = np.concatenate([array, np.zeros(size - len(array))])
     array[list(more)] += list(more.values())
@@ -231,7 +234,7 @@ def _add(array, more, size):
 
 
 def _join_pairs(corpus, vocab, vocab_size, min_frequency):
-    """Join the best pair until the vocabulary is full.  Changes and returns `vocab`."""
+    """Join the best pair until the vocabulary is full; change and return `vocab`."""
     while len(vocab) < vocab_size:
         best = _best_pair(corpus, min_frequency)
         if best is None:
@@ -242,10 +245,11 @@ def _join_pairs(corpus, vocab, vocab_size, min_frequency):
 
 
 def _best_pair(corpus, min_frequency):
-    """The pair of the largest gain, of equals the first by name; None if none gains.
+    """Return the pair of the largest gain, or None if no pair gains anything.
 
-    A pair seen m times gains at most m (1 + log N - log m), which grows with m: having
-    looked at the frequent pairs, the rare ones need no look.
+    If several gain the same, the first by name wins.  A pair that occurs m times gains
+    at most m (1 + log N - log m), which grows with m.  So once a frequent pair gains
+    enough, the rare ones can be skipped.
     """
     n_pair, total = corpus.n_pair, corpus.n_piece.sum()
     if not len(n_pair) or n_pair.max() < min_frequency:
@@ -260,23 +264,23 @@ def _best_pair(corpus, min_frequency):
         least /= 4
     if best <= 0:
         return None
-    # What is equal but for rounding must not depend on the machine.
+    # Gains that differ only by rounding are equal, so that all machines agree.
     equals = rows[gains >= best * (1 - 1e-11)]
     names = corpus.names
     return min(equals.tolist(), key=lambda p: tuple(names[i] for i in corpus.pairs[p]))
 
 
 def _gains(corpus, rows, total):
-    """The change of the log-likelihood if this pair were joined, for each.  -> (n,)"""
+    """Return by how much joining each pair would change the log-likelihood.  -> (n,)"""
     def x_log_x(x):
         return x * np.log(np.maximum(x, 1))
 
     a, b = corpus.sides[rows].T
     m = corpus.n_pair[rows]
     n_a, n_b = corpus.n_piece[a], corpus.n_piece[b]
-    same = a == b                               # both sides are taken from one count
+    same = a == b                               # both sides are one piece
     parts = np.where(
         same, x_log_x(np.maximum(n_a - 2 * m, 0)) - x_log_x(n_a),
         x_log_x(n_a - m) - x_log_x(n_a) + x_log_x(n_b - m) - x_log_x(n_b))
-    # n(ab) is 0 before: the same letters have been joined the same way everywhere.
+    # n(ab) is 0 before: equal letters have been joined alike everywhere.
     return parts + x_log_x(m) - x_log_x(total - m) + x_log_x(total)

@@ -1,15 +1,17 @@
-"""Tokenization for reading: plain text for `numbert tokenize`."""
+"""Tokenization made visible: the plain text that `numbert tokenize` prints."""
 
-from .fast.pipeline import stages
+from .definition import normalization as norm
+from .definition.encode import check_unicode, cut
+from .legacy.pieces import LegacyCore, find_words
 
-SPACE = "\u2423"                # shown instead of a blank
+SPACE = "\u2423"                # shown instead of a space
 HEADER = ("token", "id", "chars", "text")
 
 
 def table(tokenizer, text):
-    """The tokens of a text, one per line: token, id, offsets, and the text behind it.
+    """Return the tokens of a text, one per line: token, id, offsets and original text.
 
-    A blank line separates words; a piece that continues a word begins with "##".
+    A blank line separates words.  A piece that continues a word begins with "##".
 
     Args:
         tokenizer: a BertTokenizer, or a BertTokenizerLegacy (then without offsets).
@@ -38,11 +40,11 @@ def table(tokenizer, text):
 
 
 def explain(tokenizer, text):
-    """The text after each stage of tokenization, one stage per line.
+    """Return the text after each stage of tokenization, one stage per line.
 
     Args:
         tokenizer: a BertTokenizer or a BertTokenizerLegacy.
-        text: a str.  Special and added tokens in it count as ordinary text here.
+        text: a str.  Special and added tokens in it are treated as ordinary text.
 
     Returns:
         str, several lines
@@ -51,7 +53,7 @@ def explain(tokenizer, text):
         TypeError: text is not a str, or not valid Unicode.
     """
     if not isinstance(text, str):
-        raise TypeError(f"text must be a str, got {text!r}.")
+        raise TypeError(f"text is {text!r}, expected a str: pass one text")
     lines = [("stage", "text after it"), ("input", visible(text))]
     for name, after in stages(tokenizer.core, text):
         shown = after if name == "pieces" else visible(after)
@@ -59,14 +61,39 @@ def explain(tokenizer, text):
     return _lines(lines)
 
 
+def stages(core, text):
+    """Return the text after each stage, [(name of the stage, text), ...].
+
+    After "split" there is a bar between words, after "pieces" a space between word
+    pieces.
+
+    Args:
+        core: the `core` of a tokenizer.
+        text: a str.  Special and added tokens in it are treated as ordinary text.
+    """
+    check_unicode(text)
+    chars, out = norm.spanned(text), []
+    if isinstance(core, LegacyCore):
+        words = find_words(core, text)
+    else:
+        for name, step in core.steps:
+            chars = step(chars)
+            out.append((name, norm.plain(chars)))
+        words = [norm.plain(word) for word in norm.split_words(chars)]
+    names = {index: piece for piece, index in core.vocab.items()}
+    names[core.unk_id] = core.unk_token
+    pieces = [names[index] for word in words for index, _, _ in cut(core, word)]
+    return out + [("split", "|".join(words)), ("pieces", " ".join(pieces))]
+
+
 def visible(text):
-    """text with blanks as \u2423 and what can't be seen as code points, <U+200B>."""
+    """Show each space as \u2423 and each unprintable character as <U+200B>."""
     return "".join(SPACE if char == " " else char if char.isprintable()
                    else f"<U+{ord(char):04X}>" for char in text)
 
 
 def _lines(rows):
-    """Rows of cells as aligned columns."""
+    """Align rows of cells in columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
              for row in rows]

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..bert import losses
 from ..bert.losses import IGNORE_INDEX
-from .objectives import Objective, label_counts
 from ..bert.ops import rows
+from .objectives import Objective, label_counts
 
 
 def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=None):

@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..system.progress import bar
 from .batches import collate as pad_together
 from .batches import epoch_order, in_parts
+from .log import (Speed, append_log, last_evaluation, log_suffix, postfix, training_row,
+                  write_log)
 from .objectives import LABELS, Objective, batch_gradients
 from .optim import (OPTIMIZERS, SCHEDULES, adamw_init, clip_by_global_norm,
                     global_norm)
-from ..system.progress import bar
-from .log import (Speed, append_log, last_evaluation, log_suffix, postfix, training_row,
-                  write_log)
 from .recipe import (Plan, frozen_names, planned, recipe_of, require_loss,
                      run_settings, show_settings, warn_of_no_rate)
 from .state import TrainingState, load_state, save_state

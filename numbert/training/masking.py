@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .batches import collate as pad_together
-from ..system.datafiles import text_lines
 from ..bert.losses import IGNORE_INDEX, cross_entropy
+from ..system.datafiles import text_lines
+from .batches import collate as pad_together
 
 IS_NEXT, IS_RANDOM = 0, 1            # HF and google-research/bert: 0 means B follows A
 

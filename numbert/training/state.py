@@ -20,9 +20,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from ..system.jsonfiles import parse_json
+from ..system.saving import atomic_file, remove_leftovers, write_tensors
 from .fields import check_fields
 from .recipe import completed
-from ..system.saving import atomic_file, remove_leftovers, write_tensors
 
 FILE = "training.safetensors"
 ANEW = ("start anew with overwrite=True of finetune and pretrain (--overwrite), or "

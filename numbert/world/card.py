@@ -6,9 +6,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from ..models.config import BertConfig
-from ..models.classes import BertForPreTraining
 from ..checkpoints import FINE_TUNED, PRETRAINED
+from ..models.classes import BertForPreTraining
+from ..models.config import BertConfig
 from . import HELD_OUT, TRAIN, statements
 from .exercises import split_words
 from .steps import plain_texts

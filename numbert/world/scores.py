@@ -13,24 +13,24 @@ from typing import Any
 
 import numpy as np
 
-from ..tasks import metrics
-from ..tasks.finetuning import evaluate
 from ..bert.losses import IGNORE_INDEX, cross_entropy
-from ..models.classes import BertForPreTraining, BertLMHeadModel
 from ..checkpoints import PRETRAINED
+from ..models.classes import BertForPreTraining, BertLMHeadModel
 from ..pipelines import pipeline
-from ..training.masking import masking_collate, read_documents, vocabulary
+from ..tasks import metrics
+from ..tasks import TASKS
+from ..tasks.common import outputs
+from ..tasks.finetuning import evaluate
 from ..tasks.pretraining import evaluation_batches
 from ..tasks.pretraining import pairs as pairs_of
 from ..tasks.pretraining import scores as batch_scores
-from ..tasks import TASKS
-from ..tasks.common import outputs
 from ..tokenization import BertTokenizer
+from ..training.masking import masking_collate, read_documents, vocabulary
 from . import HELD_OUT, TRAIN, cloze, opinion_texts
-from .files import path
+from . import probes
 from .exercises import alike, split_words
 from .exercises import questions as questions_about
-from . import probes
+from .files import path
 from .steps import SETTINGS, TUNING, beginnings
 
 Scores = dict[str, Any]              # name of a number -> the number

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from ..checkpoints import FINE_TUNED, FOLDER, PRETRAINED
-from ..system.parallel import cores
 from ..system.jsonfiles import json_text
+from ..system.parallel import cores
 from ..system.saving import atomic_write_text
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from ..models.config import BertConfig
-from ..tasks.finetuning import RECORD, finetune
 from ..bert.losses import IGNORE_INDEX
-from ..models.classes import BertForPreTraining, BertLMHeadModel
 from ..checkpoints import PRETRAINED
-from ..training.masking import (masking_collate, next_sentence_pairs, pair_inputs,
-                                read_documents, vocabulary)
+from ..models.classes import BertForPreTraining, BertLMHeadModel
+from ..models.config import BertConfig
 from ..system.saving import save
 from ..tasks import Settings
 from ..tasks.common import encoded_rows
+from ..tasks.finetuning import RECORD, finetune
 from ..tokenization import BertTokenizer
 from ..tokenization.learn import train_wordpiece
 from ..training.loop import train
+from ..training.masking import (masking_collate, next_sentence_pairs, pair_inputs,
+                                read_documents, vocabulary)
 from . import TRAIN, documents, opinion_texts, statements
 from .files import path, write_all
 

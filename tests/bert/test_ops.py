@@ -11,13 +11,21 @@ import oracles
 from common import assert_near, bound
 from numbert.bert import attention, blocks, embeddings, encoder, heads
 from numbert.training import distillation
-from numbert.bert import losses, ops
+from numbert.bert import activations, losses, ops
+from numbert.bert.scope import NUMPY
 
 SIZES = {"B": 2, "T": 5, "S": 7, "C": 12, "N": 3, "D": 4, "I": 6, "O": 8, "V": 13,
          "K": 4, "R": 10, "...": (2, 3)}
 PAIRS = {f"{module.__name__}.{name}": (f, getattr(module, f"{name}_backward"))
-         for module in (ops, losses)
-         for name, f in vars(module).items() if hasattr(module, f"{name}_backward")}
+         for module in (ops, activations, losses)
+         for name, f in vars(module).items()
+         if hasattr(module, f"{name}_backward") and f.__module__ == module.__name__}
+# {name in a configuration: (forward, backward)}
+ACTIVATIONS = {name: (getattr(NUMPY, op), getattr(NUMPY, f"{op}_backward"))
+               for name, op in activations.ACTIVATIONS.items()}
+LIMITS = {"tanh": (-1, 1), "sigmoid": (0, 1), "laplace": (0, 1), "gelu_10": (0, 10),
+          "relu6": (0, 6), "relu2": (0, 1e8), "leaky_relu": (-100, 1e4),
+          "linear": (-1e4, 1e4), "sqrtsoftplus": (0, 100)}
 PLAIN = {"eps": 1e-5, "rate": 0.3, "mask": None, "ignore_index": 2, "count": None}
 
 
@@ -192,20 +200,43 @@ def test_softmax_rows():
 @given(st.floats(-30, 30))
 def test_activations(x):
     for name, want in oracles.ACTIVATIONS.items():
-        got = getattr(ops, ops.ACTIVATIONS[name])(np.array([x]))[0]
+        got = ACTIVATIONS[name][0](np.array([x]))[0]
         assert_near(got, [want(x)], 4 * 2.3e-16 * (abs(x) + 1), name)
 
 
-@pytest.mark.parametrize("name", ops.ACTIVATIONS)
+def test_every_activation_has_an_oracle():
+    assert oracles.ACTIVATIONS.keys() == ACTIVATIONS.keys()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_of_hugging_face(name):
+    """Every name that transformers knows: its values and, by autograd, its slopes."""
+    torch = pytest.importorskip("torch")
+    known = pytest.importorskip("transformers.activations")
+    assert known.ACT2CLS.keys() == ACTIVATIONS.keys() | set(activations.TRAINED)
+    x = np.concatenate([np.linspace(-30, 30, 4001) + 1e-3, [-3.5, 2.99, 20.5, 7.1]])
+    dout = np.cos(np.arange(len(x)))
+    tensor = torch.tensor(x, requires_grad=True)
+    want = known.ACT2FN[name](tensor)
+    want.backward(torch.tensor(dout))
+    f, backward = ACTIVATIONS[name]
+    out, saved = f(x)
+    scale = 1e-15 * (1 + np.abs(x)) * (1 + np.abs(out))
+    assert np.all(np.abs(out - want.detach().numpy()) <= 8 * scale)
+    assert np.all(np.abs(backward(dout, saved) - tensor.grad.numpy()) <= 32 * scale)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_activations_at_extremes(name, dtype):
-    f, backward = PAIRS[f"numbert.bert.ops.{ops.ACTIVATIONS[name]}"]
+    f, backward = ACTIVATIONS[name]
     x = np.array([-1e4, -90, -0.0, 0, 90, 1e4], dtype)
     with np.errstate(all="raise", under="ignore"):
         out, saved = f(x)
         dx = backward(np.ones_like(x), saved)
-    limits = {"tanh": (-1, 1), "sigmoid": (0, 1)}.get(name, (0, 1e4))
-    assert (out[0], out[-1]) == limits and np.isfinite(dx).all()
+    limits = LIMITS.get(name, (0, 1e4))
+    assert (out[0], out[-1]) == tuple(np.asarray(limits, dtype))
+    assert np.isfinite(dx).all()
 
 
 def test_dropout_keeps_the_mean_and_is_absent_without_a_generator():

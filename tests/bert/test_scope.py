@@ -8,7 +8,7 @@ import pytest
 import numbert
 from cases import CASES
 from common import config, ids, stressed
-from numbert.bert import losses, ops
+from numbert.bert import activations, losses, ops
 from numbert.bert.scope import NUMPY, Run, Scope
 
 PAIRS = sorted(name.removesuffix("_backward") for name in vars(NUMPY)
@@ -39,7 +39,7 @@ class Watched:
         self.called: list[str] = []
         self.depth = 0
         self.table = SimpleNamespace(**vars(NUMPY))
-        for module in (ops, losses):
+        for module in (activations, ops, losses):
             for name in PAIRS:
                 for op in (name, f"{name}_backward"):
                     f = vars(module).get(op)

@@ -73,7 +73,7 @@ def test_tokenize_shows_the_pieces(numbert_main, folder, option):
 
 
 def test_bench_forward(numbert_main, folder):
-    """Two processes or four answer in turn, and agree; the times are anybody's."""
+    """The contenders answer in turn and agree; the times may be anything."""
     code, out, err = numbert_main(
         "bench", "forward", "--model", folder, "--batch", 3, "--length", 7,
         "--rounds", 2, "--threads", 1, "--json")
@@ -84,7 +84,8 @@ def test_bench_forward(numbert_main, folder):
     if len(figures["contenders"]) > 1:
         assert figures["difference"] < 1e-4
     code, _, err = numbert_main("bench", "forward", "--model", folder, "--length", 10)
-    assert code == 2 and "--length 10, but the model takes at most 9 tokens" in err
+    assert code == 2 and "--length is 10, expected at most the model's max_pos" in err
+    assert "max_position_embeddings 9: make it smaller" in err
 
 
 def commands():
@@ -126,9 +127,11 @@ def test_all_groups_are_listed():
 
 @pytest.mark.parametrize("words, says", [
     (["evaluate", "--data", "x.tsv"], "--model"),
-    (["embed"], "give texts, or --file FILE, or - to"),
-    (["embed", "--model", "{folder}"], "give texts, or --file FILE, or - to"),
-    (["embed", "a", "--file", "b", "--model", "{folder}"], "not both"),
+    (["embed"], "got no text, expected TEXT, or --file FILE, or - to"),
+    (["embed", "--model", "{folder}"], "got no text, expected TEXT, or --file FILE"),
+    (["embed", "a", "--file", "b", "--model", "{folder}"],
+     "got both TEXT and --file, expected TEXT, or --file FILE, or - to read stdin: "
+     "give one of them"),
     (["embed", "a", "--model", "/nowhere"], "/nowhere"),
     (["embed", "a", "--model", "{empty}"], "neither vocab.txt nor tokenizer.json"),
     (["embed", "--file", "{empty}/none.txt", "--model", "{folder}"], "none.txt"),
@@ -137,7 +140,8 @@ def test_all_groups_are_listed():
      "latin.txt, line 2: not UTF-8"),
     (["embed", "a", "--model", "{folder}", "--out", "{empty}"], "not an ordinary file"),
     (["embed", "a", "--model", "{folder}", "--out", "/dev/null"], "not an ordinary"),
-    (["embed", "a", "--model", "{folder}", "--out", "{empty}/x/y.npy"], "no such dir"),
+    (["embed", "a", "--model", "{folder}", "--out", "{empty}/x/y.npy"],
+     "empty/x is not a folder, expected one for the file of --out: make it first"),
     (["embed", "a", "--model", "{folder}", "--max-length", "10"],
      "max_length is 10, expected 3 to 9"),
     (["embed", "a", "--model", "{folder}", "--batch-size", "0"],
@@ -173,7 +177,7 @@ def test_mistakes_are_one_line(numbert_main, folder, tmp_path, words, says):
 
 def test_traceback_on_request(monkeypatch, folder):
     monkeypatch.setenv("NUMBERT_TRACEBACK", "1")
-    with pytest.raises(ValueError, match="give texts"):
+    with pytest.raises(ValueError, match="got no text"):
         main(["embed", "--model", str(folder)])
 
 

@@ -153,20 +153,22 @@ def test_files_and_stdin(run, tmp_path):
 
 @pytest.mark.parametrize("args, message", [
     (("fill-mask", "Paris is it."), "has no [MASK]"),
-    (("fill-mask",), "give the input"),
-    (("fill-mask", "a", "--file", "b"), "not both"),
+    (("fill-mask",), "got no input, expected arguments, or --file FILE, or -"),
+    (("fill-mask", "a", "--file", "b"), "got arguments and --file, expected arguments, "
+     "or --file FILE, or - to read stdin: give one of them"),
     (("fill-mask", "--file", "./nowhere.txt"), "nowhere.txt"),
     (("fill-mask", "-"), "stdin holds no text"),
     (("fill-mask", "[MASK] " + LONG + LONG), "max_position_embeddings 40"),
     (("ner", TEXT, "--strategy", "none", "--stride", "3"), "aggregation_strategy"),
-    (("answer", "Who?"), "--context"),
+    (("answer", "Who?"), "got no text to look in, expected one: give --context TEXT"),
+    (("answer", "Who?", "--context", "a", "--context-file", "b"), "got more than one"),
     (("answer", "Who?", "--context", " "), "no tokens"),
     (("answer", "Who?", "--context", ""), "context is empty"),
     (("answer", "", "--context", "a"), "question is empty"),
     (("choose", "Who?", "Anna"), "at least two choices"),
-    (("next-sentence", "a"), "expected two texts, got 1"),
-    (("next-sentence", "a", "b", "c"), "expected two texts, got 3"),
-    (("generate", TEXT, "--temperature", "2"), "--sample"),
+    (("next-sentence", "a"), "the number of texts is 1, expected 2"),
+    (("next-sentence", "a", "b", "c"), "the number of texts is 3, expected 2"),
+    (("generate", TEXT, "--temperature", "2"), "2.0 without --sample, expected both"),
     (("generate", TEXT, "--max-new-tokens", "99"), "no room"),
 ])
 def test_errors_are_one_line(run, args, message):

@@ -83,14 +83,17 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
     (["--train", "{good}", "--dev", "{other}"], "other.tsv, line 1: label 'x' does"),
     (["--train", "{good}", "--max-length", "99"], "max_length is 99, expected 3 to 32"),
     (["--train", "{good}", "--lr", "-1"], "lr is -1.0, expected"),
-    (["--train", "{good}", "--patience", "2"], "--patience and --eval-every need"),
-    (["--train", "{good}", "--soft-weight", "1"], "--soft-weight needs --teacher"),
-    (["--train", "{good}", "--temperature", "2"], "--temperature needs --teacher"),
-    (["--train", "{good}", "--label-all"], "--label-all is for token-classification"),
-    (["--train", "{good}", "--doc-stride", "128"], "--doc-stride is for question-ans"),
-    (["--train", "{good}", "--max-answer-length", "9"], "--max-answer-length is for"),
-    (["--train", "{good}", "--whole-word"], "--whole-word is for masked-lm: it does"),
-    (["--train", "{good}", "--mask-probability", ".2"], "not apply to text-classif"),
+    (["--train", "{good}", "--patience", "2"],
+     "--dev is missing, expected a file for --patience and --eval-every: add --dev"),
+    (["--train", "{good}", "--soft-weight", "1"],
+     "--teacher is missing, expected a folder for --soft-weight: add --teacher DIR"),
+    (["--train", "{good}", "--temperature", "2"], "a folder for --temperature: add"),
+    (["--train", "{good}", "--label-all"], "the task is text-classification, expected "
+     "token-classification for --label-all: leave --label-all out"),
+    (["--train", "{good}", "--doc-stride", "128"], "question-answering for --doc-str"),
+    (["--train", "{good}", "--max-answer-length", "9"], "leave --max-answer-length"),
+    (["--train", "{good}", "--whole-word"], "expected masked-lm for --whole-word: "),
+    (["--train", "{good}", "--mask-probability", ".2"], "the task is text-classif"),
     (["--train", "{good}", "--teacher", "{base}"], "has no trained head for text-c"),
     (["--train", "{good}", "--model", "{no}"], "none.tsv"),
 ])
@@ -128,11 +131,11 @@ def test_predictions_go_where_a_link_names(capsys, tmp_path):
     assert run(capsys, *given, tmp_path / "link")[0] == 0
     assert json.loads((tmp_path / "target").read_text())["prediction"] == "POSITIVE"
     code, text, errors = run(capsys, *given, tmp_path / "none" / "p.jsonl")
-    assert code == 2 and text == "" and "p.jsonl: there is no folder for" in errors
+    assert code == 2 and text == "" and "none is not a folder, expected one" in errors
 
 
 @pytest.mark.parametrize("more, message", [
-    ([], "which model?  Expected --model DIR, or --task TASK"),
+    ([], "got no model, expected --model DIR, or --task TASK for one that comes with"),
     (["--task", "regression"], "no checkpoint for 'regression' comes with this copy"),
 ])
 def test_evaluate_says_which_model_it_lacks(capsys, tmp_path, more, message):
@@ -293,8 +296,9 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
 @pytest.mark.parametrize("options, message", [
     (["--config", "typo.json"], "typo.json: no such file: expected a config.json"),
     (["--config", "{config}", "--rule", "bernoulli", "--max-predictions", "20"],
-     "--max-predictions needs --rule exact"),
-    (["--config", "{config}", "--tokenizer", "{base}", "--cased"], "--cased is for a")])
+     "--rule is bernoulli, expected exact for --max-predictions: leave"),
+    (["--config", "{config}", "--tokenizer", "{base}", "--cased"],
+     "got --cased and --tokenizer, expected one of them: leave --cased out")])
 def test_errors_of_pretrain_are_one_line(capsys, base, tmp_path, config, options,
                                          message):
     corpus = tiny.write(tmp_path, "c.txt", CORPUS)

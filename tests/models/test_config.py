@@ -58,19 +58,21 @@ def test_no_sharing_between_configurations():
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"hidden_size": 10, "num_attention_heads": 3}, "10 is not a multiple of .* 3"),
-    ({"hidden_act": "gelu_fast"}, "'gelu_fast', expected one of gelu"),
+    ({"hidden_size": 10, "num_attention_heads": 3}, "10, expected a multiple of .* 3"),
+    ({"hidden_act": "geluu"}, "'geluu', expected one of gelu"),
+    ({"hidden_act": "prelu"}, "'prelu', which has parameters of its own, expected"),
     ({"position_embedding_type": "relative_key"}, "'relative_key', .*absolute"),
-    ({"vocab_size": 0}, "vocab_size is 0, expected a positive integer"),
+    ({"vocab_size": 0}, "vocab_size is 0, expected a whole number above 0"),
     ({"hidden_size": 12.0}, "hidden_size is 12.0"),
     ({"num_hidden_layers": -1}, "num_hidden_layers is -1"),
     ({"hidden_dropout_prob": 1}, r"hidden_dropout_prob is 1, expected .* \[0, 1\)"),
     ({"classifier_dropout": -0.1}, "classifier_dropout is -0.1"),
     ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan"),
     ({"pad_token_id": 30522}, "pad_token_id is 30522"),
-    ({"add_cross_attention": True}, "needs is_decoder=True"),
+    ({"add_cross_attention": True}, "True, expected False .*set is_decoder=True"),
     ({"problem_type": "ranking"}, "'ranking'"),
-    ({"problem_type": "single_label_classification", "num_labels": 1}, "> 1"),
+    ({"problem_type": "single_label_classification", "num_labels": 1},
+     "num_labels is 1, expected more for problem_type"),
     ({"num_labels": 3, "id2label": {0: "a"}}, "names 1 classes"),
     ({"id2label": {0: "a", 2: "b"}}, r"ids \[0, 2\]"),
     ({"num_labels": 0}, "num_labels is 0"),
@@ -84,7 +86,7 @@ def test_impossible_values_are_refused(changes, message):
 @pytest.mark.parametrize("text, message", [
     ("{", "is broken JSON .*, expected a JSON object of fields: download or"),
     ("", "is broken JSON"), ("[1]", "holds a list, expected a JSON object"),
-    ('{"hidden_size": 7}', "config.json: hidden_size 7 is not a multiple"),
+    ('{"hidden_size": 7}', "config.json: hidden_size is 7, expected a multiple"),
     ("\udcff", "byte 0 .* is 0xff, expected a JSON object of fields, in UTF-8: "),
     ("[" * 100_000, "broken JSON .nested too deeply., expected a JSON object")])
 def test_broken_files(tmp_path, text, message):

@@ -241,7 +241,7 @@ def checkpoints(tmp_path):
 
 def warm(*paths, **options):
     """A warm start; what starts fresh is warned of."""
-    with pytest.warns(UserWarning, match="starts fresh, to be trained.*crossattention"):
+    with pytest.warns(UserWarning, match="starts fresh.* need training.*crossattent"):
         return EncoderDecoderModel.from_encoder_decoder_pretrained(
             *paths, dtype="float64", **options)
 
@@ -381,13 +381,13 @@ def without(name):
                          decoder_config(add_cross_attention=True))),
      ValueError, "float32 float64 same"),
     (lambda: EncoderDecoderModel.from_encoder_decoder_pretrained(), ValueError,
-     "no encoder encoder_model"),
+     "encoder_pretrained_model_name_or_path None encoder_model"),
     (lambda: without("decoder_start_token_id")(**source(), labels=labels()),
      ValueError, "decoder_start_token_id labels"),
     (lambda: without("pad_token_id")(**source(), labels=labels()), ValueError,
      "pad_token_id labels"),
     (lambda: without("decoder_start_token_id").generate(**source()), ValueError,
-     "decoder_start_token_id [CLS]"),
+     "decoder_start_token_id None [CLS]"),
     (lambda: encoder_decoder()(**source(), labels=labels() + 30), ValueError,
      "labels vocab_size is 23"),
     (lambda: encoder_decoder()(**source(), labels=labels()[0]), ValueError,

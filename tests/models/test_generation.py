@@ -318,7 +318,7 @@ def test_short_beams_are_filled_as_hugging_face_fills_them(model):
     (ValueError, {"max_length": 41}, "max_position_embeddings 40"),
     (ValueError, {"max_length": 3}, "max_length 3 max_new_tokens"),
     (ValueError, {"max_new_tokens": 0}, "max_new_tokens 0 >= 1"),
-    (ValueError, {"max_new_tokens": 2.5}, "max_new_tokens 2.5 integer"),
+    (ValueError, {"max_new_tokens": 2.5}, "max_new_tokens 2.5 whole"),
     (ValueError, {"do_sample": True, "temperature": 0}, "temperature do_sample=False"),
     (ValueError, {"temperature": -1}, "temperature -1"),
     (ValueError, {"temperature": float("nan")}, "temperature nan"),

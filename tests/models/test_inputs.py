@@ -21,10 +21,10 @@ X = ids()
     (TypeError, "dtype float64, expected integers", {"input_ids": X / 2}),
     (TypeError, "encode text with a tokenizer", {"input_ids": [["hello"]]}),
     (TypeError, "different lengths.*padding=True", {"input_ids": [[1], [2, 3]]}),
-    (ValueError, r"shape \(0, 5\): expected at least one", {"input_ids": X[:0]}),
+    (ValueError, r"shape \(0, 5\), expected at least one", {"input_ids": X[:0]}),
     (ValueError, r"shape \(5,\), expected \(batch, tokens\)", {"input_ids": X[0]}),
     (ValueError, "at least one token", {"input_ids": X[:, :0]}),
-    (ValueError, "has 12 tokens, more than max_position_embeddings 11: truncate",
+    (ValueError, "has 12 tokens, expected at most max_position_embeddings 11: trunc",
      {"input_ids": ids((1, 12))}),
     (ValueError, "position_ids holds 11", {"input_ids": X,
                                            "position_ids": np.full(T, 11)}),
@@ -36,7 +36,7 @@ X = ids()
      {"input_ids": X, "token_type_ids": X[:, :4] % 2}),
     (ValueError, r"attention_mask has shape \(2, 4\), expected \(2, 5\) or \(2, 5, 5\)",
      {"input_ids": X, "attention_mask": X[:, :4] > 0}),
-    (ValueError, "boolean or hold only 0 and 1.*holds -10000.*mask == 0",
+    (ValueError, "holds -10000.*expected booleans, or 0 and 1 .*mask == 0",
      {"input_ids": X, "attention_mask": np.where(X > 9, 0, -10000.0)}),
     (ValueError, r"inputs_embeds has shape \(2, 5, 11\), expected .*12\)",
      {"inputs_embeds": np.ones((B, T, 11))}),
@@ -76,7 +76,7 @@ def test_cache_of_another_encoder_output():
     crossed = config(is_decoder=True, add_cross_attention=True)
     model = stressed(numbert.BertModel, crossed)
     past = model(X, encoder_hidden_states=np.ones((B, 7, 12))).past_key_values
-    with pytest.raises(ValueError, match=r"expected \(2, 3, 6, 4\): .*encoder output"):
+    with pytest.raises(ValueError, match=r"expected \(2, 3, 6, 4\), .*encoder output"):
         model(X, encoder_hidden_states=np.ones((B, 6, 12)), past_key_values=past)
     other = stressed(numbert.BertModel, config(is_decoder=True, num_attention_heads=4))
     with pytest.raises(ValueError, match=r"expected \(2, 4, 5, 3\)"):
@@ -170,6 +170,10 @@ def test_backward_without_a_loss():
         model.backward(saved)
     with pytest.raises(ValueError, match="forward had no labels"):
         model.backward(saved, loss=1.0)
+    with pytest.raises(TypeError, match="saved is a MaskedLMOutput, expected"):
+        model.backward(out)
+    with pytest.raises(ValueError, match="gradient of loss is .*expected one number"):
+        model.backward(model.forward(X, labels=X)[1], loss=np.ones(3))
     with pytest.raises(ValueError, match=r"gradient of logits has shape \(2, 5\)"):
         model.backward(saved, logits=out.logits[..., 0])
     bare, saved = MODEL.forward(X)
@@ -195,7 +199,7 @@ def test_a_gradient_has_the_dtype_of_the_model():
     assert {x.dtype for x in grads.values()} == {np.dtype("float32")}
     plain = numbert.BertModel(config(), add_pooling_layer=False)
     out, saved = plain.forward(X)
-    with pytest.raises(ValueError, match="pooler_output has a gradient, but is no "
+    with pytest.raises(ValueError, match="pooler_output has a gradient, but is not an "
                                          "output of this.*expected last_hidden_state"):
         plain.backward(saved, pooler_output=np.ones((B, 12)))
 

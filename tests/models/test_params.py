@@ -125,7 +125,7 @@ def test_wrong_shapes_are_all_named(tmp_path):
         model = cls.from_pretrained(tmp_path, num_labels=3,
                                     ignore_mismatched_sizes=True)
     assert model.params["classifier.bias"].shape == (3,)
-    with pytest.raises(ValueError, match="config given, and changes"):
+    with pytest.raises(ValueError, match="config is given together with changes"):
         cls.from_pretrained(tmp_path, config=config(), num_labels=3)
 
 
@@ -151,7 +151,7 @@ def test_resizing_the_vocabulary(tie):
     assert_near(table[37:], np.tile(old[name].mean(0), (3, 1)), 1e-15)
     model.resize_token_embeddings(37)
     assert all(np.array_equal(x, old[name]) for name, x in model.params.items())
-    with pytest.raises(ValueError, match="expected a positive integer"):
+    with pytest.raises(ValueError, match="expected a whole number above 0"):
         model.resize_token_embeddings(0)
 
 
@@ -233,5 +233,5 @@ def test_generation_config_of_hugging_face(tmp_path):
 
 @pytest.mark.parametrize("size, multiple", [(2.7, None), ("x", None), (5, -3), (5, 0)])
 def test_resizing_to_no_size(size, multiple):
-    with pytest.raises(ValueError, match="expected a positive integer"):
+    with pytest.raises(ValueError, match="expected a whole number above 0"):
         stressed(numbert.BertModel).resize_token_embeddings(size, multiple)

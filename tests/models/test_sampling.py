@@ -185,5 +185,5 @@ def test_hugging_face_draws_from_the_same_distribution(model, sampling_of):
 
 
 def test_sampling_settings_without_sampling_are_warned_of(model):
-    with pytest.warns(UserWarning, match="top_k only.*do_sample=True"):
+    with pytest.warns(UserWarning, match="without sampling.*top_k; add do_sample=Tr"):
         generate(model, [[3]], top_k=5, max_new_tokens=1)

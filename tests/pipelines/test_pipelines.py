@@ -74,7 +74,7 @@ def test_live(folders, task):
 
 
 def test_live_batches(folders):
-    """A generator and batches, in the order in which they come."""
+    """Generators and batches give results in the order of the items."""
     transformers = pytest.importorskip("transformers")
     from golden.make_pipelines import plain
     transformers.utils.logging.disable_progress_bar()
@@ -266,7 +266,7 @@ def test_words_keep_one_label():
 
 
 def test_windows_reach_the_end_of_a_long_text():
-    """Without them it is cut off."""
+    """Without windows the text is cut off."""
     ner = pipe("token-classification", name="names", ignore_labels=[],
                aggregation_strategy="first")
     text = " ".join(["Bob works."] * 30)
@@ -296,7 +296,7 @@ def test_a_single_answer_is_not_in_a_list():
 
 
 def test_no_answer_in_any_window():
-    """The empty answer is as likely as in the window where it is the least likely."""
+    """The empty answer has the score of the window where it is least likely."""
     ask = pipe("question-answering", max_seq_len=20, doc_stride=4)
     item = {"question": "Who?", "context": LONG}
     scores = []

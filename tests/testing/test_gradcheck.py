@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 import numbert
 from cases import CASES
@@ -51,18 +51,26 @@ FUNCTIONS = {                           # f, f'
     "kink": (lambda x: np.maximum(x, 0), lambda x: (x > 0).astype(float))}
 
 
+SEEDS = st.integers(0, 2 ** 32 - 1)
+PLACES = st.builds(lambda seed, shape: np.asarray(fill(*shape, seed=seed)), SEEDS,
+                   st.sampled_from([(), (1,), (3, 4)]))
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("full", [False, True])
 @settings(deadline=None)
-@given(seed=st.integers(0, 2 ** 32 - 1), shape=st.sampled_from([(), (1,), (3, 4)]))
-def test_right_gradients_pass_and_wrong_ones_do_not(name, full, seed, shape):
+@given(x=PLACES, seed=SEEDS)
+@example(x=np.asarray(math.sqrt(2)), seed=0)            # the root of the cubic,
+@example(x=np.asarray(1.41421356), seed=0)              # a place beside it,
+@example(x=np.asarray(math.sqrt(2 / 3)), seed=0)        # and that of its slope
+def test_right_gradients_pass_and_wrong_ones_do_not(name, full, x, seed):
     f, slope = FUNCTIONS[name]
-    x = np.asarray(np.random.default_rng(seed).standard_normal(shape))
-    c = np.asarray(np.random.default_rng(seed + 1).standard_normal(shape))
+    c = np.asarray(fill(*x.shape, seed=seed))
     g = np.asarray(c * slope(x))
 
     def objective(values):
-        return math.fsum(np.ravel(c * f(values["x"]))), float(np.abs(c * f(x)).sum())
+        terms = c * f(values["x"])
+        return math.fsum(terms.ravel()), float(np.abs(terms).sum())
 
     good = check(objective, {"x": x}, {"x": g}, full=full, rng=seed)
     assert not good.wrong, good
@@ -85,6 +93,17 @@ def test_a_function_with_noise_is_unsure_not_ok():
     report = check(lambda v: float(v["x"].sum() + 1e-4 * np.sin(1e9 * v["x"]).sum()),
                    {"x": fill(3)}, {"x": np.ones(3)})
     assert not report.ok and report.unsure == ["x"]
+
+
+@pytest.mark.parametrize("size", [1e2, 1e6])
+@pytest.mark.parametrize("full", [False, True])
+def test_a_sum_that_cancels_has_the_rounding_of_its_terms(size, full):
+    """The sum is near 0, but x + h and the partial sums are as large as `size`."""
+    x = np.array([size, 0, -size]) + 0.01 * fill(3)
+    for factor, wrong in ((1, []), (WRONG, ["x"])):
+        report = check(lambda v: v["x"].sum(), {"x": x}, {"x": np.full(3, factor)},
+                       full=full)
+        assert report.wrong == wrong and report.ok is not bool(wrong), report
 
 
 def test_a_forgotten_gradient_is_wrong():

@@ -93,5 +93,5 @@ def test_added_token():
     assert repr(token) == (
         'AddedToken("x", rstrip=False, lstrip=True, single_word=False, '
         "normalized=True, special=False)")
-    with pytest.raises(TypeError, match="content is a str, not 7"):
+    with pytest.raises(TypeError, match="content is 7, expected a str"):
         AddedToken(7)

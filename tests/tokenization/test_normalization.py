@@ -1,19 +1,16 @@
-"""Both normalisers, step by step, against recorded facts and Python's own."""
+"""The normaliser, step by step, against recorded facts and Python's own."""
 
-import os
 import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numbert.tokenization.definition.encode import legacy_words
 from numbert.tokenization.definition.normalization import (clean, decompose,
                                                            isolate_cjk, lower,
                                                            normalize, normalizer_steps,
                                                            plain, spanned, split_words,
                                                            strip_accents)
-from numbert.tokenization.fast.pipeline import compile_core
 from numbert.tokenization.definition.tables import LOWER, MN, NFD, REMOVED, flags
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -77,37 +74,3 @@ def test_a_space_is_a_barrier(left, right):
     ("...", [".", ".", "."]), ("$5", ["$", "5"]), ("don't", ["don", "'", "t"])])
 def test_split_words(text, want):
     assert [plain(word) for word in split_words(spanned(text))] == want
-
-
-# --- Legacy --------------------------------------------------------------------------
-
-@pytest.mark.parametrize("text, want", [
-    ("ΑΣ ΑΣΑ", ["ας", "ασα"]), ("cafe\u0301!", ["cafe", "!"]), ("a\x0bb\u0378", ["ab"]),
-    ("a\u2028b", ["a", "b"]), ("\U0002b820x", ["\U0002b820", "x"]), ("İ", ["i"]),
-    ("Keep KEEP keep,", ["keep", "KEEP", "keep", ","]), ("[MASK] [mask]",
-                                                         ["[MASK]", "[", "mask", "]"])])
-def test_legacy_words(text, want):
-    from numbert.tokenization.definition.added_tokens import AddedToken
-
-    core = compile_core({"[UNK]": 0}, legacy=True, never_split=["KEEP"],
-                        added_tokens={1: AddedToken("[MASK]", special=True)})
-    assert legacy_words(core, text) == want
-
-
-def test_legacy_composes_where_the_other_leaves_apart():
-    core = compile_core({"[UNK]": 0}, legacy=True, lowercase=False)
-    assert legacy_words(core, "e\u0301 \uf900 \u037e \u1112\u1161") == [
-        "é", "豈", ";", "하"]
-
-
-@pytest.mark.parametrize("lowercase", [True, False])
-@pytest.mark.parametrize("context", ["{}", "a_{}b"])
-def test_legacy_is_as_in_hugging_face_on_this_python(lowercase, context):
-    legacy = pytest.importorskip("transformers.models.bert.tokenization_bert_legacy")
-    basic = legacy.BasicTokenizer(do_lower_case=lowercase)
-    core = compile_core({"[UNK]": 0}, legacy=True, lowercase=lowercase)
-    step = 1 if os.environ.get("NUMBERT_EXHAUSTIVE") else 23
-    codes = set(range(0, 0x110000, step)) | set(range(0x3400))
-    for code in sorted(codes - set(range(0xD800, 0xE000))):
-        text = context.format(chr(code))
-        assert legacy_words(core, text) == basic.tokenize(text), hex(code)

@@ -7,7 +7,7 @@ import pytest
 from numbert.tokenization.definition import tables
 from numbert.tokenization.definition.tables import (CJK, LOWER, MARK, MN, NFD, PUNCT,
                                                     REMOVED, SPACE, flags, frozen_flags,
-                                                    is_word_char, live_flags, lower_map)
+                                                    is_word_char, lower_map)
 
 SURROGATES = range(0xD800, 0xE000)
 
@@ -63,13 +63,6 @@ def test_marks_and_combining_classes():
     ("\u200d", True), (" ", False), ("-", False), (".", False), ("\u200b", False)])
 def test_what_may_stand_inside_a_word(char, want):
     assert is_word_char(char) is want
-
-
-@pytest.mark.parametrize("char, want", [
-    ("\x0b", REMOVED), ("\ue000", REMOVED), ("\U0010ffff", REMOVED), ("\u3000", SPACE),
-    ("\u2028", 0), ("$", PUNCT), ("\U0002b820", CJK), ("\u0301", MN), ("a", 0)])
-def test_legacy_asks_the_running_python(char, want):
-    assert live_flags(char) == want
 
 
 def test_the_file_names_each_property_once():

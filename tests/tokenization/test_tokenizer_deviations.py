@@ -173,7 +173,7 @@ def test_same_id(hf):
 def test_taken_id(hf):
     vocab = {**VOCAB, "far": len(VOCAB) + 1}
     tokenizer = BertTokenizer(vocab)
-    with pytest.warns(UserWarning, match="'new1' gets the id 62, which 'far' has, too"):
+    with pytest.warns(UserWarning, match="'new1' gets the id 62, which 'far' already"):
         tokenizer.add_tokens(["new1", "new2"])
     names = ["new1", "new2", "far"]
     assert tokenizer.convert_tokens_to_ids(names) == [62, 63, 62]

@@ -22,10 +22,10 @@ from numbert.tokenization.fast import vectorized
 from numbert.tokenization.definition.added_tokens import AddedToken
 from numbert.tokenization.definition.encode import encode_plain
 from numbert.tokenization.fast.keytable import KeyTable, pack, width_of, widths
-from numbert.tokenization.fast.lexicon import Lexicon
+from numbert.tokenization.fast.lexicon import Lexicon, wordpiece_many
 from numbert.tokenization.fast.letters import ascii_letters, unicode_letters
 from numbert.tokenization.fast.pipeline import compile_core, encode, encode_one
-from numbert.tokenization.definition.wordpiece import wordpiece, wordpiece_many
+from numbert.tokenization.definition.wordpiece import wordpiece
 
 # Characters whose treatment depends on their neighbours, or that are odd in some way.
 MARKS = "\u0300\u0301\u0316\u0323\u0344\u302e\u302f\U0001d165\u1b44\u08d4\u0f73\u3099"

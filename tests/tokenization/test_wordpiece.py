@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from numbert.tokenization.fast import words as words_module
 from numbert.tokenization.definition.encode import encode_plain
-from numbert.tokenization.fast.pipeline import compile_core, encode_one, stages
+from numbert.tokenization.fast.pipeline import compile_core, encode_one
 from numbert.tokenization.definition.wordpiece import wordpiece
+from numbert.tokenization.view import stages
 
 VOCAB = {piece: i for i, piece in enumerate(
     "[UNK] un ##aff ##able ##a a b ##b ab ##abb , . the".split())}

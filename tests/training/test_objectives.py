@@ -125,3 +125,21 @@ def test_labelled_only_means_nothing_to_other_classes():
     labels = np.where(np.arange(5) < 3, ids(), -100)
     out = model(ids(), labels=labels, labelled_only=True)
     assert_near(out.logits, model(ids(), labels=labels).logits, 0)
+
+
+@pytest.mark.parametrize("totals", [(), (1, 2), 3, (0,), (-1,), ("a",), (True,)])
+def test_label_totals_of_a_wrong_kind(totals):
+    model = stressed(numbert.BertForMaskedLM)
+    with pytest.raises(ValueError, match="label_totals is .*, expected 1 numbers"):
+        model(ids(), labels=ids(), label_totals=totals)
+
+
+def test_label_totals_divide_the_sums():
+    model = stressed(numbert.BertForPreTraining)
+    batch = {"input_ids": ids(), "labels": ids(rng=4), "next_sentence_label": [0, 1]}
+    out = model(**batch)
+    order = model(**{**batch, "labels": np.full_like(ids(), -100)},
+                  label_totals=(1, 2)).loss                 # the second term alone
+    got = model(**batch, label_totals=(20, 4)).loss         # of 10 labels and of 2
+    assert_near(got, out.loss / 2, 1e-13 * out.loss)
+    assert 0 < order < out.loss

@@ -234,7 +234,7 @@ def test_a_state_that_is_not_json_is_refused(text, halfway, tmp_path):
 
 def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / training_state.FILE).mkdir()
-    with pytest.raises(ValueError, match="is not a file, expected a checkpoint: remove"):
+    with pytest.raises(ValueError, match="is not a file, expected a checkpoint: remo"):
         go_on(tmp_path)
 
 

@@ -1,8 +1,8 @@
-"""Tokens that are found before the text is split: [MASK], [SEP], and those a user adds.
+"""Tokens that are found before the text is split: [MASK], [SEP], and a user's own.
 
-They are searched for twice.  Those with normalized=False are found in the text itself.
-Then the rest is normalised, and those with normalized=True are found there, each in its
-own normalised form.
+There are two searches.  The first looks in the original text for the tokens with
+normalized=False.  What remains is normalised.  The second looks there for the tokens
+with normalized=True, each in its own normalised form.
 """
 
 import re
@@ -20,11 +20,11 @@ class AddedToken:
 
     Args:
         content: the text.
-        single_word: only where it is not part of a longer word.
-        lstrip: take the white space before it along.
-        rstrip: take the white space after it along.
+        single_word: find it only where it is not part of a longer word.
+        lstrip: include the white space before it.
+        rstrip: include the white space after it.
         normalized: look for it in the normalised text; None means "unless special".
-        special: one of the control tokens, such as [MASK].
+        special: whether it is a control token such as [MASK].
     """
 
     content: str
@@ -36,7 +36,8 @@ class AddedToken:
 
     def __post_init__(self):
         if not isinstance(self.content, str):
-            raise TypeError(f"an added token's content is a str, not {self.content!r}")
+            raise TypeError(f"content is {self.content!r}, expected a str: pass the "
+                            "text of the token")
         if self.normalized is None:
             object.__setattr__(self, "normalized", not self.special)
 
@@ -50,7 +51,7 @@ class AddedToken:
 
 
 class Match(NamedTuple):
-    """An added token found: its id, and text[start:end] with white space taken."""
+    """A found added token: its id and its place, stripped white space included."""
 
     id: int
     start: int
@@ -58,19 +59,19 @@ class Match(NamedTuple):
 
 
 class Matcher(NamedTuple):
-    """What `find` needs: one pattern for all, and (id, token) by the text matched."""
+    """What `find` needs: one pattern for all tokens, and who they are."""
 
     pattern: re.Pattern
-    firsts: str             # the characters that matches begin with
-    tokens: dict[str, tuple[int, AddedToken]]
+    firsts: str                                 # the first characters of all tokens
+    tokens: dict[str, tuple[int, AddedToken]]   # {text that matches: (id, token)}
 
 
 def compile_matcher(tokens, normalized=str):
-    """A Matcher for {id: AddedToken}, or None if there is nothing to find.
+    """Return a Matcher for some added tokens, or None if there is nothing to find.
 
     Args:
-        tokens: the tokens by id.
-        normalized: what to do to a content before it is searched for.
+        tokens: {id: AddedToken}.
+        normalized: function that turns a token's content into the text to look for.
     """
     by_text: dict[str, tuple[int, AddedToken]] = {}
     for item in sorted(tokens.items(), key=lambda item: not item[1].special):
@@ -84,15 +85,15 @@ def compile_matcher(tokens, normalized=str):
 
 
 def find(matcher, text, split_special_tokens=False):
-    """The added tokens in `text`, from left to right; of several at once the longest.
+    """Find the added tokens in a text, from left to right; the longest one wins.
 
     Args:
-        matcher: from `compile_matcher`.
-        text: the text, normalised or not as the matcher's tokens are.
-        split_special_tokens: leave special tokens to be split like any other word.
+        matcher: from `compile_matcher`; None finds nothing.
+        text: a str, normalised if the matcher's tokens are.
+        split_special_tokens: skip special tokens, so that they are split like text.
 
     Returns:
-        A list of Match.
+        list of Match
     """
     if matcher is None:
         return []
@@ -109,7 +110,7 @@ def find(matcher, text, split_special_tokens=False):
             continue
         if token.single_word and not _stands_alone(text, start, end):
             continue
-        if token.lstrip:        # HF: not beyond the match before
+        if token.lstrip:        # HF: only as far as the previous match
             start = done + len(text[done:start].rstrip(WHITE_SPACE))
         if token.rstrip:
             end = len(text) - len(text[end:].lstrip(WHITE_SPACE))
@@ -119,6 +120,6 @@ def find(matcher, text, split_special_tokens=False):
 
 
 def _stands_alone(text, start, end):
-    """No word character touches text[start:end]."""
+    """Whether no word character touches text[start:end]."""
     around = text[max(start - 1, 0):start] + text[end:end + 1]
     return not any(map(is_word_char, around))

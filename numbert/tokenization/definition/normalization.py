@@ -1,11 +1,11 @@
-"""BERT's normaliser, one character at a time: the readable definition.
+"""BERT's normaliser: from raw text to words, one character at a time.
 
-The text is a list of (character, start, end): each character carries the span of the
-original text that it came from, so that every word piece can be traced back.  Each step
-takes such a list and returns a new one.  `tokenization/fast/vectorized.py` computes
-the same for whole documents; the tests hold the two together.
+A text is a list of (character, start, end).  The span says which part of the original
+text, text[start:end], the character came from, so every word piece can be traced back.
+Each step takes such a list and returns a new one.  `fast/vectorized.py` does the same
+for whole documents, and the tests compare the two.
 
-Source: the BERT paper says only "WordPiece"; the steps are those of BasicTokenizer in
+Source: the BERT paper says only "WordPiece".  The steps are those of BasicTokenizer in
 google-research/bert (tokenization.py), in the order and with the Unicode versions of
 Hugging Face's BertNormalizer.
 """
@@ -16,25 +16,25 @@ from .tables import CJK, LOWER, MARK, MN, NFD, PUNCT, REMOVED, SPACE, flags, low
 
 
 def spanned(text):
-    """Give each character of `text` its own span: [(character, start, end), ...]."""
+    """Give each character of a text its own span: [(character, start, end), ...]."""
     return [(c, i, i + 1) for i, c in enumerate(text)]
 
 
 def plain(chars):
-    """The text alone."""
+    """Return the characters as a str, without their spans."""
     return "".join(c for c, _, _ in chars)
 
 
-def clean(chars, flags=flags):
+def clean(chars):
     """Drop control characters, and turn every white space character into a plain space.
 
-    HF: a dropped character does not split: "a\\x0bb" becomes "ab".
+    HF: a dropped character does not split a word: "a\\x0bb" becomes "ab".
     """
     return [(" " if flags(c) & SPACE else c, start, end)
             for c, start, end in chars if not flags(c) & REMOVED]
 
 
-def isolate_cjk(chars, flags=flags):
+def isolate_cjk(chars):
     """Put a space on both sides of every CJK ideograph: each is a word of its own."""
     out = []
     for c, start, end in chars:
@@ -48,10 +48,10 @@ def strip_accents(chars):
 
 
 def decompose(chars):
-    """Unicode canonical decomposition, with the spans that Hugging Face gives.
+    """Decompose each character (Unicode NFD) and put the marks in canonical order.
 
-    HF: canonical ordering moves marks, but spans stay in order: the k-th character that
-    begins a decomposition takes the span of the k-th character of the input.
+    HF: the order of the marks changes, that of the spans does not.  The k-th character
+    that begins a decomposition takes the span of the k-th character of the input.
     """
     parts = []
     for c, _, _ in chars:
@@ -65,7 +65,7 @@ def decompose(chars):
 
 
 def canonical_order(parts):
-    """Sort each run of marks by combining class, keeping the order of equals."""
+    """Sort each run of marks by combining class; equals keep their order."""
     out, marks = [], []
     for part in parts:
         if combining_class(part[0]):
@@ -77,23 +77,27 @@ def canonical_order(parts):
 
 
 def combining_class(char):
-    """The canonical combining class, as of Unicode 9.0."""
+    """Return the canonical combining class of a character as of Unicode 9.0."""
     return unicodedata.combining(char) if flags(char) & (MN | MARK) else 0
 
 
 def lower(chars):
-    """Lower case, by character (HF: so there is no final sigma, and İ becomes two)."""
+    """Lower-case each character.
+
+    HF: it looks at one character at a time, so Σ is σ even at the end of a word.  İ
+    becomes two characters.
+    """
     return [(s, start, end) for c, start, end in chars
             for s in (lower_map()[ord(c)] if flags(c) & LOWER else c)]
 
 
-def normalizer_steps(lowercase, accents, chinese_chars):
-    """The steps that these options ask for, as [(name, function), ...].
+def normalizer_steps(lowercase=True, accents=None, chinese_chars=True):
+    """Return the steps that these options ask for, in order: [(name, function), ...].
 
     Args:
-        lowercase: turn the text to lower case.
+        lowercase: lower-case the text.
         accents: strip accents; None means "if lowercase".
-        chinese_chars: isolate CJK ideographs.
+        chinese_chars: make every CJK ideograph a word of its own.
     """
     accents = lowercase if accents is None else accents
     steps = [("clean", clean, True), ("cjk", isolate_cjk, chinese_chars),
@@ -108,10 +112,11 @@ def normalize(chars, steps):
     return chars
 
 
-def split_words(chars, flags=flags):
-    """Cut at white space, which is dropped, and around each punctuation character.
+def split_words(chars):
+    """Split at white space, which is dropped, and make each punctuation mark a word.
 
-    Returns a list of words, each a list of (character, start, end).
+    Returns:
+        The words, each a list of (character, start, end).
     """
     words: list[list] = []
     word: list = []
@@ -123,35 +128,3 @@ def split_words(chars, flags=flags):
         else:
             word.append(char)
     return [word for word in words + [word] if word]
-
-
-# --- Legacy: BertTokenizerLegacy, the pure Python tokenizer of old -------------------
-
-def legacy_words(text, live, *, lowercase, accents, chinese_chars, never_split):
-    """The words of `text` as BertTokenizerLegacy finds them, strings without offsets.
-
-    Args:
-        text: the text.
-        live: the flags function, `live_flags`.
-        never_split: words (between white space) that are kept as they are.
-    """
-    chars = clean(spanned(text), live)
-    chars = isolate_cjk(chars, live) if chinese_chars else chars
-    words = []
-    for word in unicodedata.normalize("NFC", plain(chars)).split():
-        if word in never_split:
-            words.append(word)
-            continue
-        if lowercase:
-            word = word.lower()         # HF: the whole word, so a final Σ becomes ς
-        if lowercase if accents is None else accents:
-            decomposed = unicodedata.normalize("NFD", word)
-            word = "".join(c for c in decomposed if not live(c) & MN)
-        words += [word] if word in never_split else _split_punct(word, live)
-    return [piece for word in words for piece in word.split()]
-
-
-def _split_punct(word, live):
-    """Cut a word around each punctuation character."""
-    parts = split_words(spanned(word), lambda c: live(c) & PUNCT)
-    return [plain(part) for part in parts]

@@ -2,14 +2,12 @@
 
 BERT's normaliser asks seven questions about a character: is it dropped, is it white
 space, is it punctuation, is it a CJK ideograph, is it a non-spacing mark, does it
-decompose, and what is it in lower case?  The answers of the `tokenizers` library, which
-everyone's checkpoints are used with, are frozen in `unicode_tables.txt`;
-BertTokenizerLegacy asks the running interpreter instead.  Both are a function
-`flags(character)` that returns a set of the bits below.
+decompose, and what is it in lower case?  Published checkpoints are used with the
+answers of the `tokenizers` library, so these are frozen in `unicode_tables.txt`.
+`flags(character)` returns them as a set of the bits below.
 """
 
 import functools
-import unicodedata
 from pathlib import Path
 
 REMOVED, SPACE, PUNCT, CJK, MN, NFD, MARK, LOWER = (1 << i for i in range(8))
@@ -20,7 +18,7 @@ SPACES = (0x09, 0x0A, 0x0D, 0x20, 0xA0, 0x1680, *range(0x2000, 0x200B),
 ASCII_PUNCT = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 PRIVATE_USE = ((0xE000, 0xF900), (0xF0000, 0xFFFFE), (0x100000, 0x10FFFE))
 HANGUL = (0xAC00, 0xD7A4)
-# HF: the sixth block starts at 2B920 in Rust; BERT's own code and Legacy have 2B820.
+# HF: the Rust library begins the sixth block at 2B920; BERT's own code has 2B820.
 CJK_BLOCKS = ((0x4E00, 0xA000), (0x3400, 0x4DC0), (0x20000, 0x2A6E0),
               (0x2A700, 0x2B740), (0x2B740, 0x2B820), (0x2B920, 0x2CEB0),
               (0xF900, 0xFB00), (0x2F800, 0x2FA20))
@@ -28,14 +26,14 @@ CJK_BLOCKS = ((0x4E00, 0xA000), (0x3400, 0x4DC0), (0x20000, 0x2A6E0),
 
 @functools.cache
 def _lines():
-    """The frozen file as {property: text}."""
+    """Read the frozen file: {property: text}."""
     text = Path(__file__).with_name("unicode_tables.txt").read_text("ascii")
     rows = (line.split(" ", 1) for line in text.splitlines() if line[:1] not in "#")
     return {name: rest for name, rest in rows}
 
 
 def _ranges(items):
-    """The (start, stop) ranges of one line of the frozen file."""
+    """Return the (start, stop) ranges that one line of the frozen file lists."""
     stop, out = 1, []
     for item in items.split(","):
         delta, _, further = item.partition(".")
@@ -47,19 +45,19 @@ def _ranges(items):
 
 @functools.cache
 def lower_map():
-    """{code point: what it is in lower case}, for the 1,488 that change."""
+    """Return {code point: its lower case}, for the 1,488 characters that change."""
     out = {}
     for run in _lines()["lower"].split(";"):
         start, further, step, delta = (int(field, 16) for field in run.split("."))
         for code in range(start, start + further + 1, step):
             out[code] = chr(code + delta)
-    out[0x130] = "i\u0307"      # HF: the only one with two characters in lower case
+    out[0x130] = "i\u0307"      # HF: the only one that becomes two characters
     return out
 
 
 @functools.cache
 def frozen_flags():
-    """One byte of flags for every code point, as a bytearray indexed by code point."""
+    """Return one byte of flags for every code point, as a bytearray."""
     table = bytearray(CODE_POINTS)
     lines = _lines()
     sources = [(REMOVED, PRIVATE_USE), (CJK, CJK_BLOCKS), (NFD, [HANGUL]),
@@ -77,7 +75,7 @@ def frozen_flags():
 
 @functools.cache
 def _word_chars():
-    """One byte for every code point: may it stand inside a word?"""
+    """Return one byte for every code point: 1 if it may stand inside a word."""
     table = bytearray(CODE_POINTS)
     for start, stop in _ranges(_lines()["word"]):
         table[start:stop] = b"\1" * (stop - start)
@@ -85,12 +83,12 @@ def _word_chars():
 
 
 def is_word_char(char):
-    """Is this what a regular expression calls \\w?  (AddedToken's single_word asks.)"""
+    """Whether \\w matches this character (which AddedToken's single_word asks)."""
     return bool(_word_chars()[ord(char)])
 
 
 def _add(table, bit, start, stop):
-    """Set `bit` in table[start:stop]; long ranges are flagged alike all over."""
+    """Set `bit` in table[start:stop]; quickly if the whole range has the same flags."""
     seen = table[start:stop]
     if seen.count(seen[0]) == len(seen):
         table[start:stop] = bytes([seen[0] | bit]) * len(seen)
@@ -99,23 +97,5 @@ def _add(table, bit, start, stop):
 
 
 def flags(char):
-    """The flags of one character in the frozen tables."""
+    """Return the flags of one character."""
     return frozen_flags()[ord(char)]
-
-
-@functools.lru_cache(maxsize=65536)
-def live_flags(char):
-    """The same from the running Python's Unicode tables, for BertTokenizerLegacy.
-
-    Differences from `flags`: unassigned characters are removed too; NFD, MARK and LOWER
-    are left to `unicodedata.normalize` and `str.lower`, which Legacy applies to words.
-    """
-    code, category = ord(char), unicodedata.category(char)
-    if char in "\t\n\r" or category == "Zs":
-        return SPACE
-    if code in (0, 0xFFFD) or category[0] == "C":
-        return REMOVED
-    if char in ASCII_PUNCT or category[0] == "P":
-        return PUNCT
-    cjk = any(a <= code < b for a, b in CJK_BLOCKS) or 0x2B820 <= code < 0x2B920
-    return CJK * cjk | MN * (category == "Mn")

@@ -1,6 +1,7 @@
-"""The result of `definition`, many times as fast; the tests hold the two together.
+"""The same result as `definition`, many times faster; the tests compare the two.
 
-pipeline decides which way a text goes: words looks up words it has seen, vectorized
-cuts whole documents at once with letters, lexicon and keytable.
+Read pipeline, which chooses the quickest way for a text.  A sentence goes through
+words, which remembers the pieces of words.  A document goes through vectorized, which
+works on arrays: letters turns text into them, lexicon looks up their words in keytable.
 This room imports definition.
 """

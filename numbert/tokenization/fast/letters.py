@@ -1,23 +1,23 @@
 """Text as arrays of letters, ready to be cut into words and looked up.
 
-A letter is a small number that stands for a character and for all others that the
-normaliser turns into the same one: "E", "e" and "é" are one letter of an uncased
-vocabulary.  Words of the same letters have the same pieces at the same places, so a
-word has to be solved once only, however it is written.
+A letter is a small number.  It stands for all characters that the normaliser turns
+into the same one: "E", "e" and "é" are one letter of an uncased vocabulary.  Words with
+the same letters have the same pieces at the same places, so a word is cut only once,
+however it is written.
 """
 
 import unicodedata
 
 import numpy as np
 
-from .keytable import MAX_LETTERS
 from ..definition.tables import (CJK, CODE_POINTS, LOWER, MARK, MN, NFD, PUNCT, REMOVED,
                                  SPACE, frozen_flags, lower_map)
+from .keytable import MAX_LETTERS
 
 GAP, INSIDE, ALONE = 0, 1, 2        # white space; part of a word; a word by itself
 PAD = MAX_LETTERS + 8               # zeros after the last letter, which `pack` may read
-# Two-byte letters are code points; those of surrogates, which no text has, are free.
-HARD, HARD_ALONE = 0xD800, 0xD801           # needs more than a two-byte letter
+# A two-byte letter is a code point.  No text has surrogates, so theirs can mean more.
+HARD, HARD_ALONE = 0xD800, 0xD801           # needs more than two bytes
 UNKNOWN, UNKNOWN_ALONE = 0xD802, 0xD803     # one character, not in the vocabulary
 DROPPED = 0xD804                            # removed by `clean`
 NOTHING_ABOVE = 0x30000     # code points from here on are unknown, dropped, or marks
@@ -27,9 +27,9 @@ class Letters:
     """How characters become letters.
 
     Args:
-        table: letter of each code point, uint8 (256,) or uint16 (1114112,).
+        table: the letter of each code point, uint8 (256,) or uint16 (1114112,).
         kinds: GAP, INSIDE or ALONE for each letter, uint8.
-        simple: for each letter, do all characters that have it become it?  bool.
+        simple: for each letter, whether all its characters become exactly it, bool.
     """
 
     def __init__(self, table, kinds, simple):
@@ -37,7 +37,7 @@ class Letters:
         self.dtype = table.dtype
 
     def read(self, text):
-        """The letters of `text`, PAD zeros behind them, and the kind of each character.
+        """Return the letters of a text, then PAD zeros, and the kind of each character.
 
         -> letters (len(text) + PAD,) uint8 or uint16, kinds (len(text),) uint8
         """
@@ -53,7 +53,7 @@ class Letters:
 
 
 def ascii_letters(lowercase):
-    """Letters for text in ASCII: one byte each."""
+    """Return the Letters for ASCII text, one byte each."""
     flags = np.frombuffer(frozen_flags(), np.uint8)[:128]
     table = np.arange(256).astype(np.uint8)
     if lowercase:
@@ -65,7 +65,7 @@ def ascii_letters(lowercase):
 
 
 def unicode_letters(vocab, lowercase, accents, chinese_chars):
-    """Letters for any text: two bytes each.
+    """Return the Letters for any text, two bytes each.
 
     Args:
         vocab: {piece: id}.
@@ -106,7 +106,7 @@ def unicode_letters(vocab, lowercase, accents, chinese_chars):
 
 
 def _kinds(flags, alone):
-    """GAP, INSIDE or ALONE by flags; `alone` is what makes a character a word."""
+    """Return GAP, INSIDE or ALONE by flags; a character with `alone` is a word."""
     kinds = np.full(len(flags), INSIDE, np.uint8)
     kinds[flags & alone > 0] = ALONE
     kinds[flags & SPACE > 0] = GAP
@@ -114,9 +114,10 @@ def _kinds(flags, alone):
 
 
 def _single_changes(flags, lowercase, accents):
-    """(code, code that it becomes, None if that is not a single one) where it changes.
+    """Yield (code, the code that it becomes) for each character that changes.
 
-    Marks are left out: what becomes of them depends on the marks around them.
+    The second is None if it becomes several characters.  Marks are left out: what
+    becomes of them depends on the marks around them.
     """
     lowers = lower_map() if lowercase else {}
     changing = flags & ((NFD if accents else 0) | (LOWER if lowercase else 0)) > 0

@@ -1,15 +1,15 @@
-"""All words seen so far, by number, and the pieces of each."""
+"""All words seen so far: a number for each, and its pieces."""
 
 import numpy as np
 
+from ..definition.wordpiece import PREFIX
 from .keytable import MAX_LETTERS, KeyTable, pack, width_of, widths
 from .letters import HARD, HARD_ALONE
-from ..definition.wordpiece import PREFIX, wordpiece_many
 from .words import as_word
 
-MAX_WORDS = 1 << 17         # beyond so many words, all but the vocabulary is forgotten
-MAX_KEY = 256               # longer words are solved anew each time
-FEW = 64                    # so few words are solved sooner one by one
+MAX_WORDS = 1 << 17         # after so many words, all but the vocabulary is forgotten
+MAX_KEY = 256               # longer words are not remembered
+FEW = 64                    # fewer new words than that are cut one by one
 
 
 class Pile:
@@ -30,40 +30,40 @@ class Pile:
         self.used = end
 
     def cut(self, used):
-        """Forget all but the first `used` items."""
+        """Drop all but the first `used` items."""
         self.used = used
 
 
 class Lexicon:
-    """Numbers words, and knows the pieces of each.
+    """A number for each word, and its pieces.
 
     Args:
         letters: a `Letters`.
         vocab: {piece: id}.
-        solve: function of a word that gives its ids, starts, ends and word numbers.
-        unknown: function of a word that gives the id for an unknown one.
+        solve: function word -> its ids, starts, ends and word numbers, four lists.
+        unknown: function word -> the id of the unknown token.
     """
 
     def __init__(self, letters, vocab, solve, unknown):
         self.letters, self.solve, self.unknown = letters, solve, unknown
-        self.pieces = Pile(4)       # id, start, end, number of the word: of each piece
-        self.words = Pile(3)        # first piece, number of pieces, of words: of each
+        self.pieces = Pile(4)       # of each piece: id, start, end, number of its word
+        self.words = Pile(3)        # of each word: first piece, how many pieces, words
         self.vocab = vocab
         self.long: dict[str, int] = {}
         begin = [piece for piece in vocab if not piece.startswith(PREFIX)]
         self.begin, ids, lengths = self._piece_tables(begin, 0)
         zeros = np.zeros_like(ids)
         self._store((np.arange(len(ids)), ids, zeros, lengths, zeros), zeros + 1)
-        self.go_on: dict[int, KeyTable] = {}    # made when needed, as are these:
+        self.go_on: dict[int, KeyTable] = {}    # these two are made when needed
         self.go_on_ids = np.zeros(0, np.int32)
         self.tables = {width: table.copy() for width, table in self.begin.items()}
         self.n_vocab = len(ids)
 
     def _piece_tables(self, pieces, skip):
-        """({width: KeyTable of numbers}, ids by number, lengths by number).
+        """Return ({width: KeyTable of numbers}, ids by number, lengths by number).
 
-        Only of pieces that a normalised word can have; the first `skip` characters of
-        each, the prefix, are not part of the key.
+        Pieces that no normalised word can have are left out.  The first `skip`
+        characters of each piece, the prefix, are not part of its key.
         """
         if self.letters.dtype == np.uint8:
             pieces = list(filter(str.isascii, pieces))
@@ -92,9 +92,12 @@ class Lexicon:
         return tables, ids[order], lengths[order]
 
     def _store(self, pieces, n_words):
-        """Add words, n_words (n,), and their pieces, five arrays (m,) in order.
+        """Add new words.
 
-        They are: owner, 0 for the first of the new words; id, start, end, word.
+        Args:
+            pieces: their pieces in order, five arrays (m,): owner (0 is the first new
+                word), id, start, end, and number of the word in its owner.
+            n_words: how many words each new word is made of, (n,).
         """
         owner, ids, starts, ends, words = pieces
         counts = np.bincount(owner, minlength=len(n_words))
@@ -103,10 +106,10 @@ class Lexicon:
         self.pieces.extend(ids, starts, ends, words)
 
     def look_up(self, text, letters, starts, ends):
-        """The number of each word text[start:end].  (n,), (n,) -> (n,) int32
+        """Return the number of each word text[start:end].  (n,), (n,) -> (n,) int32
 
         Raises:
-            ValueError: a word is unknown and nothing stands for it.
+            ValueError: a word is unknown and the vocabulary has no unknown token.
         """
         if self.words.used > self.n_vocab + MAX_WORDS:
             self._forget()
@@ -147,7 +150,7 @@ class Lexicon:
         return out
 
     def _solve(self, text, letters, starts, ends):
-        """Find the pieces of new words and store them, in this order."""
+        """Find the pieces of new words and store them, in the same order."""
         hard = self._is_hard(letters, starts, ends)
         if len(hard) < FEW:
             hard[:] = True
@@ -166,12 +169,12 @@ class Lexicon:
         self._store(pieces, n_words)
 
     def _is_hard(self, letters, starts, ends):
-        """Which words have a character that is not simply a letter."""
+        """Whether each word has a character that is not simple.  (n,), (n,) -> (n,)"""
         bad = np.concatenate([[0], np.cumsum(~self.letters.simple[letters])])
         return bad[starts] < bad[ends]
 
     def _solve_easy(self, text, letters, starts, ends, easy):
-        """The pieces of the words `easy`, int32 (5, m): owner, id, start, end, word."""
+        """Return the pieces of words, int32 (5, m): owner, id, start, end, word."""
         (word, ids, at, stop), failed = wordpiece_many(
             self._finder(letters), starts[easy], ends[easy])
         good = ~failed[word]
@@ -186,7 +189,7 @@ class Lexicon:
             zeros], np.int32)
 
     def _finder(self, letters):
-        """The function that finds letters[start:end] in the vocabulary."""
+        """Return a function that finds letters[start:end] in the vocabulary."""
         if not self.go_on:
             go_on = [piece for piece in self.vocab if piece.startswith(PREFIX)]
             self.go_on, ids, _ = self._piece_tables(go_on, len(PREFIX))
@@ -207,7 +210,7 @@ class Lexicon:
         return find
 
     def _long_word(self, text):
-        """The number of a word that has no key."""
+        """Return the number of a word that has no key."""
         number = self.long.get(text)
         if number is None:
             word = as_word(*self.solve(text))
@@ -217,3 +220,38 @@ class Lexicon:
             if len(text) <= MAX_KEY:
                 self.long[text] = number
         return number
+
+
+def wordpiece_many(find, starts, ends):
+    """Cut many words greedily, side by side.
+
+    This is the loop of `definition.wordpiece` with an array in place of each number.
+    Word i is letters[starts[i]:ends[i]], and at[i] is how far it has been cut.  Each
+    round tries all ends of the next piece at once, for every word that is not done.
+
+    Args:
+        find: function (starts, ends, begins) -> id of each piece, -1 where there is
+            none; `begins` says that these pieces begin their words.
+        starts, ends: (n,)
+
+    Returns:
+        (word, id, start, end), each (m,): the pieces in order, and the words that they
+        belong to; and failed (n,): which words have no pieces (the pieces found before
+        they failed are in the list).
+    """
+    at, going, begins, found = starts.copy(), np.arange(len(starts)), True, []
+    while going.size:
+        left = ends[going] - at[going]                      # letters still to cut
+        word = np.repeat(going, left)                       # a candidate for each end
+        stop = np.arange(1, len(word) + 1) - np.repeat(np.cumsum(left) - left, left)
+        stop += at[word]
+        ids = find(at[word], stop, begins)
+        hits = np.flatnonzero(ids >= 0)
+        longest = hits[np.diff(word[hits], append=-1) != 0]     # the last of each word
+        word, stop = word[longest], stop[longest]
+        found.append((word, ids[longest], at[word], stop))
+        at[word] = stop
+        going, begins = word[stop < ends[word]], False
+    pieces = [np.concatenate(column) for column in zip(*found)]
+    order = np.argsort(pieces[0], kind="stable")            # found from left to right
+    return tuple(column[order] for column in pieces), at < ends

@@ -1,29 +1,29 @@
-"""From text to word pieces: a vocabulary made ready, and the quickest way for a text.
+"""From text to word pieces, by whichever way is quickest.
 
-`encode_plain` in definition.py is what everything here must agree with.  One sentence
-goes through the cache of words (words.py), a large batch or a document through NumPy
-(vectorized.py).
+A sentence goes through the cache of words (words.py), a document or a large batch
+through NumPy (vectorized.py).  Both give the same result as `encode_plain` in
+definition/encode.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
 from ..definition import normalization as norm
-from ..definition.added_tokens import AddedToken, Match, Matcher, compile_matcher, find
-from ..definition.encode import check_unicode, cut, encode_plain, legacy_words, unknown
+from ..definition.added_tokens import Match, Matcher, compile_matcher, find
+from ..definition.encode import check_unicode, encode_plain, unknown
 from ..definition.tables import CJK, MARK, PUNCT, flags
 from .vectorized import Reader, encode_many
 from .words import WordCache, solver
 
-SMALL = 6000            # characters; from here on NumPy is quicker than a dict
-SMALL_IDS = 24_000      # the same where ids alone are wanted
+SMALL = 6000            # with more characters, NumPy is quicker than a dict
+SMALL_IDS = 24_000      # the same if only ids are wanted
 
 
 class Pieces(NamedTuple):
-    """The word pieces of a batch of B texts, n in all, flat; without [CLS] and [SEP].
+    """The word pieces of B texts, n in all, in flat arrays; without [CLS] and [SEP].
 
     ids (n,)
     starts (n,), ends (n,)   offsets in characters of the piece's own text
@@ -45,22 +45,18 @@ class Core:
     vocab: dict[str, int]
     unk_token: str
     unk_id: int | None
-    added: dict[int, AddedToken]
-    raw_matcher: Matcher | None             # finds added tokens in the text as given
+    raw_matcher: Matcher | None             # finds added tokens in the original text
     normal_matcher: Matcher | None          # finds added tokens in the normalised text
     steps: list[tuple[str, Callable]]       # of the normaliser
     lowercase: bool
     accents: bool | None
     chinese_chars: bool
-    legacy: bool
-    basic: bool
-    never_split: frozenset[str]
-    cache: Any = None                       # WordCache, not for legacy
-    reader: Any = None                      # Reader, when first used
-    forms: Any = None                       # {character: its normalised form}
+    cache: Any = None                       # WordCache
+    reader: Any = None                      # Reader, made when first used
+    forms: Any = None                       # {code point: its normalised form}
 
     def __getstate__(self):
-        """For pickle and copy: without what has been remembered."""
+        """Return what a copy or a pickle needs; the caches start empty."""
         return {**vars(self), "cache": None, "reader": None, "forms": None}
 
     def __setstate__(self, state):
@@ -69,47 +65,37 @@ class Core:
 
 
 def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None,
-                 chinese_chars=True, added_tokens=None, legacy=False, never_split=(),
-                 basic=True):
-    """Make ready to encode.
+                 chinese_chars=True, added_tokens=None):
+    """Return the Core of a vocabulary.
 
     Args:
         vocab: {piece: id}.
-        unk_token: the piece that stands for a word that can't be cut into pieces.
-        lowercase: turn the text to lower case.
-        strip_accents: drop accents; None means "if lowercase".
-        chinese_chars: make every CJK ideograph a word.
+        unk_token: the token that stands for a word without pieces.
+        lowercase: lower-case the text.
+        strip_accents: strip accents; None means "if lowercase".
+        chinese_chars: make every CJK ideograph a word of its own.
         added_tokens: {id: AddedToken}.
-        legacy: as BertTokenizerLegacy does it.
-        never_split: Legacy only: words that are kept whole.
-        basic: Legacy only: False for WordPiece on the text as it is.
-
-    Returns:
-        A Core.
     """
-    added = dict(added_tokens or {})
-    by_content = {token.content: number for number, token in added.items()}
+    added = added_tokens or {}
     steps = norm.normalizer_steps(lowercase, strip_accents, chinese_chars)
-    raw = {n: t for n, t in added.items() if legacy or not t.normalized}
-    rest = {n: t for n, t in added.items() if n not in raw}
-    unk_id = vocab.get(unk_token, by_content.get(unk_token) if legacy else None)
+    raw = {index: token for index, token in added.items() if not token.normalized}
+    rest = {index: token for index, token in added.items() if token.normalized}
     core = Core(
-        vocab, unk_token, unk_id, added, compile_matcher(raw),
+        vocab, unk_token, vocab.get(unk_token), compile_matcher(raw),
         compile_matcher(rest, lambda content: _normal_form(steps, content)), steps,
-        lowercase, strip_accents, chinese_chars, legacy, basic, frozenset(never_split))
+        lowercase, strip_accents, chinese_chars)
     _make_caches(core)
     return core
 
 
 def _make_caches(core):
-    """Give a core its caches, empty."""
-    if not core.legacy:
-        core.forms = _Forms(core.steps)
-        core.cache = _word_cache(core)
+    """Give a core empty caches."""
+    core.forms = _Forms(core.steps)
+    core.cache = _word_cache(core)
 
 
 def normalize(core, text):
-    """The whole normalised text, spaces and all."""
+    """Return the whole normalised text, with its spaces."""
     return _normal_form(core.steps, text)
 
 
@@ -118,7 +104,7 @@ def _normal_form(steps, text):
 
 
 class _Forms(dict):
-    """{code point: normalised form of that character alone}, for str.translate."""
+    """A dict {code point: normalised form of that character}, for str.translate."""
 
     def __init__(self, steps):
         super().__init__()
@@ -130,8 +116,8 @@ class _Forms(dict):
 
 
 def _word_cache(core):
-    """The cache of words; the words it meets have no added tokens in them."""
-    bare = Core(**{**vars(core), "raw_matcher": None, "normal_matcher": None})
+    """Return an empty cache of words, for text without added tokens."""
+    bare = replace(core, raw_matcher=None, normal_matcher=None)
     solve = solver(lambda text: encode_plain(bare, text),
                    lambda word: unknown(bare, word), strips_accents(core))
     barriers = PUNCT | CJK if core.chinese_chars else PUNCT
@@ -139,27 +125,24 @@ def _word_cache(core):
 
 
 def strips_accents(core):
-    """Does this normaliser drop accents?"""
+    """Whether the normaliser strips accents."""
     return core.lowercase if core.accents is None else core.accents
 
 
 def encode(core, texts, *, split_special_tokens=False, offsets=True):
-    """The word pieces of every text.
+    """Return the word pieces of many texts, as Pieces.
 
     Args:
         core: from `compile_core`.
         texts: a list of str.
         split_special_tokens: treat special tokens in the text as ordinary text.
-        offsets: False if starts, ends and words are not wanted: they are then None.
-
-    Returns:
-        Pieces.
+        offsets: False leaves out starts, ends and words: they are then None.
 
     Raises:
-        TypeError: a text is not valid Unicode (a lone surrogate).
+        TypeError: a text is not valid Unicode: it has half a surrogate pair.
         ValueError: a word is unknown and the vocabulary has no unknown token.
     """
-    if not core.legacy and sum(map(len, texts)) > (SMALL if offsets else SMALL_IDS):
+    if sum(map(len, texts)) > (SMALL if offsets else SMALL_IDS):
         return _encode_large(core, texts, split_special_tokens, offsets)
     rows = [encode_one(core, text, split_special_tokens=split_special_tokens,
                        offsets=offsets) for text in texts]
@@ -170,10 +153,10 @@ def encode(core, texts, *, split_special_tokens=False, offsets=True):
 
 
 def _encode_large(core, texts, split_special_tokens, offsets):
-    """`encode` through NumPy: the stretches between added tokens all at once."""
+    """Do `encode` with NumPy: all stretches between added tokens at once."""
     stretches: list[str] = []
-    owner, base = [], []        # of which text, and from which character of it
-    extra = []                  # (stretch that it precedes, its four lists)
+    owner, base = [], []        # of each stretch: its text, and where in it it starts
+    extra = []                  # (stretch, four lists of pieces that go before it)
     for i, text in enumerate(texts):
         matches, done = added_in(core, text, split_special_tokens), 0
         if matches is None:
@@ -203,12 +186,18 @@ def _encode_large(core, texts, split_special_tokens, offsets):
 
 
 def _insert(columns, counts, owner, base, extra):
-    """Put the pieces of added tokens between those of the stretches around them.
+    """Insert pieces, mostly those of added tokens, before some of the stretches.
 
-    columns: ids, and perhaps starts, ends and words, each (n,); counts, owner, base:
-    for each stretch.  Returns the new columns and counts.
+    Args:
+        columns: ids, and perhaps starts, ends and words, each (n,).
+        counts: how many pieces and words each stretch has, (m, 2).
+        owner, base: the text of each stretch, and where in it it starts, (m,).
+        extra: [(stretch, four lists of pieces that go before it), ...].
+
+    Returns:
+        the new columns and counts
     """
-    n_words = counts[:, 1].copy()           # with those of the extra before it
+    n_words = counts[:, 1].copy()           # and those that go before it
     n_pieces = counts[:, 0].copy()
     before = np.zeros(len(counts), np.int64)
     at: list[int] = []
@@ -234,7 +223,7 @@ def _insert(columns, counts, owner, base, extra):
 
 
 def _reader(core):
-    """What vectorized.py needs, made when it is first used."""
+    """Return the Reader of a core; make it when it is first used."""
     if core.reader is None:
         core.reader = Reader(
             core.vocab, {"lowercase": core.lowercase, "accents": strips_accents(core),
@@ -244,12 +233,10 @@ def _reader(core):
 
 
 def encode_one(core, text, *, split_special_tokens=False, offsets=True):
-    """The word pieces of one text, as four lists: ids, starts, ends, words.
+    """Return the word pieces of one text as four lists: ids, starts, ends, words.
 
-    With offsets=False the last three are None.  Raises as `encode`.
+    With offsets=False the last three are None.  Args and Raises as for `encode`.
     """
-    if core.legacy:
-        return encode_plain(core, text)
     if len(text) > (SMALL if offsets else SMALL_IDS):
         columns = encode(core, [text], split_special_tokens=split_special_tokens,
                          offsets=offsets)[:4]
@@ -264,7 +251,7 @@ def encode_one(core, text, *, split_special_tokens=False, offsets=True):
 
 
 def _around_added(core, text, matches):
-    """`encode_one` of a text with added tokens in it."""
+    """Do `encode_one` for a text with added tokens in it."""
     ids, starts, ends, words = [], [], [], []
     done = number = 0
     for match in matches + [None]:
@@ -285,7 +272,7 @@ def _around_added(core, text, matches):
 
 
 def added_in(core, text, split_special_tokens):
-    """The added tokens in `text`, a list of Match; None if that is not cheap."""
+    """Find the added tokens in a text, a list of Match; None if that is not cheap."""
     matches = find(core.raw_matcher, text, split_special_tokens)
     if core.normal_matcher is None:
         return matches
@@ -303,10 +290,10 @@ def added_in(core, text, split_special_tokens):
 
 
 def _normalised_in(core, text, split_special_tokens):
-    """The tokens with normalized=True in a text, by their place in the text as given.
+    """Find the tokens with normalized=True in a text, by their place in the original.
 
-    None where a match begins or ends inside what one character has turned into, or
-    where marks may have changed places.
+    Return None if a match begins or ends inside what one character has turned into, or
+    if marks may have changed places.
     """
     normal = text.translate(core.forms)
     found = find(core.normal_matcher, normal, split_special_tokens)
@@ -320,28 +307,3 @@ def _normalised_in(core, text, split_special_tokens):
     if not all(m.start in first and m.end in last for m in found):
         return None
     return [Match(m.id, first[m.start], last[m.end] + 1) for m in found]
-
-
-def stages(core, text):
-    """The text after each step, for reading: [(name of the step, text), ...].
-
-    Args:
-        core: from `compile_core`.
-        text: a str.
-
-    Returns:
-        A list of (name, text); "split" has the words between bars, "pieces" the word
-        pieces between spaces.  Added tokens are not looked for.
-    """
-    check_unicode(text)
-    chars, out = norm.spanned(text), []
-    if core.legacy:
-        words = legacy_words(core, text)
-    else:
-        for name, step in core.steps:
-            chars = step(chars)
-            out.append((name, norm.plain(chars)))
-        words = [norm.plain(word) for word in norm.split_words(chars)]
-    names = {number: piece for piece, number in core.vocab.items()}
-    pieces = [names[number] for word in words for number, _, _ in cut(core, word)]
-    return out + [("split", "|".join(words)), ("pieces", " ".join(pieces))]

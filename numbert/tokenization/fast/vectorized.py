@@ -1,8 +1,8 @@
-"""Documents and large batches through NumPy, some 100,000 characters at a time.
+"""The quick way for documents and large batches: some 100,000 characters at a time.
 
-Such a block is cut into words by comparing arrays of character kinds, every word is
-numbered by one look-up in a hash table (lexicon.py), and the pieces of all of them are
-copied out.
+Comparing the kinds of neighbouring characters cuts such a block into words.  One
+look-up in a hash table gives each word its number (lexicon.py).  Then the pieces of all
+words are copied out.
 """
 
 import threading
@@ -12,7 +12,7 @@ import numpy as np
 from .letters import ALONE, INSIDE, ascii_letters, unicode_letters
 from .lexicon import Lexicon
 
-BLOCK = 1 << 17             # characters: what the processor's cache holds
+BLOCK = 1 << 17             # characters; they fit into the processor's cache
 
 
 class Reader:
@@ -20,18 +20,18 @@ class Reader:
 
     Args:
         vocab: {piece: id}.
-        options: lowercase, accents and chinese_chars, as a dict.
-        solve, unknown: as Lexicon takes them.
+        options: dict of lowercase, accents and chinese_chars.
+        solve, unknown: as for Lexicon.
     """
 
     def __init__(self, vocab, options, solve, unknown):
         self.vocab, self.options = vocab, options
         self.solve, self.unknown = solve, unknown
         self.lexicons: dict[bool, Lexicon] = {}
-        self.lock = threading.Lock()        # a lexicon learns, one thread at a time
+        self.lock = threading.Lock()        # a lexicon changes: one thread at a time
 
     def lexicon(self, is_ascii):
-        """The lexicon for this kind of text."""
+        """Return the lexicon for ASCII text or for any text."""
         if is_ascii not in self.lexicons:
             letters = (ascii_letters(self.options["lowercase"]) if is_ascii
                        else unicode_letters(self.vocab, **self.options))
@@ -41,7 +41,7 @@ class Reader:
 
 
 def encode_many(reader, texts, offsets=True):
-    """The pieces of texts that have no added tokens in them.
+    """Return the pieces of texts without added tokens.
 
     Args:
         reader: a Reader.
@@ -50,7 +50,7 @@ def encode_many(reader, texts, offsets=True):
 
     Returns:
         [ids, starts, ends, words], each int32 (n,), or [ids] without offsets; and
-        counts (B, 2): how many pieces and how many words each text has.
+        counts (B, 2), how many pieces and how many words each text has
     """
     counts = np.zeros((len(texts), 2), np.int64)
     columns = [np.zeros(0, np.int32) for _ in range(4 if offsets else 1)]
@@ -61,7 +61,7 @@ def encode_many(reader, texts, offsets=True):
                 reader, parts, offsets, at, counts[first, 1])
         end = used + len(block[0])
         for column, new in zip(columns, block):
-            if end > len(column):       # grows in place: there is never a second copy
+            if end > len(column):       # grows in place, without a second copy
                 column.resize(end + end // 8, refcheck=False)
             column[used:end] = new
         used = end
@@ -72,9 +72,9 @@ def encode_many(reader, texts, offsets=True):
 
 
 def blocks(reader, texts):
-    """Divide texts into blocks: (number of the first text, [text, ...], start).
+    """Divide texts into blocks; yield (number of the first text, [text, ...], start).
 
-    A block is some short texts, from their start, or a part of a long one.
+    A block is a few short texts, or a part of a long one from character `start` on.
     """
     first, size = 0, 0
     for i, text in enumerate(texts):
@@ -95,8 +95,11 @@ def blocks(reader, texts):
 
 
 def cut_at(reader, text, start):
-    """Where a block of `text` from `start` may end: some `block` characters on, behind
-    white space or a character that is a word by itself; later only inside a word."""
+    """Return where a block of `text` that begins at `start` may end.
+
+    It ends within BLOCK characters, after white space or a character that is a word by
+    itself.  Only if there is none, it is longer.
+    """
     stop, step = start + BLOCK, min(BLOCK, 1000)
     while stop < len(text):
         window = text[stop - step:stop]
@@ -109,7 +112,7 @@ def cut_at(reader, text, start):
 
 
 def find_words(kinds):
-    """Where words begin and end.  kinds (n,) -> starts (words,), ends (words,)"""
+    """Find where words begin and end.  kinds (n,) -> starts (words,), ends (words,)"""
     inside = np.zeros(len(kinds) + 2, bool)
     inside[1:-1] = kinds == INSIDE
     alone = kinds == ALONE
@@ -119,9 +122,9 @@ def find_words(kinds):
 
 
 def _encode_block(reader, parts, offsets, at, first_word):
-    """[ids, starts, ends, words] of some texts, and how many pieces and words each has.
+    """Return ids, starts, ends and words of a block, then counts as `encode_many`.
 
-    The first may be the rest of a text, from its character `at` and its word
+    The first text may be the rest of a text, from its character `at` and its word
     `first_word` on.
     """
     text = " ".join(parts)
@@ -153,5 +156,5 @@ def _encode_block(reader, parts, offsets, at, first_word):
 
 
 def _ends(counts):
-    """Where each of several runs ends, 0 before the first.  (n,) -> (n + 1,) int64"""
+    """Return 0, then where each of several runs ends.  (n,) -> (n + 1,) int64"""
     return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])

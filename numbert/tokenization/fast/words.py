@@ -1,9 +1,8 @@
-"""The quick way for a sentence: remember the pieces of every word seen before.
+"""The quick way for a sentence: remember the pieces of every word.
 
 White space, punctuation and CJK characters are barriers: no step of the normaliser
-looks across them.  So the pieces of a stretch between two barriers never depend on what
-stands around it, and a dict from stretches to their pieces gives what `encode_plain`
-gives.
+looks across them.  So the text between two barriers always has the same pieces, and a
+dict from such texts to their pieces gives the same result as `encode_plain`.
 """
 
 import unicodedata
@@ -15,14 +14,15 @@ import numpy as np
 from ..definition.tables import (CJK, MARK, MN, NFD, PUNCT, REMOVED, SPACE, SPACES,
                                  flags, frozen_flags)
 
-MAX_WORDS = 1 << 16         # the cache is emptied when it has so many words,
-MAX_KEY = 64                # and longer words are not kept: it stays below some 50 MB
-GIANT = 1000                # characters; no such word has pieces
+# Both limits together keep the cache below some 50 MB.
+MAX_WORDS = 1 << 16         # with so many words, the cache is emptied
+MAX_KEY = 64                # longer words are not remembered
+GIANT = 1000                # characters; such a word is handled as an array
 TO_SPACE = dict.fromkeys(SPACES, " ")
 
 
 class Word(NamedTuple):
-    """The pieces of a stretch of text; places and word numbers count from its start."""
+    """The pieces of a stretch of text; offsets and words count from its start."""
 
     ids: list[int]
     pieces: list[tuple[int, int, int, int]]     # (id, start, end, number of the word)
@@ -30,17 +30,17 @@ class Word(NamedTuple):
 
 
 def as_word(ids, starts, ends, words):
-    """A Word from the four lists that `encode_one` gives."""
+    """Make a Word of the four lists that `encode_one` returns."""
     return Word(ids, list(zip(ids, starts, ends, words)), words[-1] + 1 if words else 0)
 
 
 class WordCache(dict):
-    """{stretch of text without white space: Word}, filled on demand.
+    """A dict {stretch of text without white space: Word}, filled on demand.
 
     Args:
-        solve: function of a stretch of text that gives its Word.
+        solve: function text -> its pieces, four lists.
         barriers: the flags of the characters that are words by themselves.
-        lowercase: words in ASCII come in lower case already.
+        lowercase: whether to lower-case ASCII text before looking it up.
     """
 
     def __init__(self, solve, barriers, lowercase):
@@ -60,11 +60,11 @@ class WordCache(dict):
         return word
 
     def _part_key(self, char):
-        """Equal for neighbours in one part; a barrier is a part by itself."""
+        """Return equal keys for neighbours in one part; a barrier is its own part."""
         return object() if flags(char) & self.barriers else None
 
     def encode(self, text, offsets=True):
-        """A text without added tokens: four lists, as `encode_one`."""
+        """Encode a text without added tokens; return the lists of `encode_one`."""
         if self.lowercase and text.isascii():
             text = text.lower()
         if not text.isprintable():      # a quick sign that there is no space but " "
@@ -77,7 +77,7 @@ class WordCache(dict):
         return ids, None, None, None
 
     def join(self, parts, gap):
-        """The four lists of `parts`, with `gap` characters between them."""
+        """Return the four lists of `parts` with `gap` characters between them."""
         ids: list[int] = []
         starts: list[int] = []
         ends: list[int] = []
@@ -96,12 +96,12 @@ class WordCache(dict):
 
 
 def solver(encode_plain, unknown, accents):
-    """The function that WordCache calls for a word it has not seen: its four lists.
+    """Return the function that cuts a new word: text -> its pieces, four lists.
 
     Args:
-        encode_plain: function of a text, the definition.
-        unknown: function of a word that gives the id for an unknown one.
-        accents: accents are stripped.
+        encode_plain: the definition, a function of a text.
+        unknown: function word -> the id of the unknown token.
+        accents: whether accents are stripped.
     """
     def solve(text):
         if len(text) >= GIANT:
@@ -111,7 +111,7 @@ def solver(encode_plain, unknown, accents):
 
 
 def _giant(text, encode_plain, unknown, accents):
-    """A very long word, without a Python object for each of its characters."""
+    """Encode a very long word without a Python object for each character."""
     codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
     kinds = np.frombuffer(frozen_flags(), np.uint8)[codes]
     drop = REMOVED | MN if accents else REMOVED
@@ -127,7 +127,7 @@ def _giant(text, encode_plain, unknown, accents):
 
 
 def _some_become_words(codes, kinds):
-    """Does one of these decompose into something that divides a word, or that goes?"""
+    """Whether a character decomposes into one that splits a word or is dropped."""
     for code in np.unique(codes[kinds & NFD > 0]).tolist():
         parts = unicodedata.normalize("NFD", chr(code))
         if flags(parts[0]) & MN or any(flags(c) & (MARK | PUNCT) for c in parts):

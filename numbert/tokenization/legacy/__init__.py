@@ -1,4 +1,6 @@
-"""BertTokenizerLegacy, the pure Python tokenizer of old, with its own rules.
+"""BertTokenizerLegacy, the older tokenizer in pure Python, which has its own rules.
 
-This room imports the other rooms of tokenization.
+Read words, which splits a text into words, then pieces, which turns words into ids,
+then tokenizer, which builds rows from ids.
+This room imports definition, rows and vocabulary; no other room imports it.
 """

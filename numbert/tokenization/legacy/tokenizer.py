@@ -1,34 +1,31 @@
-"""BertTokenizerLegacy: the tokenizer of old, with which older results were computed.
+"""BertTokenizerLegacy: the older tokenizer, which older results were computed with.
 
-Its pieces come from the same pipeline with other switches (Unicode as the running
-Python knows it, NFC first, final sigma); its rows are built one by one, from lists of
-ids.
+`legacy.pieces` turns a text into ids.  Here rows are built from ids, one by one.
 """
 
 import dataclasses
 import warnings
 
-from ..vocabulary import decoding, loading
-from ..definition.added_tokens import AddedToken
 from ..base import TokenizerBase
-from ..definition.encode import cut, legacy_parts, legacy_words
-from ..rows.inputs import Samples
+from ..definition.added_tokens import AddedToken
+from ..rows.inputs import EMPTY, NO_LIST, Samples
 from ..rows.options import flag
-from ..fast.pipeline import compile_core, encode_one
+from ..vocabulary import decoding, loading
 from ..vocabulary.tokens import as_vocabulary
+from . import pieces
 
 
 class BertTokenizerLegacy(TokenizerBase):
-    """The WordPiece tokenizer of BERT, as the pure Python one of transformers does it.
+    """The WordPiece tokenizer of BERT as transformers has it in pure Python.
 
     Args:
         vocab_file: the path of a vocab.txt, or a dict of token -> id.
-        do_lower_case: turn the text to lower case.
-        do_basic_tokenize: False cuts the raw text at white space alone.
+        do_lower_case: lower-case the text.
+        do_basic_tokenize: False splits the text at white space and does nothing else.
         never_split: words that are kept whole where white space surrounds them.
         unk_token, sep_token, pad_token, cls_token, mask_token: the special tokens.
-        tokenize_chinese_chars: make every CJK ideograph a word.
-        strip_accents: drop accents; None means "if do_lower_case".
+        tokenize_chinese_chars: make every CJK ideograph a word of its own.
+        strip_accents: strip accents; None means "if do_lower_case".
         clean_up_tokenization_spaces: decode without spaces before punctuation.
         kwargs: as for BertTokenizer.
     """
@@ -65,26 +62,29 @@ class BertTokenizerLegacy(TokenizerBase):
 
     @property
     def core(self):
-        """The compiled pipeline; see `numbert.tokenization.fast.pipeline`."""
+        """The vocabulary and the options, ready for use; see `legacy.pieces`."""
         if self._core is None:
-            self._core = compile_core(
+            self._core = pieces.compile_core(
                 self._vocab, unk_token=self.unk_token, lowercase=self.do_lower_case,
                 strip_accents=self.strip_accents,
                 chinese_chars=self.tokenize_chinese_chars, added_tokens=self._added,
-                legacy=True, never_split=self.never_split, basic=self.do_basic_tokenize)
+                never_split=self.never_split, basic=self.do_basic_tokenize)
         return self._core
 
     def _core_for(self, split_special_tokens):
-        """The pipeline; with split_special_tokens, one that finds no added tokens."""
+        """Return the core; with split_special_tokens, it finds no added tokens."""
         if split_special_tokens is None:
             split_special_tokens = self.split_special_tokens
         if not split_special_tokens:
             return self.core
-        return dataclasses.replace(self.core, raw_matcher=None)
+        return self.core._replace(matcher=None)
 
     def _add(self, tokens, special):
-        """HF: unlike BertTokenizer, only tokens new to the vocabulary count, and one
-        that is found in normalised text is itself turned to lower case."""
+        """Give each token its id, and return how many are new to the vocabulary.
+
+        HF: unlike BertTokenizer, it lower-cases a token that is found in normalised
+        text.
+        """
         count, size = 0, len(self.get_vocab())
         for token in tokens:
             if str(token) == "" or isinstance(token, str) and token in self._added_ids:
@@ -110,38 +110,35 @@ class BertTokenizerLegacy(TokenizerBase):
     # From text to ids
 
     def tokenize(self, text, split_special_tokens=None):
-        """The tokens of a text, as a list of str.
+        """Return the tokens of a text, a list of str.
 
-        HF: a word of never_split is shown as it is, though its id may be that of [UNK].
+        HF: a word of never_split is shown as it is, even if its id is that of [UNK].
         """
         core, tokens = self._core_for(split_special_tokens), []
-        for part in legacy_parts(core, text):
-            if core.raw_matcher and part in core.raw_matcher.tokens:
-                tokens.append(part)
-                continue
-            for word in legacy_words(core, part):
-                if core.basic and word in core.never_split:
-                    tokens.append(word)
-                else:
-                    tokens += [self._token_of(index) for index, _, _ in cut(core, word)]
+        for token, whole in pieces.split(core, text):
+            tokens += [token] if whole else [
+                self._token_of(index) for index in pieces.piece_ids(core, token)]
         return tokens
 
     def _ids(self, text, words, core):
-        """The ids of a text: a str, a list of words, of tokens, or of ids."""
+        """Return the ids of a text: a str, or a list of words, of tokens or of ids."""
         if isinstance(text, str):
-            return encode_one(core, text)[0]
+            return pieces.encode(core, text)
         if isinstance(text, (list, tuple)) and text:
             if all(isinstance(item, str) for item in text):
                 if words:
-                    return [i for word in text for i in encode_one(core, word)[0]]
+                    return [i for word in text for i in pieces.encode(core, word)]
                 return self.convert_tokens_to_ids(list(text))
             if all(isinstance(item, int) for item in text):
                 return list(text)
-        raise TypeError("a text must be a str, or a list of words, tokens or ids that "
-                        f"is not empty, got {text!r}.")
+        raise TypeError(f"a text is {text!r}, expected a str, or a list of words, "
+                        "tokens or ids that is not empty: correct it or remove it")
 
     def _read(self, text, text_pair, words):
-        """HF: a list of ints is one text, as ids; "" is a text like any other."""
+        """Return the texts of a call as inputs.Samples.
+
+        HF: a list of ints is one text, given as ids.  "" is a text like any other.
+        """
         lists = (list, tuple)
         if not isinstance(text, lists):
             batched = False
@@ -152,43 +149,45 @@ class BertTokenizerLegacy(TokenizerBase):
         if not batched:
             return Samples([text], None if text_pair is None else [text_pair], False)
         if not text:
-            raise ValueError("The batch is empty: pass at least one text.")
+            raise ValueError(EMPTY.format(text))
         if text_pair is None:
             pairs = [_split_pair(item, words) for item in text]
             return Samples([a for a, _ in pairs], [b for _, b in pairs], True)
         if not isinstance(text_pair, lists) or len(text_pair) != len(text):
-            raise ValueError(f"text is a batch of {len(text)}, so text_pair must be a "
-                             f"list of as many, got {text_pair!r}.")
+            raise ValueError(NO_LIST.format(text_pair, len(text)))
         return Samples(list(text), list(text_pair), True)
 
-    def _encode(self, samples, plan, request):
-        if "offset_mapping" in request.keys:
-            raise NotImplementedError("BertTokenizerLegacy keeps no offsets; use "
-                                      "BertTokenizer.")
-        core = self._core_for(request.split)
+    def _encode(self, samples, settled):
+        if "offset_mapping" in settled.keys:
+            raise NotImplementedError(
+                "return_offsets_mapping is True, expected False, because "
+                "BertTokenizerLegacy keeps no offsets: use BertTokenizer")
+        core = self._core_for(settled.split)
         rows = []
         for a, b in zip(samples.first, samples.second or [None] * len(samples.first)):
-            b = None if b is None else self._ids(b, request.words, core)
-            rows.append(self._row(self._ids(a, request.words, core), b, plan, request))
+            b = None if b is None else self._ids(b, settled.words, core)
+            rows.append(self._row(self._ids(a, settled.words, core), b, settled))
         if not samples.batched:
-            return self._finish(rows[0], plan, request, True)
+            return self._finish(rows[0], settled, True)
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        return self._finish(columns, plan, request, False)
+        return self._finish(columns, settled, False)
 
-    def _row(self, ids, pair_ids, plan, request):
-        """The outputs of one sample, but for padding and attention mask."""
-        special = plan.add_special_tokens
+    def _row(self, ids, pair_ids, settled):
+        """Return the outputs of one sample, without padding and attention mask."""
+        special = settled.add_special_tokens
         total = len(ids) + len(pair_ids or ())
         if special:
             total += self.num_special_tokens_to_add(pair_ids is not None)
-        excess = 0 if not plan.truncation or not plan.max_length else max(
-            total - plan.max_length, 0)
+        excess = 0 if not settled.truncation or not settled.max_length else max(
+            total - settled.max_length, 0)
         pair = pair_ids is not None
-        if plan.overflow and plan.truncation == "longest_first" and pair:
-            raise ValueError("a pair that is cut by 'longest_first' has no overflow; "
-                             "take 'only_first' or 'only_second'.")
+        if settled.overflow and settled.truncation == "longest_first" and pair:
+            raise ValueError("truncation is 'longest_first', expected 'only_first' or "
+                             "'only_second' for the overflow of a pair: pass one of "
+                             "them")
+        strategy = settled.truncation or "longest_first"
         ids, pair_ids, overflow = self.truncate_sequences(
-            ids, pair_ids, excess, plan.truncation or "longest_first", plan.stride)
+            ids, pair_ids, excess, strategy, settled.stride)
         if special:
             row = {"input_ids": self.build_inputs_with_special_tokens(ids, pair_ids)}
             types = self.create_token_type_ids_from_sequences(ids, pair_ids)
@@ -196,31 +195,31 @@ class BertTokenizerLegacy(TokenizerBase):
         else:
             row = {"input_ids": ids + (pair_ids or [])}
             types = mask = [0] * len(row["input_ids"])
-        if "token_type_ids" in request.keys:
+        if "token_type_ids" in settled.keys:
             row["token_type_ids"] = types
-        if "special_tokens_mask" in request.keys:
+        if "special_tokens_mask" in settled.keys:
             row["special_tokens_mask"] = mask
-        if plan.overflow:
+        if settled.overflow:
             row["overflowing_tokens"] = overflow
             row["num_truncated_tokens"] = excess
-        if request.warn:
+        if settled.warn:
             self.warn_if_too_long(len(row["input_ids"]))
         return row
 
-    def _finish(self, columns, plan, request, single, batch_axis=True):
-        """Pad, and convert to tensors."""
+    def _finish(self, columns, settled, single, batch_axis=True):
+        """Pad the rows and convert them to tensors."""
         overflow = columns.get("overflowing_tokens") or ()
-        if request.tensors or not (overflow if single else any(overflow)):
+        if settled.tensors or not (overflow if single else any(overflow)):
             columns = {k: v for k, v in columns.items() if k not in OVERFLOW}
         rows = columns["input_ids"]
-        if request.length and not single:     # HF: lengths in a batch: without padding
+        if settled.length and not single:     # HF: a batch's lengths leave out padding
             columns["length"] = [len(row) for row in rows]
-        out = self.pad(columns, plan.padding or False, plan.max_length,
-                       plan.pad_to_multiple_of, plan.padding_side,
-                       "attention_mask" in request.keys)
-        if request.length and single:
+        out = self.pad(columns, settled.padding or False, settled.max_length,
+                       settled.pad_to_multiple_of, settled.padding_side,
+                       "attention_mask" in settled.keys)
+        if settled.length and single:
             out["length"] = len(out["input_ids"])
-        return out.convert_to_tensors(request.tensors, single and batch_axis)
+        return out.convert_to_tensors(settled.tensors, single and batch_axis)
 
     # From ids to rows
 
@@ -231,39 +230,45 @@ class BertTokenizerLegacy(TokenizerBase):
                           return_attention_mask=None, return_overflowing_tokens=False,
                           return_special_tokens_mask=False, return_length=False,
                           verbose=True, prepend_batch_axis=False):
-        """A call on one sample whose texts are ids already.
+        """Do what a call does with one sample whose texts are already ids.
 
         Args:
             ids: the ids of the text, a list of int.
             pair_ids: the ids of the second text, or None.
-            prepend_batch_axis: with return_tensors, give rows instead of one flat row.
+            prepend_batch_axis: with return_tensors, add a first axis of size 1.
             the others: as in a call.
         """
-        plan, request = self._settle(
-            add_special_tokens, padding, truncation, max_length, stride, False,
-            pad_to_multiple_of, padding_side, return_tensors,
-            self._keys(return_token_type_ids, return_attention_mask,
-                       return_special_tokens_mask, False),
-            return_overflowing_tokens, return_length, verbose)
-        row = self._row(list(ids), pair_ids, plan, request)
-        return self._finish(row, plan, request, True, prepend_batch_axis)
+        settled = self._settle({
+            "add_special_tokens": add_special_tokens, "padding": padding,
+            "truncation": truncation, "max_length": max_length, "stride": stride,
+            "is_split_into_words": False, "pad_to_multiple_of": pad_to_multiple_of,
+            "padding_side": padding_side, "return_tensors": return_tensors,
+            "return_token_type_ids": return_token_type_ids,
+            "return_attention_mask": return_attention_mask,
+            "return_overflowing_tokens": return_overflowing_tokens,
+            "return_special_tokens_mask": return_special_tokens_mask,
+            "return_offsets_mapping": False, "return_length": return_length,
+            "verbose": verbose, "split_special_tokens": None})
+        row = self._row(list(ids), pair_ids, settled)
+        return self._finish(row, settled, True, prepend_batch_axis)
 
     def truncate_sequences(self, ids, pair_ids=None, num_tokens_to_remove=0,
                            truncation_strategy="longest_first", stride=0):
-        """Take tokens away from one text or from a pair of them.
+        """Remove tokens from one text or from a pair.
 
-        HF: unlike BertTokenizer, of an odd number of tokens the shorter text loses one
-            less; and
-        a text that isn't long enough is emptied, or left, instead of being refused.
+        HF: two things differ from BertTokenizer.  If an odd number of tokens is shared
+        out, the second text loses one more.  And a text that is not long enough is
+        emptied, or left as it is, instead of refused.
 
         Args:
             ids, pair_ids: the ids of the texts; pair_ids may be None.
-            num_tokens_to_remove: tokens to take away.
+            num_tokens_to_remove: how many tokens to remove.
             truncation_strategy: "longest_first", "only_first" or "only_second".
-            stride: how many of the tokens kept are repeated among those taken away.
+            stride: how many of the kept tokens to repeat in the removed ones.
 
         Returns:
-            (ids, pair_ids, tokens taken away; [] for a pair cut by "longest_first")
+            (ids, pair_ids, removed tokens); removed tokens are [] for a pair with
+            "longest_first"
         """
         excess = num_tokens_to_remove
         if excess <= 0:
@@ -275,7 +280,7 @@ class BertTokenizerLegacy(TokenizerBase):
         text = ids if first else pair_ids
         if not text or len(text) < excess:
             warnings.warn(f"a text of length {len(text or ())} can't lose {excess}: "
-                          "the row stays longer than max_length.", stacklevel=5)
+                          "the row stays longer than max_length", stacklevel=5)
         if not text:
             return ids, pair_ids, []
         window = min(len(text), stride + excess)
@@ -285,30 +290,29 @@ class BertTokenizerLegacy(TokenizerBase):
         return (kept, pair_ids, overflow) if first else (ids, kept, overflow)
 
     def _drop(self, ids, count):
-        """ids without `count` of them at the side where texts are cut."""
+        """Remove `count` ids at the side where texts are cut."""
         if self.truncation_side == "left":
             return ids[count:]
         return ids[:max(len(ids) - count, 0)]
 
     def build_inputs_with_special_tokens(self, token_ids_0, token_ids_1=None):
-        """[CLS] a [SEP], or [CLS] a [SEP] b [SEP], as ids."""
+        """Return the ids of [CLS] a [SEP], or of [CLS] a [SEP] b [SEP]."""
         row = [self.cls_token_id, *token_ids_0, self.sep_token_id]
         return row if token_ids_1 is None else [*row, *token_ids_1, self.sep_token_id]
 
     def create_token_type_ids_from_sequences(self, token_ids_0, token_ids_1=None):
-        """0 for each token of [CLS] a [SEP], 1 for each of b [SEP]."""
+        """Return 0 for each token of [CLS] a [SEP], 1 for each of b [SEP]."""
         types = [0] * (len(token_ids_0) + 2)
         return types if token_ids_1 is None else types + [1] * (len(token_ids_1) + 1)
 
     def get_special_tokens_mask(self, token_ids_0, token_ids_1=None,
                                 already_has_special_tokens=False):
-        """1 for special tokens, 0 for the others.
+        """Return 1 for special tokens, 0 for the others.
 
         Args:
             token_ids_0, token_ids_1: the ids of the texts.
-            already_has_special_tokens: token_ids_0 is a whole row, whose special tokens
-                are to be found; otherwise the mask is that of the row which would be
-                built.
+            already_has_special_tokens: True if token_ids_0 is a whole row.  False
+                returns the mask of the row that would be built from the texts.
 
         Raises:
             ValueError: a whole row, and a second list.
@@ -321,11 +325,11 @@ class BertTokenizerLegacy(TokenizerBase):
     # Back to text
 
     def _token_of(self, index):
-        token = super()._token_of(index)        # HF: an id without a token is unknown
+        token = super()._token_of(index)        # HF: an unused id is [UNK]
         return self.unk_token if token is None else token
 
     def convert_tokens_to_string(self, tokens):
-        """The text that tokens stand for, "##" joined."""
+        """Join tokens into text."""
         return decoding.join_legacy(tokens)
 
     def _decode_ids(self, ids, skip_special_tokens):
@@ -340,8 +344,11 @@ OVERFLOW = ("overflowing_tokens", "num_truncated_tokens")
 
 
 def _shares(a, b, excess):
-    """How many tokens each text of a pair loses: the longer one down to the length of
-    the other, then both alike, and of an odd number one more from the second."""
+    """Return how many of `excess` tokens each text of a pair loses.
+
+    The longer one is cut to the length of the other, then both lose alike.  If their
+    share is odd, the second text loses one more.
+    """
     level = min(abs(a - b), excess)
     rest = excess - level
     if a > b:
@@ -350,7 +357,7 @@ def _shares(a, b, excess):
 
 
 def _split_pair(item, words):
-    """An element of a batch as (first, second or None)."""
+    """Return an element of a batch as (first, second or None)."""
     lists = (list, tuple)
     if not isinstance(item, lists) or not item or isinstance(item[0], int):
         return item, None
@@ -360,6 +367,6 @@ def _split_pair(item, words):
     if len(item) == 1:
         return item[0], None
     if not words:
-        raise ValueError("an element of a batch is a text or a pair, got "
-                         f"{len(item)} parts: {item!r}.")
+        raise ValueError(f"an element of the batch is {item!r}, expected a text or a "
+                         "pair of them: correct it or remove it")
     return item, None

@@ -6,10 +6,10 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-BAD_TENSORS = ("return_tensors must be 'np' (NumPy arrays), 'pt' (torch tensors, where "
-               "torch is installed) or None (lists), got {!r}.")
-RAGGED = ("Rows of {!r} have different lengths, so they don't make one tensor; pass "
-          "padding=True, and truncation=True if they may be long.")
+BAD_TENSORS = ("return_tensors is {!r}, expected 'np' (NumPy arrays) or 'pt' (torch "
+               "tensors): leave it out for lists")
+RAGGED = ("{} has rows of different lengths, expected equal ones for a tensor: pass "
+          "padding=True, and truncation=True if they may be long")
 
 
 class CharSpan(NamedTuple):
@@ -25,16 +25,16 @@ class TokenSpan(NamedTuple):
 
 
 class Encoding:
-    """One row, token by token.  Indices count special tokens and padding, too.
+    """One row, token by token.  Indices count special tokens and padding too.
 
     Attributes:
         ids, tokens, type_ids, attention_mask, special_tokens_mask: one per token.
         offsets: (start, end) in characters of the token's own text; (0, 0) for special
             tokens.
-        word_ids: index of the token's word in its text, None for special tokens.
-        sequence_ids: 0 or 1 for tokens of the first or second text, None for special
+        word_ids: the index of the token's word in its text, None for special tokens.
+        sequence_ids: 0 or 1 for a token of the first or second text, None for special
             tokens.
-        n_sequences: how many texts the row holds, 1 or 2.
+        n_sequences: the number of texts in the row, 1 or 2.
         overflowing: the encodings of the windows that were cut off.
     """
 
@@ -105,14 +105,17 @@ class Encoding:
 
     def _tokens_of(self, sequence_index):
         if not 0 <= sequence_index < self.n_sequences:
-            raise IndexError(f"sequence_index={sequence_index}, but the row holds "
-                             f"{self.n_sequences} text(s).")
+            raise IndexError(
+                f"sequence_index is {sequence_index}, expected less than "
+                f"{self.n_sequences}, the number of texts in the row: pass 0 for the "
+                "first text")
         return [i for i, s in enumerate(self.sequence_ids) if s == sequence_index]
 
     def _at(self, column, index):
         if not -len(self) <= index < len(self):
-            raise IndexError(f"token index {index} is out of range: the row has "
-                             f"{len(self)} token{'' if len(self) == 1 else 's'}.")
+            raise IndexError(f"the token index is {index}, expected less than "
+                             f"{len(self)}, the number of tokens in the row: count "
+                             "from 0, or from -1 backwards")
         return column[index]
 
 
@@ -140,17 +143,18 @@ class Encodings(Sequence):
 
 
 class BatchEncoding(UserDict):
-    """The outputs of a tokenizer call by name; and from tokens to words and characters.
+    """The outputs of a tokenizer call, by name.
 
     `batch["input_ids"]` and `batch.input_ids` are the same; `batch[0]` is the Encoding
-    of row 0. The methods take (batch_index, index), or (index) for row 0.
+    of row 0.  The methods go from tokens to words and characters and back.  They take
+    (batch_index, index), or (index) for row 0.
 
     Args:
         data: dict of name -> lists, arrays or tensors.
         encoding: one Encoding, a sequence of them, or None.
-        tensor_type: "np" or "pt" converts the values; None leaves them.
+        tensor_type: "np" or "pt" converts the values; None leaves them as they are.
         prepend_batch_axis: add a first axis of size 1 when converting.
-        n_sequences: texts per row, if known.
+        n_sequences: the number of texts per row, if known.
     """
 
     def __init__(self, data=None, encoding=None, tensor_type=None,
@@ -168,16 +172,16 @@ class BatchEncoding(UserDict):
             return self._encodings[item]
         if isinstance(item, slice):
             return {key: value[item] for key, value in self.data.items()}
-        raise KeyError(f"{item!r}: rows can be taken by index only from a batch that "
-                       "BertTokenizer made; use a name like 'input_ids', or a slice.")
+        raise KeyError(f"the key is {item!r}, expected a name such as 'input_ids' or "
+                       "a slice: only a batch of BertTokenizer has rows by number")
 
     def __getattr__(self, name):
         try:
             return self.__dict__["data"][name]
         except KeyError:
             names = ", ".join(self.__dict__.get("data", ()))
-            raise AttributeError(f"a BatchEncoding has no {name!r}; this one holds "
-                                 f"{names}.") from None
+            raise AttributeError(f"BatchEncoding has no attribute {name!r}, expected "
+                                 f"one of {names}: ask for it in the call") from None
 
     def __getstate__(self):
         encodings = None if self._encodings is None else list(self._encodings)
@@ -201,21 +205,21 @@ class BatchEncoding(UserDict):
 
     @property
     def n_sequences(self):
-        """Texts per row: 1, 2, or None if unknown."""
+        """The number of texts per row: 1, 2, or None if unknown."""
         if self._n_sequences is None and self._encodings:
             return self._encodings[0].n_sequences
         return self._n_sequences
 
     def tokens(self, batch_index=0):
-        """The tokens of a row as text."""
+        """The tokens of a row, a list of str."""
         return self._row("tokens", batch_index).tokens
 
     def word_ids(self, batch_index=0):
-        """For each token of a row the index of its word, None for special tokens."""
+        """The index of each token's word in its text; None for special tokens."""
         return self._row("word_ids", batch_index).word_ids
 
     def sequence_ids(self, batch_index=0):
-        """For each token of a row its text, 0 or 1; None for special tokens."""
+        """The text that each token belongs to, 0 or 1; None for special tokens."""
         return self._row("sequence_ids", batch_index).sequence_ids
 
     def token_to_sequence(self, batch_or_token_index, token_index=None):
@@ -270,8 +274,8 @@ class BatchEncoding(UserDict):
 
     def _row(self, method, batch_index):
         if self._encodings is None:
-            raise ValueError(f"{method}() needs a batch made by BertTokenizer; the "
-                             "legacy tokenizer keeps no words and offsets.")
+            raise ValueError(f"encodings is None, expected rows for {method}(): encode "
+                             "with BertTokenizer; BertTokenizerLegacy keeps no offsets")
         return self._encodings[batch_index]
 
     def _look_up(self, method, first, second, *rest):
@@ -284,23 +288,28 @@ def _span(kind, pair):
 
 
 def check_tensor_type(tensor_type):
-    """Return "np" or "pt"; ValueError for anything else, ImportError without torch."""
+    """Return "np" or "pt".
+
+    Raises:
+        ValueError: anything else.
+        ImportError: "pt" without torch.
+    """
     kind = getattr(tensor_type, "value", tensor_type)     # an enum of transformers
     if kind == "pt":
         try:
             import torch  # noqa: F401
         except ImportError:
-            raise ImportError("return_tensors='pt' needs torch; pip install "
-                              "numbert[torch], or use return_tensors='np'.") from None
+            raise ImportError("return_tensors is 'pt', expected torch to be installed: "
+                              "pip install numbert[torch], or pass 'np'") from None
     elif kind != "np":
         raise ValueError(BAD_TENSORS.format(tensor_type))
     return kind
 
 
 def as_tensor(name, value, kind):
-    """One output as an array ("np") or a tensor ("pt").
+    """Return one output as an array ("np") or a tensor ("pt").
 
-    HF: rows of different lengths are no error with "np": they give an array of arrays.
+    HF: "np" accepts rows of different lengths and makes an array of arrays.
     """
     if type(value).__module__.partition(".")[0] == "torch":
         return value if kind == "pt" else value.numpy()

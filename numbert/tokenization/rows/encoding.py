@@ -1,7 +1,8 @@
 """One call of BertTokenizer: pieces, truncation, special tokens, padding, outputs.
 
-The offsets and words of pieces cost as much as their ids.  If they aren't asked for,
-the texts are encoded without them, and once more if an Encoding is wanted after all.
+The offsets and words of pieces cost as much time as their ids.  If a call doesn't ask
+for them, the texts are encoded without.  If an Encoding is needed later, the texts are
+encoded again.
 """
 
 import functools
@@ -9,19 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..fast.pipeline import Pieces, encode, encode_one
 from . import inputs, layout as rows, truncation
 from .batch import BatchEncoding, Encoding, Encodings, as_tensor
-from ..fast.pipeline import Pieces, encode, encode_one
 
 
-def encode_few(tokenizer, samples, options, request):
-    """Encode a few samples, one row each, as lists: without the cost of arrays.
+def encode_few(tokenizer, samples, options):
+    """Encode a few samples, one row each, by way of lists, which are quicker here.
 
     Args:
         tokenizer: a BertTokenizer.
         samples: inputs.Samples that are not split into words.
         options: options.Options without overflow.
-        request: base.Request.
 
     Returns:
         BatchEncoding
@@ -31,45 +31,48 @@ def encode_few(tokenizer, samples, options, request):
     texts = list(zip(samples.first, seconds))
 
     def make_row(pair, offsets):
-        parts = [encode_one(core, text, split_special_tokens=request.split,
+        parts = [encode_one(core, text, split_special_tokens=options.split,
                             offsets=offsets) for text in pair if text is not None]
         if options.truncation is not None:
             parts = _cut(parts, options)
         return rows.OneRow(parts, special_ids, options)
 
-    few = [make_row(pair, "offset_mapping" in request.keys) for pair in texts]
+    few = [make_row(pair, "offset_mapping" in options.keys) for pair in texts]
     wide = 0
     if options.padding is not None:
         wide = rows.width(max([row.size for row in few]), options)
         for row in few:
             row.pad(wide)
-    if request.warn:
+    if options.warn:
         tokenizer.warn_if_too_long(max([row.size for row in few]))
-    return BatchEncoding(_few_outputs(few, samples, request), Encodings(
+    return BatchEncoding(_few_outputs(few, samples, options), Encodings(
         len(few), lambda r: _few_encoding(
             tokenizer, make_row(texts[r], True).pad(wide), texts[r])))
 
 
-def _few_outputs(few, samples, request):
-    """The outputs of a few rows by name."""
+def _few_outputs(few, samples, options):
+    """Return the outputs of a few rows by name."""
     sizes = [row.size for row in few]
-    lengths = {"length": sizes} if request.length else {}
-    if request.tensors == "np" and len(set(sizes)) == 1:
-        data = {name: _array(few, name) for name in request.keys}
+    lengths = {"length": sizes} if options.length else {}
+    if options.tensors == "np" and len(set(sizes)) == 1:
+        data = {name: _array(few, name) for name in options.keys}
         return {**data, **{name: np.array(value) for name, value in lengths.items()}}
-    data = {name: [row.column(name) for row in few] for name in request.keys}
-    if request.tensors is not None:
-        return {name: as_tensor(name, value, request.tensors)
-                for name, value in {**data, **lengths}.items()}
-    if not samples.batched:
-        data = {name: value[0] for name, value in data.items()}
-    return {**data, **lengths}
+    if options.tensors is None and not samples.batched:
+        return {**{name: few[0].column(name) for name in options.keys}, **lengths}
+    data = {name: [row.column(name) for row in few] for name in options.keys}
+    if options.tensors is None:
+        return {**data, **lengths}
+    return {name: as_tensor(name, value, options.tensors)
+            for name, value in {**data, **lengths}.items()}
 
 
 def _array(few, name):
-    """One output of rows of equal length as an array."""
+    """Return one output of rows of equal length as an array."""
     if name == "offset_mapping":
-        return np.stack([_array(few, "starts"), _array(few, "ends")], axis=-1)
+        out = np.empty((len(few), few[0].size, 2), np.int64)
+        out[..., 0] = [row.column("starts") for row in few]
+        out[..., 1] = [row.column("ends") for row in few]
+        return out
     return np.array([row.column(name) for row in few], np.int64)
 
 
@@ -85,7 +88,7 @@ def _cut(parts, options):
 
 
 def _few_encoding(tokenizer, row, texts):
-    """The row as an Encoding."""
+    """Return the row as an Encoding."""
     ids, offsets = row.column("input_ids"), row.column("offset_mapping")
     sequences = row.column("sequence_ids")
     sources = [None if s is None else texts[s] for s in sequences]
@@ -96,48 +99,48 @@ def _few_encoding(tokenizer, row, texts):
 
 
 class Batch(NamedTuple):
-    """Everything that the outputs of a batch are read from."""
+    """What the outputs of a batch are made from."""
     samples: inputs.Samples
     plan: truncation.Rows
     place: rows.Layout
     table: rows.Tables
 
 
-def encode_batch(tokenizer, samples, options, request):
-    """Encode samples of any kind into rows, all at once.
+def encode_batch(tokenizer, samples, options):
+    """Encode samples of any kind, with any options, all at once.
 
-    Args and Returns as `encode_few`, for any samples and options.
+    Args and Returns as for `encode_few`.
     """
     core, special_ids = tokenizer.core, tokenizer.template_ids
 
     def make_batch(offsets):
-        pieces, a, b, pair = _pieces(core, samples, request, offsets)
+        pieces, a, b, pair = _pieces(core, samples, options, offsets)
         plan = truncation.plan(a, b, pair, options)
         return Batch(samples, plan, rows.layout(plan, len(pieces.ids), options),
                      rows.tables(pieces, special_ids))
 
-    batch = make_batch("offset_mapping" in request.keys)
-    data = _outputs(batch, options, request)
+    batch = make_batch("offset_mapping" in options.keys)
+    data = _outputs(batch, options)
     sizes = np.diff(batch.place.splits)
-    if request.warn:
+    if options.warn:
         tokenizer.warn_if_too_long(int(sizes.max()))
     whole = functools.cache(lambda: make_batch(True))
     return BatchEncoding(data, Encodings(
         len(sizes), lambda r: _encoding(tokenizer, whole(), r)))
 
 
-def _outputs(batch, options, request):
-    """The outputs of a batch by name."""
+def _outputs(batch, options):
+    """Return the outputs of a batch by name."""
     splits = batch.place.splits
-    flat = rows.columns(batch.table, batch.place, request.keys)
+    flat = rows.columns(batch.table, batch.place, options.keys)
     per_row = {}
-    if request.length:
+    if options.length:
         per_row["length"] = np.diff(splits)
     if options.overflow:
         per_row["overflow_to_sample_mapping"] = batch.plan.sample
-    if request.tensors is not None:
+    if options.tensors is not None:
         data = {name: rows.as_arrays(value, splits) for name, value in flat.items()}
-        return {name: as_tensor(name, value, request.tensors)
+        return {name: as_tensor(name, value, options.tensors)
                 for name, value in {**data, **per_row}.items()}
     data = {name: rows.as_lists(value, splits) for name, value in flat.items()}
     if not (batch.samples.batched or options.overflow):
@@ -146,7 +149,7 @@ def _outputs(batch, options, request):
 
 
 def _encoding(tokenizer, batch, r):
-    """Row r as an Encoding."""
+    """Return row r as an Encoding."""
     samples, plan, place, table = batch
     here = slice(place.splits[r], place.splits[r + 1])
     slots, types = place.slots[here], place.types[here].tolist()
@@ -168,14 +171,14 @@ def _encoding(tokenizer, batch, r):
 
 
 def _sources(samples, sample, sequences, words):
-    """For each token of a row the string that its offsets count in, or None."""
+    """Return, for each token of a row, the str that its offsets count in, or None."""
     texts = [samples.first[sample], samples.second and samples.second[sample]]
     return [s if s is None else texts[s] if isinstance(texts[s], str) else texts[s][w]
             for s, w in zip(sequences, words)]
 
 
-def _pieces(core, samples, request, offsets):
-    """All pieces of a batch, and each sample's slices of them.
+def _pieces(core, samples, options, offsets):
+    """Return all pieces of a batch, and each sample's slices of them.
 
     Returns:
         Pieces, a (B, 2), b (B, 2), pair (B,)
@@ -183,9 +186,9 @@ def _pieces(core, samples, request, offsets):
     count = len(samples.first)
     second = samples.second or [None] * count
     texts = samples.first + [text for text in second if text is not None]
-    flat, groups = inputs.flatten(texts, request.words)
-    pieces = encode(core, flat, split_special_tokens=request.split, offsets=offsets)
-    if request.words:
+    flat, groups = inputs.flatten(texts, options.words)
+    pieces = encode(core, flat, split_special_tokens=options.split, offsets=offsets)
+    if options.words:
         pieces = _group(pieces, groups)
     spans = np.stack([pieces.splits[:-1], pieces.splits[1:]], axis=1)
     pair = np.array([text is not None for text in second])
@@ -195,11 +198,11 @@ def _pieces(core, samples, request, offsets):
 
 
 def _group(pieces, groups):
-    """Pieces of words as pieces of texts; offsets still count from the word's start.
+    """Turn pieces of words into pieces of texts; offsets still count in the word.
 
     Args:
         pieces: Pieces, one text per word.
-        groups: (B + 1,) text i owns words groups[i]:groups[i + 1].
+        groups: (B + 1,), text i owns words groups[i]:groups[i + 1].
     """
     number = np.arange(groups[-1]) - np.repeat(groups[:-1], np.diff(groups))
     return Pieces(pieces.ids, pieces.starts, pieces.ends,

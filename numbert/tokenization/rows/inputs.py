@@ -1,4 +1,4 @@
-"""What a tokenizer call was given: one text or many, single texts or pairs, words."""
+"""The texts of a call: one or many, single or in pairs, whole or split into words."""
 
 from itertools import chain
 from typing import NamedTuple, Optional
@@ -7,30 +7,30 @@ import numpy as np
 
 from ..definition import encode as definition
 
+EMPTY = "text is {!r}, expected at least one text: pass a text, or a list of texts"
+NO_LIST = ("text_pair is {!r}, expected a list of {}, as many as in text: pass one for "
+           "each text")
+
 
 class Samples(NamedTuple):
-    """The texts of a call; with words, a text is a list of words, not a string."""
+    """The texts of a call.  A text is a str or, if it is split, a list of words."""
     first: list
-    second: Optional[list]       # None without pairs; else None per single text
-    batched: bool                # False: the caller passed one sample, not a list
+    second: Optional[list]       # None without pairs; None in it for a single text
+    batched: bool                # False if the caller passed one sample, not a list
 
 
 def read(text, text_pair=None, words=False):
-    """Sort out the arguments of a call.
+    """Turn the text arguments of a call into Samples.
 
     Args:
-        text: a string, or a list of them; in a list, a pair (a, b) is one sample of two
-            texts. With `words`, a list of words, or a list of such lists (or of pairs
-            of them).
+        text: a str, or a list of them.  An element of a list may be a pair (a, b), one
+            sample of two texts.  With `words`, a text is a list of words.
         text_pair: the second texts, shaped as `text`.  HF: an empty `text_pair` beside
-            a single text counts as absent.
-        words: the text is already split into words.
-
-    Returns:
-        Samples.
+            a single text counts as none.
+        words: whether the texts are already split into words.
 
     Raises:
-        TypeError: something that is neither a string nor a list of strings.
+        TypeError: something that is neither a str nor a list of str.
         ValueError: an empty batch, or `text` and `text_pair` of different lengths.
     """
     if words:
@@ -40,7 +40,7 @@ def read(text, text_pair=None, words=False):
     if not batched:
         return _one(text, text_pair, words)
     if len(text) == 0:
-        raise ValueError("The batch is empty: pass at least one text.")
+        raise ValueError(EMPTY.format(text))
     if text_pair is not None:
         return _two_lists(text, text_pair, words)
     first, second = zip(*[_split_pair(item, words, i) for i, item in enumerate(text)])
@@ -58,11 +58,10 @@ def _one(text, text_pair, words):
 
 def _two_lists(text, text_pair, words):
     if not _is_list(text_pair):
-        raise TypeError(f"text is a batch of {len(text)}, so text_pair must be a list "
-                        f"of as many, got {type(text_pair).__name__}.")
+        raise TypeError(NO_LIST.format(text_pair, len(text)))
     if len(text) != len(text_pair):
-        raise ValueError("text and text_pair must have as many samples, got "
-                         f"{len(text)} and {len(text_pair)}.")
+        raise ValueError(f"the length of text_pair is {len(text_pair)}, expected "
+                         f"{len(text)}, that of text: pass one for each text")
     for i, (a, b) in enumerate(zip(text, text_pair)):
         check(a, words, f"text[{i}]")
         check(b, words, f"text_pair[{i}]")
@@ -70,7 +69,7 @@ def _two_lists(text, text_pair, words):
 
 
 def _split_pair(item, words, i):
-    """One element of a batch as (first, second or None)."""
+    """Return one element of a batch as (first, second or None)."""
     is_single = is_words(item) if words else isinstance(item, str)
     if is_single:
         return item, None
@@ -83,21 +82,23 @@ def _split_pair(item, words, i):
 
 
 def check(value, words, name):
-    """Raise a TypeError that names `name` unless value is a text (a list of words)."""
+    """Raise a TypeError unless value is a str or, with `words`, a list of str."""
     if words and is_words(value) or not words and isinstance(value, str):
         return
+    shown = repr(value) if len(repr(value)) < 60 else f"a {type(value).__name__}"
     if words and isinstance(value, str):
-        raise TypeError(f"{name} must be a list of words, as is_split_into_words=True "
-                        "says, but is a string; pass text.split(), for example.")
-    wanted = "a list of words (strings)" if words else "a string"
-    pair = " or a pair of them" if name.endswith("]") else ""
-    shown = repr(value) if len(repr(value)) < 60 else type(value).__name__
-    raise TypeError(f"{name} must be {wanted}{pair}, got {shown} "
-                    f"({type(value).__name__}).")
+        raise TypeError(f"{name} is {shown}, expected a list of words with "
+                        "is_split_into_words=True: pass text.split(), for example")
+    wanted = "a list of words" if words else "a str"
+    if name.endswith("]"):
+        raise TypeError(f"{name} is {shown}, expected {wanted} or a pair of them: "
+                        "correct it or remove it")
+    raise TypeError(f"{name} is {shown}, expected {wanted}: pass one, or a list of "
+                    "them for a batch")
 
 
 def check_unicode(samples, words):
-    """Raise a TypeError that names the first text that is not valid Unicode, if any."""
+    """Raise a TypeError if a text is not valid Unicode; name the first one."""
     for name, texts in (("text", samples.first), ("text_pair", samples.second or ())):
         for i, text in enumerate(texts):
             here = f"{name}[{i}]" if samples.batched else name
@@ -109,7 +110,7 @@ def check_unicode(samples, words):
 
 
 def is_words(value):
-    """Whether value is a list (or tuple) of strings; an empty list is."""
+    """Whether value is a list (or tuple) of str; an empty one is, too."""
     return _is_list(value) and all(isinstance(word, str) for word in value)
 
 
@@ -118,10 +119,11 @@ def _is_list(value):
 
 
 def flatten(texts, words):
-    """All texts (or all words of all texts) in a row, and where each text's own begin.
+    """Return all texts, or all words of all texts, in one list.
 
     Returns:
-        (list of str, splits (B + 1,) or None if every text is one string)
+        (list of str, splits): text i owns words splits[i]:splits[i + 1]; splits is
+        (B + 1,), or None if each text is one str
     """
     if not words:
         return texts, None

@@ -1,8 +1,8 @@
 """From pieces to what a model reads: special tokens, padding, one column per output.
 
-Every output is one gather.  The pieces of all texts lie in flat arrays, to which three
-more slots are appended: [CLS], [SEP] and [PAD].  `layout` says for every position of
-every row which slot it shows; ids, offsets and word indices are then table[slots].
+The pieces of all texts lie in flat arrays.  Three slots are appended to them, for
+[CLS], [SEP] and [PAD].  `layout` says which slot each position of each row shows, so
+every output is one look-up: ids, offsets and word indices are table[slots].
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ NO_WORD = -1                       # the word index of a special token
 
 
 class Layout(NamedTuple):
-    """What stands at each position; N positions in all, row after row."""
+    """What each position shows; N positions in all, row after row."""
     slots: np.ndarray              # (N,) a piece, or n + CLS, n + SEP, n + PAD
     types: np.ndarray              # (N,) 0 in the first segment and padding, else 1
     splits: np.ndarray             # (R + 1,) row r owns splits[r]:splits[r + 1]
@@ -22,7 +22,7 @@ class Layout(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What each slot shows; n pieces and the three special slots."""
+    """What each slot holds: the n pieces, then the three special slots."""
     ids: np.ndarray                # (n + 3,)
     starts: np.ndarray             # (n + 3,)
     ends: np.ndarray               # (n + 3,)
@@ -33,7 +33,7 @@ def tables(pieces, special_ids):
     """Append the slots of [CLS], [SEP] and [PAD] to the pieces.
 
     Args:
-        pieces: Pieces; what they lack (None), the tables lack.
+        pieces: Pieces; a column that is None stays None.
         special_ids: the ids of [CLS], [SEP] and [PAD].
     """
     def extend(column, tail):
@@ -47,8 +47,7 @@ def tables(pieces, special_ids):
 def layout(rows, n, options):
     """Put special tokens and padding around the texts of every row.
 
-    A row is seven segments, (pads) [CLS] a [SEP] b [SEP] (pads); what it lacks has
-    length 0.
+    A row is seven segments, (pads) [CLS] a [SEP] b [SEP] (pads), some of length 0.
 
     Args:
         rows: Rows.
@@ -72,7 +71,7 @@ def layout(rows, n, options):
         pads = width(lengths[rows.main].max(), options) - lengths
         sizes[:, 6 if options.padding_side == "right" else 0] = np.maximum(pads, 0)
     sizes, ends = sizes.ravel(), sizes.cumsum()                               # (7 R,)
-    # 4 bytes per token are enough for less than 2 billion tokens, and quicker than 8.
+    # Four bytes are quicker than eight, and enough for less than 2 billion tokens.
     small = np.int32 if ends[-1] + n < 2**31 else np.int64
     shifts = (starts.ravel() - (ends - sizes)).astype(small)                  # (7 R,)
     slots = np.arange(ends[-1], dtype=small)                                  # (N,)
@@ -84,7 +83,7 @@ def layout(rows, n, options):
 
 
 def width(longest, options):
-    """How wide padded rows are; rows that are longer stay as they are.
+    """Return the width of padded rows; rows that are longer stay as they are.
 
     Args:
         longest: the length of the longest row that is not overflow.
@@ -96,12 +95,12 @@ def width(longest, options):
 
 
 def columns(table, place, keys):
-    """The flat values of each output.
+    """Return the flat values of each output.
 
     Args:
         table: Tables.
         place: Layout.
-        keys: the names of the outputs wanted, in order.
+        keys: the names of the outputs, in order.
 
     Returns:
         dict of name -> (N,), or (N, 2) for "offset_mapping"
@@ -136,7 +135,7 @@ def as_lists(flat, splits):
 
 
 class OneRow:
-    """The outputs of one row as lists: the same as above, without the cost of arrays.
+    """The outputs of one row as lists: for few tokens, lists are quicker than arrays.
 
     Args:
         parts: one or two texts as (ids, starts, ends, words), four lists.
@@ -156,13 +155,13 @@ class OneRow:
         self.pads = 0
 
     def pad(self, wide):
-        """Fill the row up to `wide` tokens, if it is shorter; returns the row."""
+        """Pad the row to `wide` tokens if it is shorter, and return it."""
         self.pads = max(wide - self.size, 0)
         self.size += self.pads
         return self
 
     def column(self, name):
-        """One output, or "starts", "ends", "word_ids" or "sequence_ids", as a list."""
+        """Return an output, or starts, ends, word_ids, sequence_ids, as a list."""
         a, b = self.a, self.b
         if name == "input_ids":
             cls, sep, pad = self.special_ids
@@ -179,7 +178,7 @@ class OneRow:
         return self._frame([text_a] * len(a[0]), b and [text_b] * len(b[0]), *special)
 
     def _frame(self, a, b, cls, sep_a, sep_b, pad):
-        """(pads) [CLS] a [SEP] b [SEP] (pads), with these values for special tokens."""
+        """Return (pads) [CLS] a [SEP] b [SEP] (pads), given what stands for each."""
         special = self.add_special_tokens
         row = [cls, *a, sep_a] if special else list(a)
         if b is not None:
@@ -192,7 +191,7 @@ class OneRow:
         return pads + row if self.pad_left else row + pads
 
 
-# What stands at a, b, [CLS], the [SEP] after a, the [SEP] after b, and [PAD].
+# The values for a, b, [CLS], the [SEP] after a, the [SEP] after b, and [PAD].
 MARKS = {
     "token_type_ids": (0, 1, 0, 0, 1, 0),
     "attention_mask": (1, 1, 1, 1, 1, 0),

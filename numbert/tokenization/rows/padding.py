@@ -1,6 +1,6 @@
-"""Padding rows that were encoded earlier, as data collators do.
+"""Padding of rows that were encoded earlier, which data collators need.
 
-The padding of fresh rows is part of `rows.layout`.
+A call pads its own rows in `rows.layout`.
 """
 
 from collections.abc import Mapping
@@ -10,13 +10,15 @@ import numpy as np
 from . import options
 from .batch import BatchEncoding
 
-# What each input is padded with, given the tokenizer.  Others are left as they are.
+# What to pad each output with; other outputs are left as they are.
 FILL = {
     "input_ids": lambda tokenizer: tokenizer.pad_token_id,
     "token_type_ids": lambda tokenizer: tokenizer.pad_token_type_id,
     "attention_mask": lambda tokenizer: 0,
     "special_tokens_mask": lambda tokenizer: 1,
 }
+NO_PAD_TOKEN = ("pad_token is None, expected a token to pad with: set one with "
+                "tokenizer.add_special_tokens({'pad_token': '[PAD]'})")
 
 
 def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
@@ -25,13 +27,13 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
     """Pad encoded rows to one width.
 
     Args:
-        tokenizer: whose pad token, sides and lengths are used.
+        tokenizer: gives the pad token, the side and the maximal length.
         encoded_inputs: an encoding of one row or of a batch, or a list of encodings.
         padding: as in a tokenizer call.
         max_length: tokens, for padding="max_length".
-        pad_to_multiple_of: the width is rounded up to a multiple of this.
+        pad_to_multiple_of: round the width up to a multiple of this.
         padding_side: "right", "left", or None for the tokenizer's.
-        return_attention_mask: None means if the model takes one.
+        return_attention_mask: None means "if the model takes one".
         return_tensors: None (lists), "np" or "pt".
         verbose: warn when max_length has no effect.
 
@@ -39,9 +41,9 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
         BatchEncoding
 
     Raises:
-        ValueError: no input_ids, rows of a batch that don't belong together, or no pad
+        ValueError: no input_ids, outputs with different numbers of rows, or no pad
             token.
-        TypeError: values that are neither lists nor arrays of ints.
+        TypeError: values that are not lists, arrays or tensors of numbers.
     """
     columns, batched, tensors = _columns(encoded_inputs)
     return_tensors = return_tensors or tensors
@@ -61,7 +63,7 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
         pads = [max(-(-wide // multiple) * multiple - len(row), 0) for row in ids]
         for name in columns.keys() & FILL.keys():
             if name == "attention_mask" and not return_attention_mask:
-                continue          # HF: a mask that isn't asked for isn't padded either
+                continue          # HF: a mask that nobody asked for is not padded
             fill = FILL[name](tokenizer)
             columns[name] = [_extend(row, [fill] * n, side)
                              for row, n in zip(columns[name], pads)]
@@ -70,27 +72,25 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
     return BatchEncoding(columns, tensor_type=return_tensors)
 
 
-NO_PAD_TOKEN = ("Padding needs a pad token, and this tokenizer has none; set one with "
-                "tokenizer.add_special_tokens({'pad_token': '[PAD]'}).")
-
-
 def _extend(row, pads, side):
     return row + pads if side == "right" else pads + row
 
 
 def _columns(encoded_inputs):
-    """The inputs as (dict of name -> list of rows, was it a batch, tensor kind)."""
+    """Return (dict of name -> list of rows, whether it is a batch, kind of tensor)."""
     if isinstance(encoded_inputs, (list, tuple)) and encoded_inputs:
         if not all(isinstance(row, Mapping) for row in encoded_inputs):
-            raise TypeError("pad() takes an encoding or a list of them, got a list of "
-                            f"{type(encoded_inputs[0]).__name__}.")
+            raise TypeError("encoded_inputs is a list of "
+                            f"{type(encoded_inputs[0]).__name__}, expected an encoding "
+                            "or a list of them: pass what the tokenizer returned")
         names = list(encoded_inputs[0])
         encoded_inputs = {name: [row[name] for row in encoded_inputs] for name in names}
     if not isinstance(encoded_inputs, Mapping) or "input_ids" not in encoded_inputs:
-        found = encoded_inputs
+        found = f"encoded_inputs is {encoded_inputs!r}"
         if isinstance(encoded_inputs, Mapping):
-            found = list(encoded_inputs)
-        raise ValueError(f"pad() needs 'input_ids'; it was given {found!r}.")
+            found = f"encoded_inputs has the keys {list(encoded_inputs)}"
+        raise ValueError(f"{found}, expected an encoding with 'input_ids': pass what "
+                         "the tokenizer returned")
     tensors = _tensor_kind(encoded_inputs["input_ids"])
     columns = {name: _lists(name, value) for name, value in encoded_inputs.items()}
     ids = columns["input_ids"]
@@ -99,13 +99,13 @@ def _columns(encoded_inputs):
         return {name: [value] for name, value in columns.items()}, False, tensors
     for name, rows in columns.items():
         if len(rows) != len(ids):
-            raise ValueError(f"the number of rows is {len(ids)} in input_ids, but "
-                             f"{name} has {len(rows)}.")
+            raise ValueError(f"the number of rows in {name} is {len(rows)}, expected "
+                             f"{len(ids)}, that of input_ids: pass one for each row")
     return columns, True, tensors
 
 
 def _tensor_kind(ids):
-    """ "np" or "pt" if ids is (a list of) arrays or tensors, else None."""
+    """Return "np" or "pt" if ids is (a list of) arrays or tensors, else None."""
     first = ids[0] if isinstance(ids, (list, tuple)) and ids else ids
     if isinstance(first, np.ndarray):
         return "np"
@@ -113,12 +113,12 @@ def _tensor_kind(ids):
 
 
 def _lists(name, value):
-    """Rows in any form as nested lists of numbers."""
+    """Turn rows in any form into nested lists of numbers."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, (int, float)):
         return value
     if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{name} must be a list, an array or a tensor of numbers, got "
-                        f"{value!r}.")
+        raise TypeError(f"{name} is {value!r}, expected a list, an array or a tensor "
+                        "of numbers: convert it, or leave it out")
     return [_lists(name, item) for item in value]

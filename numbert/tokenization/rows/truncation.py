@@ -1,21 +1,21 @@
-"""Which pieces of each sample go into which output row.
+"""Truncation: which pieces of each sample go into which row.
 
-A row is two slices of the flat pieces, one per text, around which the special tokens
-are put later. Without truncation there is one row per sample.  With it, a text that is
-too long is cut into windows of equal size; the first is the sample's row and the others
-are its overflow.
+A row is two slices of the flat pieces, one for each text; the special tokens are put
+around them later.  Without truncation there is one row per sample.  With it, a text
+that is too long is cut into windows of equal size.  The first window is the sample's
+row, and the others are its overflow.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-CONTINUES = "windows must move forward; take a smaller stride or a larger max_length."
+SMALLER = "pass a smaller stride or a larger max_length"
 
 
 class Rows(NamedTuple):
     """Output rows as slices of the flat pieces; R rows for B samples, R >= B."""
-    sample: np.ndarray       # (R,) the sample a row comes from, ascending
+    sample: np.ndarray       # (R,) the sample that a row comes from, ascending
     a: np.ndarray            # (R, 2) start and stop of the first text's pieces
     b: np.ndarray            # (R, 2) of the second text's; empty where there is none
     pair: np.ndarray         # (R,) bool, whether there is a second text
@@ -23,12 +23,12 @@ class Rows(NamedTuple):
 
 
 def added(pair):
-    """How many special tokens a row gets: [CLS] a [SEP], or [CLS] a [SEP] b [SEP]."""
+    """Count the special tokens of a row: [CLS] a [SEP], or [CLS] a [SEP] b [SEP]."""
     return 2 + pair
 
 
 def lengths_to_keep(a, b, room, strategy):
-    """How many pieces of a pair of texts are kept, if they are too long together.
+    """Return how many pieces of each text to keep, if together they are too long.
 
     Args:
         a, b: the lengths of the texts in pieces; b is None for a single text.
@@ -36,14 +36,14 @@ def lengths_to_keep(a, b, room, strategy):
         strategy: "longest_first", "only_first" or "only_second".
 
     Returns:
-        (kept of a, kept of b)
+        (pieces of a, pieces of b)
 
     Raises:
-        ValueError: the text that is to be cut isn't long enough, or doesn't exist.
+        ValueError: the text to be cut is not long enough, or there is none.
     """
     if strategy == "only_second" and b is None:
-        raise ValueError("truncation='only_second' needs a second text in every "
-                         "sample; pass text_pair, or take 'only_first'.")
+        raise ValueError("truncation is 'only_second', expected a second text in every "
+                         "sample: pass text_pair, or truncation='only_first'")
     if room == 0:
         return 0, 0
     if b is None:
@@ -53,13 +53,13 @@ def lengths_to_keep(a, b, room, strategy):
         length = a if strategy == "only_first" else b
         if length <= excess:
             raise ValueError(
-                f"truncation={strategy!r} can't make a sample of {a} + {b} pieces fit "
-                f"into {room}: {excess} must go, but that text has only {length}; take "
-                "'longest_first', or a larger max_length.")
+                f"the length of the text to cut is {length}, expected more than "
+                f"{excess}, to fit {a} + {b} pieces into {room} with "
+                f"truncation={strategy!r}: pass truncation='longest_first', or a "
+                "larger max_length")
         return (a - excess, b) if strategy == "only_first" else (a, b - excess)
-    # Shorten the longer text down to the shorter one, then both alike.  HF: of an odd
-    # number of pieces the originally longer text gets the odd one, and on a tie the
-    # second.
+    # Shorten the longer text until both are equally long, then both alike.  HF: if the
+    # room is odd, the text that was longer keeps one piece more; on a tie the second.
     short, long = min(a, b), max(a, b)
     long = max(short, room - short)
     if short + long > room:
@@ -77,8 +77,7 @@ def windows(start, stop, keep, stride, side):
         side: "right" counts windows from the start of the text, "left" from its end.
 
     Returns:
-        list of (start, stop), the first of them the row to keep and the rest its
-        overflow
+        list of (start, stop): first the row to keep, then its overflow
 
     Raises:
         ValueError: stride >= keep in a text that must be cut.
@@ -88,8 +87,8 @@ def windows(start, stop, keep, stride, side):
     if keep == 0:       # HF: nothing is kept, and the overflow is the whole text
         return [(start, start), (start, stop)]
     if stride >= keep:
-        raise ValueError(f"stride={stride} is not less than the number of pieces that "
-                         f"are kept of a text, {keep}: {CONTINUES}")
+        raise ValueError(f"stride is {stride}, expected less than {keep}, the pieces "
+                         f"in a window of this text: {SMALLER}")
     step = keep - stride
     count = -(-(stop - start - keep) // step) + 1       # up to the far end
     if side == "right":
@@ -100,15 +99,15 @@ def windows(start, stop, keep, stride, side):
 
 
 def sample_windows(a, b, room, options):
-    """The windows of one sample as pairs of slices: the row to keep, then the overflow.
+    """Cut one sample into windows: first the row to keep, then its overflow.
 
     Args:
         a, b: (start, stop) of its texts' pieces; b is None for a single text.
-        room: pieces that fit.
+        room: the pieces that fit.
         options: Options.
 
     Returns:
-        list of (a slice, b slice); b's is (0, 0) for a single text
+        list of (slice of a, slice of b); that of b is (0, 0) for a single text
     """
     size_a, size_b = a[1] - a[0], None if b is None else b[1] - b[0]
     if size_a + (size_b or 0) <= room:
@@ -120,7 +119,8 @@ def sample_windows(a, b, room, options):
     if b is not None:
         first_b, *rest_b = windows(b[0], b[1], keep_b, stride, side)
     rows = [(first_a, first_b)]
-    if options.overflow:      # HF: every overflow of one text with all of the other
+    # HF: each overflow window of one text is paired with all windows of the other.
+    if options.overflow:
         rows += [(x, y) for x in rest_a for y in [first_b, *rest_b]]
         rows += [(first_a, y) for y in rest_b]
     return rows
@@ -130,7 +130,7 @@ def plan(a, b, pair, options):
     """Cut all samples of a batch into rows.
 
     Args:
-        a, b: (B, 2) each sample's slices of the flat pieces.
+        a, b: (B, 2), each sample's slices of the flat pieces.
         pair: (B,) bool, whether there is a second text.
         options: Options.
 
@@ -164,19 +164,20 @@ def plan(a, b, pair, options):
 
 
 def room_for(options, pair):
-    """The pieces that fit into a row beside its special tokens.
+    """Return how many pieces fit into a row beside its special tokens.
 
     Raises:
-        ValueError: max_length can't even hold the special tokens, or stride is too
+        ValueError: max_length is too small for the special tokens, or stride is too
             large.
     """
     specials = added(bool(pair)) if options.add_special_tokens else 0
     room = options.max_length - specials
     if room < 0:
         raise ValueError(
-            f"max_length={options.max_length} has no room for the {specials} special "
-            f"tokens; take at least {specials}, or add_special_tokens=False.")
-    if options.stride > max(options.max_length - 2, 0):     # HF: special tokens or not
-        raise ValueError(f"stride={options.stride} is too large for max_length="
-                         f"{options.max_length}: {CONTINUES}")
+            f"max_length is {options.max_length}, expected at least {specials}, the "
+            "number of special tokens: pass more, or add_special_tokens=False")
+    most = max(options.max_length - 2, 0)       # HF: with special tokens or without
+    if options.stride > most:
+        raise ValueError(f"stride is {options.stride}, expected at most {most} with "
+                         f"max_length={options.max_length}: {SMALLER}")
     return room

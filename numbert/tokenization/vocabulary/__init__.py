@@ -1,5 +1,7 @@
-"""The tokens a tokenizer knows, the files it is loaded from and saved to, and decoding.
+"""The tokens of a tokenizer, the files that hold them, and the way back to text.
 
-Start with tokens, then special_tokens; files and loading read and write them.
-This room imports definition and rows.
+Read special_tokens, then tokens, which adds the vocabulary; decoding turns tokens into
+text.  loading gathers the settings of a saved tokenizer, and files reads and writes
+each file.
+This room imports definition and rows, and numbert.system for names on the hub.
 """

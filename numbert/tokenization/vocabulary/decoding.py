@@ -1,12 +1,12 @@
 """From tokens back to text."""
 
-CONTINUATION = "##"            # how a piece that continues a word begins
+CONTINUATION = "##"            # begins a piece that continues a word
 
-# English spacing, undone in this order.
+# Spaces in English text to remove, in this order.
 CLEAN_UP = ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"),
             (" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"),
             (" 're", "'re"))
-# HF: the decoder of the fast tokenizer has one rule more, in the middle.
+# HF: the fast tokenizer's decoder has one more rule, in the middle.
 CLEAN_UP_FAST = CLEAN_UP[:7] + ((" do not", " don't"),) + CLEAN_UP[7:]
 
 
@@ -18,10 +18,10 @@ def clean_up(text, rules=CLEAN_UP):
 
 
 def written(token, first=False):
-    """What a token adds to the text that BertTokenizer writes.
+    """Return what a token adds to the text that BertTokenizer writes.
 
-    HF: each token is cleaned up on its own with the space before it, so "don ' t" keeps
-    its spaces; the first token keeps its "##".
+    HF: each token is cleaned up alone, with the space before it, so "don ' t" keeps its
+    spaces.  The first token keeps its "##".
     """
     if first:
         return clean_up(token, CLEAN_UP_FAST)
@@ -31,5 +31,5 @@ def written(token, first=False):
 
 
 def join_legacy(tokens):
-    """The text of tokens as BertTokenizerLegacy writes it, not yet cleaned up."""
+    """Join tokens into text as BertTokenizerLegacy does, before cleaning up."""
     return " ".join(tokens).replace(" " + CONTINUATION, "").strip()

@@ -1,42 +1,41 @@
 """Loading a tokenizer from its files, and saving it to them.
 
-What is read, the first that says something winning:
+What is found where; the first place that has it wins:
 
     vocabulary      tokenizer.json, then vocab.txt
     settings        arguments, special_tokens_map.json, tokenizer_config.json
     added tokens    tokenizer_config.json if it lists them; else tokenizer.json, then
                     added_tokens.json
 
-HF: whether text is lower-cased is a setting; tokenizer.json, which knows it too, isn't
-asked.
+HF: tokenizer.json also says whether to lower-case text, but the setting decides.
 """
 
 import os
 import warnings
 from pathlib import Path
 
-from . import files
 from ...system.jsonfiles import json_text, read_json, settings_text
 from ...system.saving import atomic_write_text
 from ..definition.added_tokens import AddedToken
+from . import files
 from .special_tokens import SPECIAL_TOKENS
 
 HUB_ARGUMENTS = ("revision", "cache_dir", "local_files_only", "token")
-# Arguments of transformers that mean nothing here.
+# Arguments of transformers that have no effect here.
 IGNORED = ("use_fast", "trust_remote_code", "force_download", "proxies")
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
-# Settings that describe where a tokenizer came from; they aren't saved again.
+# Settings that say where a tokenizer came from; they are not saved again.
 ORIGIN = ("vocab", "vocab_file", "tokenizer_file", "name_or_path", "tokenizer_class",
           "added_tokens_decoder", "init_inputs", "is_local", "local_files_only")
 
 
 def load(path, kwargs, legacy=False):
-    """The vocabulary and the settings of a saved tokenizer.
+    """Return the vocabulary and the settings of a saved tokenizer.
 
     Args:
         path: a directory, a vocab.txt, a tokenizer.json, or a name on the hub.
-        kwargs: settings that override those in the files, and revision, cache_dir,
-            local_files_only and token, which are for the hub.
+        kwargs: settings that override those in the files; for the hub also revision,
+            cache_dir, local_files_only and token.
         legacy: read vocab.txt as the legacy tokenizer does.
 
     Returns:
@@ -44,7 +43,7 @@ def load(path, kwargs, legacy=False):
 
     Raises:
         FileNotFoundError: there is neither a vocab.txt nor a tokenizer.json.
-        ValueError: a file that is broken, or of another kind of tokenizer.
+        ValueError: a file is broken, or belongs to another kind of tokenizer.
     """
     hub = {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs}
     kwargs = {name: value for name, value in kwargs.items() if name not in IGNORED}
@@ -54,7 +53,7 @@ def load(path, kwargs, legacy=False):
     for name in ("tokenizer_class", "init_inputs"):
         settings.pop(name, None)
     settings.update(kwargs)
-    extra = settings.pop("additional_special_tokens", None)     # the name of old
+    extra = settings.pop("additional_special_tokens", None)     # the old name
     if extra and not settings.get("extra_special_tokens"):
         settings["extra_special_tokens"] = extra
     decoder = settings.pop("added_tokens_decoder", None)
@@ -74,7 +73,7 @@ def load(path, kwargs, legacy=False):
 
 
 def _find(path, hub):
-    """The files of a tokenizer as dict of name -> Path."""
+    """Find the files of a tokenizer: dict of name -> Path."""
     path = os.fspath(path)
     if os.path.isfile(path):
         whole = path.endswith(files.TOKENIZER_FILE)
@@ -85,7 +84,8 @@ def _find(path, hub):
              if (directory / name).is_file()}
     if files.VOCAB_FILE not in found and files.TOKENIZER_FILE not in found:
         raise FileNotFoundError(f"{directory} has neither {files.VOCAB_FILE} nor "
-                                f"{files.TOKENIZER_FILE}: it holds no BERT tokenizer.")
+                                f"{files.TOKENIZER_FILE}, expected one of them: pass "
+                                "the directory of a BERT tokenizer")
     return found
 
 
@@ -94,18 +94,19 @@ def _read(found, name):
 
 
 def _vocabulary(found, saved, legacy):
-    """The vocabulary, checked."""
+    """Return the vocabulary, checked."""
     if files.TOKENIZER_FILE not in found:
         return files.read_vocabulary(found[files.VOCAB_FILE], legacy)
     path = found[files.TOKENIZER_FILE]
     model = saved.get("model") or {}
     if not isinstance(model, dict) or model.get("type", "WordPiece") != "WordPiece":
         kind = model.get("type") if isinstance(model, dict) else repr(model)
-        raise ValueError(f"{path} holds a {kind} tokenizer; BERT needs WordPiece.")
+        raise ValueError(f"{path} holds a {kind} tokenizer, expected WordPiece: pass "
+                         "the files of a BERT tokenizer")
     if "vocab" not in model:
-        raise ValueError(f"{path} holds no vocabulary (model.vocab): save the "
+        raise ValueError(f"{path} holds no vocabulary, expected model.vocab: save the "
                          f"tokenizer again, or delete this file if there is a "
-                         f"{files.VOCAB_FILE}.")
+                         f"{files.VOCAB_FILE}")
     vocab = model["vocab"]
     if isinstance(vocab, list):
         vocab = {token: i for i, token in enumerate(vocab)}
@@ -116,7 +117,7 @@ def _vocabulary(found, saved, legacy):
 
 
 def _special_tokens_map(found, settings, kwargs):
-    """The settings in special_tokens_map.json that the caller didn't give himself."""
+    """Return the settings of special_tokens_map.json, except what the caller gave."""
     out = {}
     for name, value in _read(found, files.SPECIAL_TOKENS_MAP_FILE).items():
         if kwargs.get(name):
@@ -132,7 +133,7 @@ def _special_tokens_map(found, settings, kwargs):
 
 
 def _added_tokens(found, saved, settings):
-    """dict of id -> token of added_tokens.json and tokenizer.json."""
+    """Return dict of id -> token, from added_tokens.json and tokenizer.json."""
     special = {str(settings[name]) for name in SPECIAL_TOKENS if settings.get(name)}
     special.update(str(token) for token in settings.get("extra_special_tokens") or [])
     out = {index: AddedToken(token, special=token in special)
@@ -143,14 +144,14 @@ def _added_tokens(found, saved, settings):
 
 
 def _special(value):
-    """A token of special_tokens_map.json: a str, or a dict with the token's flags."""
+    """Return a token of special_tokens_map.json, a str or a dict with its flags."""
     if not isinstance(value, dict) or "content" not in value:
         return value
     return _token({**value, "special": True})
 
 
 def _token(value):
-    """A value of a JSON file, with AddedToken for the dicts that stand for one."""
+    """Return a value of a JSON file; dicts that stand for a token become AddedToken."""
     if isinstance(value, list):
         return [_token(item) for item in value]
     if isinstance(value, dict) and isinstance(value.get("content"), str):
@@ -171,9 +172,9 @@ def _warn_of_other_normalizer(saved, settings):
         used = settings.get(setting, default)
         if name in normalizer and normalizer[name] != used:
             warnings.warn(
-                f"{files.TOKENIZER_FILE} was made with {name}={normalizer[name]}, but "
-                f"{setting}={used} is used, as transformers does; if the model was "
-                f"trained otherwise, pass {setting}={normalizer[name]}.", stacklevel=4)
+                f"{files.TOKENIZER_FILE} says {name}={normalizer[name]}, but "
+                f"{setting}={used} is used, as in transformers: if the model was "
+                f"trained otherwise, pass {setting}={normalizer[name]}", stacklevel=4)
 
 
 def save(tokenizer, directory, prefix=None):
@@ -185,7 +186,7 @@ def save(tokenizer, directory, prefix=None):
         prefix: put before the file names, with a "-".
 
     Returns:
-        The paths written, in a tuple.
+        tuple of the paths written
     """
     config = files.prefixed(directory, files.CONFIG_FILE, prefix)
     whole = files.prefixed(directory, files.TOKENIZER_FILE, prefix)
@@ -196,10 +197,10 @@ def save(tokenizer, directory, prefix=None):
 
 
 def save_legacy(tokenizer, directory, prefix=None):
-    """Save a BertTokenizerLegacy: tokenizer_config.json and vocab.txt, and the tokens
-    that vocab.txt lacks in added_tokens.json.
+    """Save a BertTokenizerLegacy as tokenizer_config.json and vocab.txt.
 
-    Args and Returns as `save`.
+    Tokens that vocab.txt lacks go into added_tokens.json.  Args and Returns as for
+    `save`.
     """
     config = files.prefixed(directory, files.CONFIG_FILE, prefix)
     settings = settings_of(tokenizer)
@@ -222,7 +223,7 @@ def _saved(token):
 
 
 def settings_of(tokenizer):
-    """The content of tokenizer_config.json."""
+    """Return the content of tokenizer_config.json."""
     settings = {name: value for name, value in tokenizer.init_kwargs.items()
                 if name not in ORIGIN}
     for name in (*settings, "model_max_length"):
@@ -242,7 +243,7 @@ def settings_of(tokenizer):
 
 
 def tokenizer_json(tokenizer):
-    """The content of tokenizer.json, the file of the Rust tokenizers."""
+    """Return the content of tokenizer.json, the file of the Rust tokenizers."""
     cls, sep, _ = tokenizer.template_ids
     names = tokenizer.template_tokens
     segments = [_piece("SpecialToken", names[0], 0), _piece("Sequence", "A", 0),

@@ -5,7 +5,7 @@ from ..definition.added_tokens import AddedToken
 SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
                   "cls_token", "mask_token")
 
-GONE = {    # methods of earlier versions of transformers, and what to write instead
+GONE = {    # names of transformers that are not here, and what to do instead
     "encode_plus": "call the tokenizer itself",
     "batch_encode_plus": "call the tokenizer itself with a list",
     "prepare_for_model": "call the tokenizer on text, or use BertTokenizerLegacy",
@@ -17,6 +17,9 @@ GONE = {    # methods of earlier versions of transformers, and what to write ins
     "additional_special_tokens": "use extra_special_tokens",
     "backend_tokenizer": "numbert has no Rust tokenizer inside",
 }
+
+NO_LIST = ("extra_special_tokens is {!r}, expected a list of tokens: put a single "
+           "token into a list")
 
 
 def _special_token(name):
@@ -47,15 +50,16 @@ def _special_token_id(name):
 def check_token(name, value):
     """Return value if it can be a special token: a str, an AddedToken or None."""
     if value is not None and not isinstance(value, (str, AddedToken)):
-        raise TypeError(f"{name} must be a str or an AddedToken, got {value!r}.")
+        raise TypeError(f"{name} is {value!r}, expected a str or an AddedToken: pass "
+                        "the text of the token")
     return value
 
 
 class SpecialTokens:
-    """The part of a tokenizer that knows its special tokens."""
+    """The part of a tokenizer that holds its special tokens."""
 
     _special: dict             # name -> str, AddedToken or None
-    _extra_special: list       # those without a name
+    _extra_special: list       # the ones without a name
 
     bos_token = _special_token("bos_token")
     eos_token = _special_token("eos_token")
@@ -86,8 +90,9 @@ class SpecialTokens:
         if isinstance(extra, dict):
             named, extra = {**named, **extra}, []
         if not isinstance(extra, (list, tuple)):
-            raise TypeError("extra_special_tokens must be a list of tokens, or a dict "
-                            f"of name -> token, got {extra!r}.")
+            raise TypeError(f"extra_special_tokens is {extra!r}, expected a list of "
+                            "tokens, or a dict of name -> token: put a single token "
+                            "into a list")
         for name in [key for key in kwargs if key.endswith("_token")]:
             if isinstance(kwargs[name], (str, AddedToken)):
                 named[name] = kwargs.pop(name)
@@ -96,7 +101,7 @@ class SpecialTokens:
         self._extra_special = [check_token("extra_special_tokens", t) for t in extra]
 
     def __getattr__(self, name):
-        """Special tokens with names of the user's own, such as image_token(_id)."""
+        """Return a special token, or its id, by the user's own name: image_token_id."""
         special = self.__dict__.get("_special", {})
         if name in special:
             return None if special[name] is None else str(special[name])
@@ -104,7 +109,7 @@ class SpecialTokens:
             token = special[name[:-3]]
             return None if token is None else self.convert_tokens_to_ids(str(token))
         hint = f": {GONE[name]}" if name in GONE else ""
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}.")
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     @property
     def special_tokens_map(self):
@@ -114,26 +119,25 @@ class SpecialTokens:
 
     @property
     def extra_special_tokens(self):
-        """The special tokens beside the named ones."""
+        """The special tokens without a name, a list of str."""
         return [str(token) for token in self._extra_special]
 
     @extra_special_tokens.setter
     def extra_special_tokens(self, tokens):
         tokens = [] if tokens is None else tokens
         if not isinstance(tokens, (list, tuple)):
-            raise TypeError("extra_special_tokens must be a list of tokens, got "
-                            f"{tokens!r}.")
+            raise TypeError(NO_LIST.format(tokens))
         self._extra_special = [check_token("extra_special_tokens", token)
                                for token in tokens]
 
     @property
     def extra_special_tokens_ids(self):
-        """Their ids."""
+        """The ids of extra_special_tokens."""
         return self.convert_tokens_to_ids(self.extra_special_tokens)
 
     @property
     def all_special_tokens(self):
-        """The texts of all special tokens, each once."""
+        """All special tokens, a list of str, each once."""
         return list(dict.fromkeys([*self.special_tokens_map.values(),
                                    *self.extra_special_tokens]))
 

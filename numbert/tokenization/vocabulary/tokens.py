@@ -1,4 +1,4 @@
-"""The vocabulary of a tokenizer, and the way back from ids to text."""
+"""The vocabulary of a tokenizer: from tokens to ids, and from ids back to text."""
 
 import dataclasses
 import os
@@ -7,14 +7,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from . import decoding, files
-from ..rows import options
 from ..definition.added_tokens import AddedToken
-from .special_tokens import SpecialTokens, check_token
+from ..rows import options
+from . import decoding, files
+from .special_tokens import NO_LIST, SpecialTokens, check_token
+
+NO_ID = ("a token id is {!r}, expected a whole number, 0 or more: pass ids as the "
+         "tokenizer returns them")
 
 
 class Vocabulary(SpecialTokens):
-    """The part of a tokenizer that knows tokens and their ids."""
+    """The part of a tokenizer that holds the tokens and their ids."""
 
     is_fast = False
     vocab_files_names = {"vocab_file": "vocab.txt"}
@@ -34,11 +37,11 @@ class Vocabulary(SpecialTokens):
         self.init_kwargs = {**special, **kwargs}
         kwargs = dict(kwargs)
         self._vocab = vocab
-        self._tokens_by_id = None                 # the inverse, made when it is needed
+        self._tokens_by_id = None                 # the inverse, made when first needed
         self._core = None                         # the compiled pipeline, likewise
         self._added: dict[int, AddedToken] = {}   # by id, in the order of adding
         self._added_ids: dict[str, int] = {}      # the same, by content
-        self._ever_special: set[str] = set()      # HF: a text that was special stays so
+        self._ever_special: set[str] = set()      # HF: once special, always special
         self._warned_too_long = False
         self._set_special(special, kwargs)
         self.name_or_path = str(kwargs.pop("name_or_path", ""))
@@ -81,14 +84,15 @@ class Vocabulary(SpecialTokens):
                 self._special[name] = token
                 new.append(token)
             else:
-                raise ValueError(f"{name!r} is no special token; the names are "
-                                 f"{', '.join(self._special)}, extra_special_tokens.")
+                raise ValueError(
+                    f"a key of special_tokens_dict is {name!r}, expected one of "
+                    f"{', '.join(self._special)}, extra_special_tokens: use add_tokens "
+                    "for a token without a name")
         return self.add_tokens(new, special_tokens=True)
 
     def _add_extra(self, value, replace):
         if not isinstance(value, (list, tuple)):
-            raise TypeError("extra_special_tokens must be a list of tokens, got "
-                            f"{value!r}.")
+            raise TypeError(NO_LIST.format(value))
         known = () if replace else self.extra_special_tokens
         new = [as_special(check_token("extra_special_tokens", token))
                for token in value if str(token) not in known]
@@ -100,11 +104,11 @@ class Vocabulary(SpecialTokens):
 
         Args:
             new_tokens: a str or AddedToken, or a list of them.
-            special_tokens: mark them as special: skipped in decoding, matched in the
-                text as it is given rather than in its normalised form.
+            special_tokens: mark them as special.  Decoding can skip special tokens,
+                and they are found in the original text, not in the normalised one.
 
         Returns:
-            How many were added or changed.  One that the vocabulary has keeps its id.
+            How many were added or changed.  A token of the vocabulary keeps its id.
 
         Raises:
             TypeError: something that is not a token.
@@ -113,17 +117,17 @@ class Vocabulary(SpecialTokens):
             new_tokens = [new_tokens]
         for token in new_tokens:
             if not isinstance(token, (str, AddedToken)):
-                raise TypeError("a token must be a str or an AddedToken, got "
-                                f"{token!r}.")
+                raise TypeError(f"a new token is {token!r}, expected a str or an "
+                                "AddedToken: pass the text of the token")
         count = self._add(new_tokens, special_tokens)
         self._core = None
         return count
 
     def _add(self, tokens, special):
-        """Give each token its id; returns how many are new or changed.
+        """Give each token its id, and return how many are new or changed.
 
-        HF: new ids follow the number of tokens in the vocabulary, or the added ones,
-        even where the vocabulary has larger ids.
+        HF: new ids start at the number of tokens in the vocabulary, or after the last
+        added token, even if the vocabulary has larger ids.
         """
         size, last = len(self._vocab), max(self._added, default=-1)
         following = last + 1 if last >= size else size
@@ -150,8 +154,8 @@ class Vocabulary(SpecialTokens):
         taken = Vocabulary._token_of(self, index)
         if taken is not None:
             warnings.warn(f"the new token {token.content!r} gets the id {index}, which "
-                          f"{taken!r} has, too: the vocabulary has gaps, or tokens on "
-                          "several lines.", stacklevel=4)
+                          f"{taken!r} already has: the vocabulary has gaps, or a token "
+                          "on several lines", stacklevel=4)
 
     # The vocabulary
 
@@ -167,12 +171,12 @@ class Vocabulary(SpecialTokens):
         return True
 
     def __getstate__(self):
-        """What a copy or a pickle needs; the rest is made again when it is needed."""
+        """Return what a copy or a pickle needs; the rest can be made again."""
         return {**self.__dict__, "_core": None, "_tokens_by_id": None}
 
     @property
     def base_vocab(self):
-        """dict of token -> id, without the added tokens; not to be changed."""
+        """dict of token -> id, without the added tokens; do not change it."""
         return self._vocab
 
     def get_vocab(self):
@@ -215,7 +219,7 @@ class Vocabulary(SpecialTokens):
         return token.content
 
     def convert_tokens_to_ids(self, tokens):
-        """The id of a token, or a list of ids; for a stranger that of unk_token.
+        """Return the id of a token, or a list of ids; an unknown one gets unk_token's.
 
         Args:
             tokens: a str, or a list of them.
@@ -226,15 +230,15 @@ class Vocabulary(SpecialTokens):
         return [self.convert_tokens_to_ids(token) for token in tokens]
 
     def convert_ids_to_tokens(self, ids, skip_special_tokens=False):
-        """The token of an id, or a list of tokens; None for an id without a token.
+        """Return the token of an id, or a list of tokens; None for an unused id.
 
         Args:
             ids: an int, or a list or array of them.
-            skip_special_tokens: leave special tokens out (of a list).
+            skip_special_tokens: leave special tokens out of a list.
 
         Raises:
             OverflowError: a negative id.
-            TypeError: something that is not an integer.
+            TypeError: something that is not a whole number.
         """
         if hasattr(ids, "__index__") and not getattr(ids, "ndim", 0):
             return self._token_of(check_id(ids))
@@ -242,30 +246,31 @@ class Vocabulary(SpecialTokens):
         return [self._token_of(i) for i in map(check_id, ids) if i not in skip]
 
     def _find_special(self, row, second=None):
-        """1 for each id of a special token in a whole row, 0 for the others."""
+        """Return 1 for each id of a special token in a whole row, 0 for the others."""
         if second is not None:
-            raise ValueError("ids that already have special tokens come in one list; "
-                             "token_ids_1 must be None.")
+            raise ValueError(f"token_ids_1 is {second!r}, expected None with "
+                             "already_has_special_tokens=True: pass the whole row as "
+                             "token_ids_0")
         special = set(self.all_special_ids)
         return [int(check_id(i) in special) for i in row]
 
     # Back to text
 
     def convert_tokens_to_string(self, tokens):
-        """The text that tokens stand for."""
+        """Return the text that tokens stand for."""
         raise NotImplementedError
 
     def _decode_ids(self, ids, skip_special_tokens):
-        """The text of a list of ids, not yet cleaned up."""
+        """Return the text of a list of ids, before cleaning up."""
         raise NotImplementedError
 
     def decode(self, token_ids, skip_special_tokens=False,
                clean_up_tokenization_spaces=None):
-        """The text of ids.
+        """Return the text of ids.
 
         Args:
-            token_ids: an int, a list or array of ints, or a list (array) of such lists;
-                or an encoding with "input_ids".
+            token_ids: an int, a list or array of ints, or a list of such lists; or an
+                encoding with "input_ids".
             skip_special_tokens: leave [CLS], [SEP], [PAD] ... out.
             clean_up_tokenization_spaces: remove spaces before punctuation; None means
                 as the tokenizer was made.
@@ -275,7 +280,7 @@ class Vocabulary(SpecialTokens):
 
         Raises:
             OverflowError: a negative id.
-            TypeError: something that is not an integer.
+            TypeError: something that is not a whole number.
         """
         ids = _as_lists(token_ids)
         if isinstance(ids, list) and ids and isinstance(ids[0], list):
@@ -289,7 +294,7 @@ class Vocabulary(SpecialTokens):
 
     def batch_decode(self, sequences, skip_special_tokens=False,
                      clean_up_tokenization_spaces=None):
-        """`decode` for a batch; the answer is always a list of str."""
+        """Decode as `decode` does, but always return a list of str."""
         texts = self.decode(sequences, skip_special_tokens,
                             clean_up_tokenization_spaces)
         return [texts] if isinstance(texts, str) else texts
@@ -300,35 +305,40 @@ class Vocabulary(SpecialTokens):
 
 
 def as_vocabulary(vocab, legacy=False):
-    """A vocabulary, given as a dict or as the path of a vocab.txt, as a dict."""
+    """Return a vocabulary as a dict, given a dict or the path of a vocab.txt."""
     if isinstance(vocab, (str, os.PathLike)):
         return files.read_vocabulary(vocab, legacy)
     return files.check_vocabulary(vocab)
 
 
 def as_special(token):
-    """A str or AddedToken as a special AddedToken."""
+    """Return a str or an AddedToken as a special AddedToken."""
     if isinstance(token, str):
         return AddedToken(token, special=True)
     if token.special:
         return token
-    # HF: a token that becomes special is looked for in the raw text.
+    # HF: a token that becomes special is looked for in the original text.
     return dataclasses.replace(token, special=True, normalized=False)
 
 
 def check_id(value):
-    """Return value as an int; an error that names it if it is no token id."""
+    """Return a token id as an int.
+
+    Raises:
+        TypeError: it is not a whole number.
+        OverflowError: it is negative.
+    """
     try:
         index = value.__index__()
     except AttributeError:
-        raise TypeError(f"a token id must be an integer, got {value!r}.") from None
+        raise TypeError(NO_ID.format(value)) from None
     if index < 0:
-        raise OverflowError(f"a token id must be 0 or more, got {index}.")
+        raise OverflowError(NO_ID.format(index))
     return index
 
 
 def _as_lists(ids):
-    """Ids in any form as a Python int, a list of ints, or a list of lists."""
+    """Turn ids in any form into an int, a list of ints, or a list of lists."""
     if isinstance(ids, Mapping):
         ids = ids["input_ids"]
     if hasattr(ids, "tolist"):
