@@ -48,12 +48,22 @@ def same_length(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
 
 # ------------------------------------------------------------------ classification
 
+def classes_of(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays of classes; nan is none, as it does not equal itself."""
+    predictions, labels = same_length(predictions, labels)
+    for name, x in ("predictions", predictions), ("labels", labels):
+        if x.dtype.kind in "fc" and np.isnan(x).any():
+            raise ValueError(f"{name} hold nan, expected a class in each entry: leave "
+                             "out the examples without one")
+    return predictions, labels
+
+
 def accuracy(predictions, labels) -> float:
     """The share of predictions that equal their label.
 
     predictions (N,), labels (N,) -> in [0, 1]
     """
-    predictions, labels = same_length(predictions, labels)
+    predictions, labels = classes_of(predictions, labels)
     return float(np.mean(predictions == labels))
 
 
@@ -62,7 +72,7 @@ def f1(predictions, labels, positive=1) -> float:
 
     predictions (...), labels (...) -> in [0, 1]
     """
-    predictions, labels = same_length(predictions, labels)
+    predictions, labels = classes_of(predictions, labels)
     found, true = predictions == positive, labels == positive
     return precision_recall_f1(int(np.sum(found & true)), int(np.sum(found)),
                                int(np.sum(true))).f1
@@ -73,7 +83,7 @@ def macro_f1(predictions, labels) -> float:
 
     predictions (N,), labels (N,) -> in [0, 1]
     """
-    predictions, labels = same_length(predictions, labels)
+    predictions, labels = classes_of(predictions, labels)
     classes = set(predictions.tolist()) | set(labels.tolist())
     return sum(f1(predictions, labels, c) for c in classes) / len(classes)
 
@@ -89,7 +99,7 @@ def matthews(predictions, labels) -> float:
 
     and 0 if all predictions, or all labels, are the same.  Gorodkin 2004, eq. 8
     """
-    predictions, labels = same_length(predictions, labels)
+    predictions, labels = classes_of(predictions, labels)
     p, t = Counter(predictions.tolist()), Counter(labels.tolist())
     s, c = labels.size, int(np.sum(predictions == labels))
     spread = (s * s - sum(n * n for n in p.values())) * \
@@ -97,13 +107,26 @@ def matthews(predictions, labels) -> float:
     return (c * s - sum(p[k] * t[k] for k in t)) / math.sqrt(spread) if spread else 0.0
 
 
+def label_sets(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as booleans (N, K), if they are booleans or 0/1."""
+    predictions, labels = same_length(predictions, labels)
+    if labels.ndim != 2:
+        raise ValueError(f"predictions and labels have shape {labels.shape}, expected "
+                         "(texts, labels)")
+    for name, x in ("predictions", predictions), ("labels", labels):
+        odd = x[(x != 0) & (x != 1)]
+        if odd.size:
+            raise ValueError(f"{name} hold {odd.item(0)!r}, expected booleans or 0/1: "
+                             "compare scores with a threshold first")
+    return predictions.astype(bool), labels.astype(bool)
+
+
 def multi_label_f1(predictions, labels) -> float:
     """F1 over all pairs of a text and a label ("micro" F1).
 
     predictions (N, K), labels (N, K), booleans or 0/1 -> in [0, 1]
     """
-    predictions, labels = same_length(predictions, labels)
-    return f1(predictions.astype(bool), labels.astype(bool))
+    return f1(*label_sets(predictions, labels))
 
 
 def multi_label_macro_f1(predictions, labels) -> float:
@@ -111,8 +134,8 @@ def multi_label_macro_f1(predictions, labels) -> float:
 
     predictions (N, K), labels (N, K), booleans or 0/1 -> in [0, 1]
     """
-    predictions, labels = same_length(predictions, labels)
-    return float(np.mean([f1(found.astype(bool), true.astype(bool), True)
+    predictions, labels = label_sets(predictions, labels)
+    return float(np.mean([f1(found, true)
                           for found, true in zip(predictions.T, labels.T)]))
 
 
@@ -121,29 +144,64 @@ def multi_label_accuracy(predictions, labels) -> float:
 
     predictions (N, K), labels (N, K), booleans or 0/1 -> in [0, 1]
     """
-    predictions, labels = same_length(predictions, labels)
-    return float(np.mean(np.all(predictions.astype(bool) == labels.astype(bool), -1)))
+    predictions, labels = label_sets(predictions, labels)
+    return float(np.mean(np.all(predictions == labels, -1)))
 
 
 # ---------------------------------------------------------------------- regression
 
+def numbers(x, y) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays of real numbers (N,)."""
+    x, y = same_length(x, y)
+    for z in (x, y):
+        if z.dtype.kind not in "biuf" or z.ndim != 1:
+            raise ValueError(f"predictions or labels are of type {z.dtype} and shape "
+                             f"{z.shape}, expected real numbers of shape (N,)")
+    return x, y
+
+
 def pearson(x, y) -> float:
     """Pearson's correlation: cov(x, y) / (std(x) std(y)).
 
-    x (N,), y (N,) -> in [-1, 1]; nan if either is constant
+    x (N,), y (N,) -> in [-1, 1]; nan if either is constant, or holds nan or infinity
     """
-    x, y = same_length(x, y)
-    x, y = (z.astype(np.float64) - np.mean(z, dtype=np.float64) for z in (x, y))
+    x, y = numbers(x, y)
+    if not (varies(x) and varies(y)):
+        return math.nan
+    x, y = deviations(x), deviations(y)
     scale = math.sqrt(float(x @ x)) * math.sqrt(float(y @ y))
     return max(-1.0, min(1.0, float(x @ y) / scale)) if scale else math.nan
+
+
+def varies(x) -> bool:
+    """Whether numbers are finite and not all the same."""
+    return bool(np.isfinite(x).all() and x.min() < x.max())
+
+
+def deviations(x) -> np.ndarray:
+    """The distance of each number from the mean, times some power of 2.
+
+    x (N,) -> (N,), the largest near 1: no sum or square overflows or vanishes.
+    A power of 2 changes no digit, and a correlation does not depend on it.
+    """
+    x = near_one(x.astype(np.float64))
+    return near_one(x - np.mean(x))
+
+
+def near_one(x) -> np.ndarray:
+    """The numbers times the power of 2 that takes the largest into [1/2, 1)."""
+    return np.ldexp(x, -np.frexp(np.abs(x).max())[1])
 
 
 def ranks(x) -> np.ndarray:
     """The place of each value in sorted order, from 1; equal values share the mean.
 
-    x (N,) -> (N,)
+    x (N,) -> (N,), all nan if a value is nan: it has no place
     """
-    _, place, count = np.unique(np.asarray(x), return_inverse=True, return_counts=True)
+    x = np.asarray(x)
+    if x.dtype.kind == "f" and np.isnan(x).any():
+        return np.full(x.shape, math.nan)
+    _, place, count = np.unique(x, return_inverse=True, return_counts=True)
     last = np.cumsum(count)                            # the last rank of each value
     return (last - (count - 1) / 2)[place]
 
@@ -151,9 +209,10 @@ def ranks(x) -> np.ndarray:
 def spearman(x, y) -> float:
     """Spearman's correlation: Pearson's correlation of the ranks, ties averaged.
 
-    x (N,), y (N,) -> in [-1, 1]; nan if either is constant
+    x (N,), y (N,) -> in [-1, 1]; nan if either is constant or holds nan.  Infinity has
+    a rank like any other number.
     """
-    x, y = same_length(x, y)
+    x, y = numbers(x, y)
     return pearson(ranks(x), ranks(y))
 
 
@@ -233,24 +292,30 @@ def normalize_answer(text: str) -> str:
 def exact_match(prediction: str, answers: Sequence[str]) -> float:
     """1 if the prediction is one of the answers after normalisation, else 0.
 
-    answers: those that count as right.  If there are none, the prediction must be
-    empty.
+    answers: those that count as right; see `references`.
     """
-    guess = normalize_answer(prediction)
-    return float(any(guess == normalize_answer(answer)
-                     for answer in answers or [""]))
+    return float(normalize_answer(prediction) in references(answers))
+
+
+def references(answers: Sequence[str]) -> list[str]:
+    """Normalise the right answers; if none has a word left, the right one is empty.
+
+    As in SQuAD 2.0's script, an answer such as "the" does not count beside others.
+    """
+    return [text for text in map(normalize_answer, answers) if text] or [""]
 
 
 def token_f1(prediction: str, answers: Sequence[str]) -> float:
     """F1 of the words of the prediction against the answer that fits it best.
 
-    A word counts as often as it occurs.  If one side has no words, F1 is 0, and if both
-    have none it is 1, as in SQuAD 2.0's script.                Rajpurkar et al. 2018
+    answers: see `references`.  A word counts as often as it occurs.  If one side has
+    no words, F1 is 0, and if both have none it is 1, as in SQuAD 2.0's script.
+    Rajpurkar et al. 2018
     """
     guess = normalize_answer(prediction).split()
     best = 0.0
-    for answer in answers or [""]:
-        truth = normalize_answer(answer).split()
+    for answer in references(answers):
+        truth = answer.split()
         if not guess or not truth:
             best = max(best, float(guess == truth))
         else:

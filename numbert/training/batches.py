@@ -33,8 +33,8 @@ def collate(examples: Sequence[dict], rng=None, *, pad_token_id: int = 0,
             together.
     """
     check_names(examples)
-    rows = [{name: np.asarray(value) for name, value in example.items()}
-            for example in examples]
+    rows = [{name: array(name, value, i) for name, value in example.items()}
+            for i, example in enumerate(examples)]
     lengths = [row["input_ids"].shape[-1] for row in rows]
     longest = -(-max(lengths) // pad_to_multiple_of) * pad_to_multiple_of
     if "attention_mask" not in rows[0]:
@@ -45,6 +45,15 @@ def collate(examples: Sequence[dict], rng=None, *, pad_token_id: int = 0,
     return {name: stacked(name, [row[name] for row in rows],
                           lengths if ragged else [], longest, fills.get(name, 0))
             for name in rows[0]}
+
+
+def array(name: str, value, i: int) -> np.ndarray:
+    """Return one value of example i as an array, if its rows have one length."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} of example {i} of a batch is ragged, expected rows "
+                         "of one length: pad them") from None
 
 
 def check_names(examples: Sequence[dict]) -> None:

@@ -28,8 +28,8 @@ from .log import (Speed, append_log, last_evaluation, log_suffix, postfix, train
 from .objectives import LABELS, Objective, batch_gradients
 from .optim import (OPTIMIZERS, SCHEDULES, adamw_init, clip_by_global_norm,
                     global_norm)
-from .recipe import (Plan, planned, recipe_of, require_loss, run_settings,
-                     show_settings)
+from .recipe import (Plan, frozen_names, planned, recipe_of, require_loss,
+                     run_settings, show_settings, warn_of_no_rate)
 from .state import TrainingState, load_state, save_state
 
 
@@ -46,6 +46,7 @@ class Task(NamedTuple):
     objective: Objective
     evaluate: Callable | None
     lengths: Any                # of the examples, if they are grouped by length
+    frozen: frozenset[str]      # the names of the parameters that are not trained
 
 
 @dataclass
@@ -122,10 +123,12 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
     plan = planned(recipe, len(dataset))
     require_loss(model, objective)
     task = Task(model, dataset, collate, objective, evaluate,
-                token_counts(dataset) if plan.group_by_length else None)
+                token_counts(dataset) if plan.group_by_length else None,
+                frozen_names(model.params, plan.frozen))
     recorded = run_settings(model, plan, identity)
     if log is not None:
         log_suffix(log)
+    warn_of_no_rate(plan)
     state = begin(model, plan, checkpoint_dir if resume else None, recorded)
     if log is not None:
         write_log(log, state.history)
@@ -196,12 +199,14 @@ def one_step(task: Task, plan: Plan, state: TrainingState, data: Iterator,
                       "all are -100: no update is made", stacklevel=3)
     else:
         refuse_nan(loss, "loss", state, lr)
+        grads = {name: g for name, g in grads.items() if name not in task.frozen}
         norm = clip_by_global_norm(grads, plan.clip) if plan.clip else \
             global_norm(grads)
         refuse_nan(norm, "norm of the gradient", state, lr)
         update = OPTIMIZERS[plan.optimizer]
-        update(task.model.params, grads, state.optimizer, lr,
-               weight_decay=plan.weight_decay)
+        eps: dict = {} if plan.eps is None else {"eps": plan.eps}
+        update(task.model.params, grads, state.optimizer, lr, betas=plan.betas,
+               weight_decay=plan.weight_decay, **eps)
         state.losses.append(loss)
     state.step += 1
     if grads is not None and state.step == plan.steps:
@@ -310,6 +315,9 @@ def is_better(metrics: dict, best: dict | None, plan: Plan) -> bool:
     value = -metrics[name] if plan.lower_is_better else metrics[name]
     if best is None:
         return not math.isnan(value)
+    if name not in best:
+        raise ValueError(f"evaluate gives {', '.join(metrics)}, but the best so far is "
+                         f"of {', '.join(best)}: give the same names each time")
     return value > (-best[name] if plan.lower_is_better else best[name])
 
 

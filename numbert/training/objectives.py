@@ -20,7 +20,8 @@ class Objective(NamedTuple):
 
     counts(model, part) -> one number per term: how many labels count in this part.
     gradients(model, part, totals, rng) -> (loss, grads): this part's share of the
-        batch's loss, and the gradient of that share.  rng: for dropout, or None.
+        batch's loss, and the gradient of that share.  A parameter that is absent from
+        grads, or None there, gets no update.  rng: for dropout, or None.
     """
 
     counts: Callable[[Any, dict], tuple[int, ...]]
@@ -89,9 +90,11 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
                 jobs[start:start + threads], threads):
             loss += share
             for name in model.params:
+                if more.get(name) is None:
+                    continue
                 if name in grads:
                     grads[name] += more[name]
-                elif name in more:
+                else:
                     grads[name] = more[name]
     return loss, grads
 

@@ -7,7 +7,7 @@ write in place, so what an earlier forward saved is no longer valid after a step
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -32,10 +32,11 @@ def adamw_init(params: dict) -> dict:
     """Return the state of either optimiser before its first step.
 
     Returns:
-        {"step": 0, "m": ..., "v": ...}: the running means of the gradient and of its
-        square, zeros of the shapes and names of `params`.
+        {"step": ..., "m": ..., "v": ...}, each a dict by the names of `params`: how
+        many updates a parameter had, and the running means of its gradient and of its
+        square, zeros of its shape.
     """
-    return {"step": 0,
+    return {"step": dict.fromkeys(params, 0),
             "m": {name: np.zeros(x.shape, x.dtype) for name, x in params.items()},
             "v": {name: np.zeros(x.shape, x.dtype) for name, x in params.items()}}
 
@@ -50,10 +51,12 @@ def adamw_step(params: dict, grads: dict, state: dict, lr: float, *,
         m = beta1 m + (1 - beta1) g                       v likewise, of g^2
         p = p - lr weight_decay p - lr m^ / (sqrt(v^) + eps)
     where m^ = m / (1 - beta1^t) and v^ = v / (1 - beta2^t) undo the start from zero.
+    t counts the updates of this parameter, so one that was frozen starts with t = 1.
 
     Args:
         params: {name: array}; written to.
-        grads: {name: array}; a parameter without a gradient stays as it is.
+        grads: {name: array}; a parameter whose gradient is absent or None stays as it
+            is, and so does its state.
         state: from adamw_init; written to.
         lr: learning rate of this step.
         betas, eps: see the formula.
@@ -64,14 +67,16 @@ def adamw_step(params: dict, grads: dict, state: dict, lr: float, *,
     Raises:
         ValueError: lr, betas or eps is out of range, or a gradient has no parameter.
     """
+    grads = given(grads)
     beta1, beta2 = checked_settings(params, grads, lr, betas, eps)
-    state["step"] += 1
-    # The two corrections are plain numbers, so they need not touch the arrays:
-    # m^ / (sqrt(v^) + eps) = m (root / (1 - beta1^t)) / (sqrt(v) + root eps)
-    root = math.sqrt(1 - beta2 ** state["step"])
-    rate = lr * root / (1 - beta1 ** state["step"])
+    count_updates(state, grads)
 
     def update(name, p, g, m, v):
+        # The two corrections are plain numbers, so they need not touch the arrays:
+        # m^ / (sqrt(v^) + eps) = m (root / (1 - beta1^t)) / (sqrt(v) + root eps)
+        t = state["step"][name]
+        root = math.sqrt(1 - beta2 ** t)
+        rate = lr * root / (1 - beta1 ** t)
         running_means(g, m, v, beta1, beta2)
         change = np.sqrt(v)
         change += root * eps                           # eps stands outside the root
@@ -98,8 +103,9 @@ def bertadam_step(params: dict, grads: dict, state: dict, lr: float, *,
 
     Args, Raises: see adamw_step; eps is 1e-6 here.
     """
+    grads = given(grads)
     beta1, beta2 = checked_settings(params, grads, lr, betas, eps)
-    state["step"] += 1
+    count_updates(state, grads)
 
     def update(name, p, g, m, v):
         running_means(g, m, v, beta1, beta2)
@@ -115,10 +121,18 @@ def bertadam_step(params: dict, grads: dict, state: dict, lr: float, *,
 
 
 def running_means(g, m, v, beta1: float, beta2: float) -> None:
-    """Move m towards g, and v towards g^2, in place."""
+    """Move m towards g, and v towards g^2, in place.
+
+    m starts from the nearer end, as torch's lerp does: when m is large, g small and
+    beta1 0, m + (g - m) would lose g to rounding.
+    """
     part = g - m
-    part *= 1 - beta1
-    m += part
+    if 1 - beta1 < 0.5:
+        part *= 1 - beta1
+        m += part
+    else:
+        part *= beta1
+        np.subtract(g, part, out=m)
     np.multiply(g, g, out=part)
     part *= 1 - beta2
     v *= beta2
@@ -126,6 +140,17 @@ def running_means(g, m, v, beta1: float, beta2: float) -> None:
 
 
 OPTIMIZERS = {"adamw": adamw_step, "bertadam": bertadam_step}   # as `train` calls them
+
+
+def given(grads: dict) -> dict:
+    """Leave out the gradients that are None, as torch does."""
+    return {name: g for name, g in grads.items() if g is not None}
+
+
+def count_updates(state: dict, names: Iterable[str]) -> None:
+    """Count one more update of each of these parameters."""
+    for name in names:
+        state["step"][name] += 1
 
 
 def checked_settings(params, grads, lr, betas, eps) -> tuple[float, float]:

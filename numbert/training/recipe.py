@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from textwrap import indent
 from typing import Any
 
@@ -15,6 +18,7 @@ from .optim import OPTIMIZERS, SCHEDULES
 
 COUNTS = ("batch_size", "accumulate", "log_every", "eval_batch_size")
 OPTIONAL_COUNTS = ("steps", "eval_every", "checkpoint_every", "patience")
+YOUNGER = ("betas", "eps", "frozen")        # than the first checkpoints
 FREE = ("epochs", "log_every", "checkpoint_every")      # a run may go on with others
 
 
@@ -34,7 +38,11 @@ class Recipe:
     schedule: how lr changes after the warm-up: "linear", "cosine" or "constant".
     warmup: how long lr climbs from 0: a fraction of all updates if below 1, else a
         number of updates.
+    betas, eps: of Adam; see `optim.adamw_step`.  eps None: the optimizer's own, which
+        is 1e-8 for "adamw" and 1e-6 for "bertadam".
     weight_decay: applies to all weights but LayerNorm's, and never to biases.
+    frozen: patterns of the names of parameters that are not trained, such as
+        ["bert.embeddings.*", "*.layer.[0-5].*"].
     clip: the largest norm of the whole gradient; None turns clipping off.
     seed: fixes the order of the data, dropout and what collate draws.
     dropout: False trains without dropout, whatever the config's rates.
@@ -58,7 +66,10 @@ class Recipe:
     optimizer: str = "adamw"
     schedule: str = "linear"
     warmup: float = 0
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float | None = None
     weight_decay: float = 0.01
+    frozen: Sequence[str] = ()
     clip: float | None = 1.0
     seed: int = 0
     dropout: bool = True
@@ -147,6 +158,7 @@ def planned(recipe: Recipe, examples: int) -> Plan:
     warmup = math.ceil(warmup * steps) if warmup < 1 else int(warmup)
     require(warmup <= steps, "warmup", warmup, f"at most the run's {steps} updates")
     same = {name: plain(value) for name, value in vars(recipe).items()}
+    same |= {"betas": tuple(map(plain, recipe.betas)), "frozen": tuple(recipe.frozen)}
     return Plan(**{**same, "examples": examples, "steps": steps, "warmup": warmup,
                    "eval_every": same["eval_every"] or per_epoch,
                    "checkpoint_every": same["checkpoint_every"] or per_epoch})
@@ -167,6 +179,12 @@ def check_numbers(given: dict) -> None:
     check(["lr", "weight_decay", "warmup"],
           lambda x: is_number(x) and 0 <= x < math.inf, "a number >= 0")
     check(["clip"], lambda x: is_number(x) and x > 0, "a number above 0", or_none=True)
+    check(["betas"], lambda x: isinstance(x, (list, tuple)) and len(x) == 2 and all(
+        is_number(beta) and 0 <= beta < 1 for beta in x), "two numbers >= 0 and < 1")
+    check(["eps"], lambda x: is_number(x) and 0 <= x < math.inf, "a number >= 0",
+          or_none=True)
+    check(["frozen"], lambda x: isinstance(x, (list, tuple)) and all(
+        isinstance(pattern, str) for pattern in x), "a list of patterns of names")
     check(["epochs"], lambda x: is_number(x) and 0 < x < math.inf, "a number above 0",
           or_none=True)
 
@@ -184,6 +202,36 @@ def require_loss(model, objective) -> None:
             f"model is a {type(model).__name__}, which has no loss, expected a class "
             "with a head, such as BertForMaskedLM: load the checkpoint with one of "
             "these, or pass an objective of your own")
+
+
+def frozen_names(params: dict, patterns: Sequence[str]) -> frozenset[str]:
+    """Return the names of the parameters that match a pattern and so are not trained.
+
+    Raises:
+        ValueError: a pattern matches no name, or all names match.
+    """
+    found = {pattern: {name for name in params if fnmatchcase(name, pattern)}
+             for pattern in patterns}
+    for pattern, names in found.items():
+        if not names:
+            raise ValueError(f"frozen has the pattern {pattern!r}, which matches no "
+                             f"parameter, expected names such as {next(iter(params))}: "
+                             "see model.params")
+    frozen = frozenset().union(*found.values())
+    if len(frozen) == len(params):
+        raise ValueError(f"frozen is {list(patterns)}, which matches all parameters, "
+                         "expected some left to train: freeze fewer")
+    return frozen
+
+
+def warn_of_no_rate(plan: Plan) -> None:
+    """Warn of a run that learns nothing, because no update has a learning rate."""
+    schedule = SCHEDULES[plan.schedule]
+    if plan.lr and not any(schedule(step, plan.warmup, plan.steps)
+                           for step in range(plan.steps)):
+        warnings.warn(f"steps is {plan.steps} and warmup is {plan.warmup}, so each "
+                      "update has learning rate 0 and changes nothing: train longer, "
+                      "or set warmup=0", stacklevel=3)
 
 
 def run_settings(model, plan: Plan, identity: dict | None) -> dict:
@@ -205,3 +253,13 @@ def run_settings(model, plan: Plan, identity: dict | None) -> dict:
         raise ValueError(f"identity names {', '.join(twice)}, which is recorded anyway:"
                          " choose another name")
     return {**own, **more}
+
+
+def completed(recorded: dict) -> dict:
+    """Add to the settings in a checkpoint those that are younger than it.
+
+    A run that did not know a setting did what the setting's default says.
+    """
+    defaults = {field.name: field.default for field in fields(Recipe)
+                if field.name in YOUNGER}
+    return {**json.loads(json.dumps(defaults)), **recorded}

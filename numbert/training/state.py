@@ -3,7 +3,7 @@
 A checkpoint is one safetensors file, replaced in one step, so it is always whole.  Its
 tensors are `params/NAME`, the optimiser's `m/NAME` and `v/NAME`, and `best/NAME` where
 the parameters of the best evaluation are kept.  Everything else is JSON in its header,
-under "state".
+under "state"; "sha256" there is a checksum of the tensors and of this text.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from ..system.jsonfiles import parse_json
 from ..system.saving import atomic_file, remove_leftovers, write_tensors
+from .fields import check_fields
+from .recipe import completed
 
 FILE = "training.safetensors"
 ANEW = ("start anew with overwrite=True of finetune and pretrain (--overwrite), or "
         "with resume=False of train")
+REMEDY = f"remove it, or {ANEW}"
+GROUPS = ("params", "m", "v", "best")
 PLAIN = ("step", "stopped", "worse", "losses", "history", "best_step", "best")
 
 
@@ -65,7 +70,8 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
     remove_leftovers(path)                          # of a save that was killed
     try:
         with atomic_file(path) as temporary:
-            write_tensors(tensors, temporary, {"state": text})
+            write_tensors(tensors, temporary,
+                          {"state": text, "sha256": checksum_of(groups, text)})
     except OSError as error:
         kept = "the previous checkpoint is kept" if path.exists() else \
             "there is no earlier one"
@@ -89,32 +95,82 @@ def load_state(directory, params: dict,
     path = Path(directory) / FILE
     if not path.exists():
         return None
-    groups: dict[str, dict] = {"params": {}, "m": {}, "v": {}, "best": {}}
-    try:
-        with safe_open(path, framework="numpy") as file:
-            values = json.loads(file.metadata()["state"])
-            check_settings(path, values["settings"], settings)
-            for key in file.keys():
-                group, name = key.split("/", 1)
-                groups[group][name] = file.get_tensor(key)
-    except (SafetensorError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a checkpoint of a training run ({error}): "
-                         f"remove it, or {ANEW}") from error
+    text, checksum = read_header(path)
+    values = parse_json(text, f"the state in {path}", remedy=REMEDY)
+    check_fields(path, values, settings, REMEDY)
+    check_settings(path, values["settings"], settings)
+    groups = read_groups(path)
     check_params(path, groups["params"], params)
+    check_copies(path, groups, values, settings)
+    updates = values["updates"]
+    if isinstance(updates, int):                # one for all, in the first checkpoints
+        updates = dict.fromkeys(params, updates)
+    elif checksum != checksum_of(groups, text):
+        raise ValueError(f"{path} holds other bytes than were written, expected the "
+                         f"checksum {checksum}: {REMEDY}")
+    if set(updates) != set(params):
+        raise ValueError(f"{path}: updates is of {', '.join(updates) or 'nothing'}, "
+                         f"expected one per parameter of the model: {REMEDY}")
     ordered = {group: {name: arrays[name] for name in params} if arrays else {}
                for group, arrays in groups.items()}
-    rng = np.random.default_rng()
-    rng.bit_generator.state = values["rng"]
     state = TrainingState(
-        {"step": values["updates"], "m": ordered["m"], "v": ordered["v"]}, rng,
-        best_params=ordered["best"] or None,
+        {"step": {name: updates[name] for name in params},
+         "m": ordered["m"], "v": ordered["v"]},
+        generator(path, values["rng"]), best_params=ordered["best"] or None,
         **{name: values[name] for name in PLAIN})
     return ordered["params"], state
 
 
+def read_header(path: Path) -> tuple[str, str | None]:
+    """Return the state as text and the checksum, which the first checkpoints lack."""
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file, expected a checkpoint: {REMEDY}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        return metadata["state"], metadata.get("sha256")
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"{path} is not a checkpoint of a training run ({error}): "
+                         f"{REMEDY}") from error
+
+
+def read_groups(path: Path) -> dict[str, dict]:
+    """Return the tensors of a checkpoint as {group: {name: array}}."""
+    groups: dict[str, dict] = {group: {} for group in GROUPS}
+    try:
+        with safe_open(path, framework="numpy") as file:
+            for key in file.keys():
+                group, name = key.split("/", 1)
+                groups[group][name] = file.get_tensor(key)
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is not a checkpoint of a training run ({error}): "
+                         f"{REMEDY}") from error
+    return groups
+
+
+def checksum_of(groups: dict[str, dict], text: str) -> str:
+    """Return the SHA-256 of all tensors, with their names, and of the state's text."""
+    return fingerprint([*groups.values(),
+                        {"state": np.frombuffer(text.encode(), np.uint8)}])
+
+
+def generator(path, state) -> np.random.Generator:
+    """Make the run's random generator again."""
+    rng = np.random.default_rng()
+    try:
+        rng.bit_generator.state = state
+        fits = rng.bit_generator.state == state and state["has_uint32"] in (0, 1)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{path}: rng is {state!r}, expected the state of a PCG64 "
+                         f"generator: {REMEDY}")
+    return rng
+
+
 def check_settings(path, saved: dict, settings: dict) -> None:
     """Refuse to go on with settings that differ from those the run began with."""
-    settings = json.loads(json.dumps(settings))
+    settings, saved = json.loads(json.dumps(settings)), completed(saved)
     changed = [f"{name} was {saved.get(name)!r}, is now {settings.get(name)!r}"
                for name in {**saved, **settings}
                if saved.get(name) != settings.get(name)]
@@ -126,15 +182,30 @@ def check_settings(path, saved: dict, settings: dict) -> None:
 
 def check_params(path, saved: dict, params: dict) -> None:
     """Refuse a checkpoint of another model."""
-    def describe(arrays):
-        return {name: f"{x.dtype} {x.shape}" for name, x in arrays.items()}
-    there, here = describe(saved), describe(params)
-    for name in {**there, **here}:
-        if there.get(name) != here.get(name):
+    for name in {**saved, **params}:
+        there, here = described(saved.get(name)), described(params.get(name))
+        if there != here:
             raise ValueError(
-                f"{path} is a checkpoint of another model: {name} is "
-                f"{there.get(name, 'absent')} there, {here.get(name, 'absent')} here. "
-                f"Use the same model to go on, or {ANEW}")
+                f"{path} is a checkpoint of another model: {name} is {there} there, "
+                f"{here} here. Use the same model to go on, or {ANEW}")
+
+
+def check_copies(path, groups: dict[str, dict], values: dict, settings: dict) -> None:
+    """Refuse means or best parameters that don't go with the parameters."""
+    copied = values["best"] is not None and settings.get("keep_best", True)
+    for group in ("m", "v", "best"):
+        wanted = {} if group == "best" and not copied else groups["params"]
+        for name in {**wanted, **groups[group]}:
+            there, want = (arrays.get(name) for arrays in (groups[group], wanted))
+            if there is None or want is None or (
+                    (there.dtype, there.shape) != (want.dtype, want.shape)):
+                raise ValueError(f"{path}: {group}/{name} is {described(there)}, "
+                                 f"expected {described(want)}: {REMEDY}")
+
+
+def described(x) -> str:
+    """Say the type and shape of an array, or that there is none."""
+    return "absent" if x is None else f"{x.dtype} {x.shape}"
 
 
 def fingerprint(rows: Iterable[dict]) -> str:

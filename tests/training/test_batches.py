@@ -98,3 +98,12 @@ def test_parts_of_a_batch_are_nearly_equal_and_never_empty(count, parts):
     assert np.array_equal(np.concatenate(found), np.arange(count))
     sizes = [len(part) for part in found]
     assert 1 <= min(sizes) >= max(sizes) - 1 and len(sizes) == min(parts, count)
+
+
+@pytest.mark.parametrize("name", ["labels", "token_type_ids"])
+def test_ragged_rows_of_an_example_are_refused(name):
+    rows = [{"input_ids": [1, 2], name: [[0, 1], [0, 1]]},
+            {"input_ids": [1, 2], name: [[0, 1], [0]]}]
+    with pytest.raises(ValueError, match=f"^{name} of example 1 of a batch is ragged, "
+                                         "expected rows of one length: pad them"):
+        collate(rows)

@@ -147,7 +147,8 @@ def test_a_checkpoint_is_plain_data(tmp_path):
     with safe_open(tmp_path / training_state.FILE, "numpy") as file:
         groups = {key.split("/")[0] for key in file.keys()}
     assert groups == {"params", "m", "v", "best"}
-    assert state["step"] == state["updates"] == 20 and state["stopped"] == "finished"
+    assert state["step"] == 20 and state["stopped"] == "finished"
+    assert state["updates"] == dict.fromkeys(model.params, 20)
     assert state["settings"]["lr"] == 0.01 and state["settings"]["warmup"] == 2
     assert state["rng"]["bit_generator"] == "PCG64"
     assert state["history"] == result.history
