@@ -18,7 +18,7 @@ CORPUS = "".join(
     f"the {colour} {thing} is {size}.\na {size} {thing} runs in the house.\n"
     f"where is the {thing}?\n\n" for colour in ("red", "blue")
     for thing in ("cat", "dog", "moon") for size in ("big", "small"))
-QUICK = ["--epochs", "1", "--batch-size", "4"]
+QUICK = ["--warmup", "0", "--epochs", "1", "--batch-size", "4"]
 
 
 def run(capsys, *args):
