@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 import numbert
-from numbert.tasks import pretraining as pretraining_run
+from numbert.tasks import pretraining
 from numbert.cli import main
 from numbert.cli.train import TASKS as NAMED
 from numbert.training.masking import vocabulary
@@ -224,8 +224,8 @@ def test_pretrain_options(capsys, base, tmp_path, config, options):
 def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
     corpus = tiny.write(tmp_path, "c.txt", CORPUS)
     options = dict(steps=7, batch_size=4, max_length=20, checkpoint_every=1)
-    pretraining_run.pretrain(corpus, config, tmp_path / "whole", **options)
-    real = pretraining_run.masking_collate
+    pretraining.pretrain(corpus, config, tmp_path / "whole", **options)
+    real = pretraining.masking_collate
 
     def failing(vocab, *args, **kwargs):
         collate, calls = real(vocab, *args, **kwargs), []
@@ -238,11 +238,11 @@ def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
         return stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining_run, "masking_collate", failing)
+        patch.setattr(pretraining, "masking_collate", failing)
         with pytest.raises(RuntimeError, match="stops"):
-            pretraining_run.pretrain(corpus, config, tmp_path / "parts", **options)
+            pretraining.pretrain(corpus, config, tmp_path / "parts", **options)
     assert (tmp_path / "parts" / "training.safetensors").exists()
-    pretraining_run.pretrain(corpus, config, tmp_path / "parts", **options)
+    pretraining.pretrain(corpus, config, tmp_path / "parts", **options)
     assert (tmp_path / "parts" / "model.safetensors").read_bytes() == \
         (tmp_path / "whole" / "model.safetensors").read_bytes()
 
@@ -265,7 +265,7 @@ def test_what_pretraining_refuses(base, tmp_path, config, corpus, options, messa
     if "tokenizer" in options:
         options = {"tokenizer": base}
     with pytest.raises(ValueError, match=message):
-        pretraining_run.pretrain(path, config, tmp_path / "out", steps=1,
+        pretraining.pretrain(path, config, tmp_path / "out", steps=1,
                                  **{"max_length": 20, **options})
     assert not (tmp_path / "out").exists()
 
@@ -281,12 +281,12 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
     def again(corpus=CORPUS, dev=CORPUS[:-80], **options):
         paths = [tiny.write(tmp_path, f"{i}.txt", text)
                  for i, text in enumerate((corpus, dev))]
-        return pretraining_run.pretrain(
+        return pretraining.pretrain(
             paths[0], config, tmp_path / "out", dev=paths[1], steps=3, batch_size=16,
             max_length=20, checkpoint_every=1, tokenizer=base, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining_run, "finish", lambda *args: None)   # as if killed
+        patch.setattr(pretraining, "finish", lambda *args: None)   # as if killed
         again()
     with pytest.raises(ValueError, match=f"a checkpoint of another run: .*{message}"):
         again(**change)
@@ -326,7 +326,7 @@ def test_scores_by_hand():
                 "next_sentence_label": np.array([0])},
                {"input_ids": None, "labels": np.array([[-100] * 3, [-100, 1, -100]]),
                 "next_sentence_label": np.array([1, 1])}]
-    scores = pretraining_run.scores(Said(), batches)
+    scores = pretraining.scores(Said(), batches)
     soft = np.log1p(np.exp(-9.0))
     lm = (soft + 2 * (9 + soft)) / 3
     nsp = (np.log1p(np.exp(-1)) + (1 + np.log1p(np.exp(-1))) + np.log1p(np.exp(-3))) / 3
@@ -338,10 +338,10 @@ def test_scores_by_hand():
 def test_every_evaluation_is_the_same(tmp_path):
     words = tiny.tokenizer()
     file = tiny.write(tmp_path, "c.txt", CORPUS)
-    documents = pretraining_run.read_documents(file, words)
+    documents = pretraining.read_documents(file, words)
     vocab = vocabulary(words)
-    collate = pretraining_run.masking_collate(vocab)
-    first, second = (pretraining_run.evaluation_batches(
+    collate = pretraining.masking_collate(vocab)
+    first, second = (pretraining.evaluation_batches(
         file, documents, vocab, 20, 0.1, collate, 4) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert all(np.array_equal(a[name], b[name]) for name in a)
