@@ -266,7 +266,7 @@ def test_what_pretraining_refuses(base, tmp_path, config, corpus, options, messa
         options = {"tokenizer": base}
     with pytest.raises(ValueError, match=message):
         pretraining.pretrain(path, config, tmp_path / "out", steps=1,
-                                 **{"max_length": 20, **options})
+                             **{"max_length": 20, **options})
     assert not (tmp_path / "out").exists()
 
 
