@@ -89,8 +89,8 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
 def remove_leftovers(path: str | os.PathLike) -> None:
     """Remove what an `atomic_file(path)` left behind when its process was killed."""
     path = Path(path)
-    for folder in list(path.parent.iterdir()):
-        if folder.name.startswith(f".{path.name}.") and folder.suffix == ".tmp":
+    for folder in list(path.parent.glob(".*.tmp")):
+        if folder.name.startswith(f".{path.name}."):
             _remove_folder(folder)
 
 

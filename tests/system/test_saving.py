@@ -398,3 +398,8 @@ def test_a_full_disk_is_an_os_error_and_the_old_checkpoint_stays(tmp_path, monke
         saving.save(tmp_path, {"w": np.zeros(3, "float32")}, config_text="{}")
     loaded, _ = checkpoint.load(tmp_path, {"w": (3,)}, dtype="float32")
     assert np.array_equal(loaded["w"], np.ones(3))
+
+
+def test_leftovers_of_a_folder_that_does_not_exist(tmp_path):
+    saving.remove_leftovers(tmp_path / "nowhere" / "log.jsonl")        # there are none
+    assert not (tmp_path / "nowhere").exists()
