@@ -1,6 +1,6 @@
 """The mathematics of BERT: every formula of the paper, with its gradient under it.
 
 Read in this order: ops, activations, losses, scope, blocks, embeddings, attention,
-encoder, heads.  Each file needs only those before it; erf can be read last.
+encoder, heads.  Each file needs only those before it, and ops needs erf.
 This room imports nothing else of numbert.
 """

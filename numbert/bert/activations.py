@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .erf import erf
-from .ops import gelu, gelu_backward, sigmoid
+from .ops import gelu, gelu_backward, gelu_tanh, gelu_tanh_backward, sigmoid
 
 
 def identity(x):
@@ -43,27 +43,20 @@ def quick_gelu_backward(dout, saved):
     return dout * (s + 1.702 * x * s * (1 - s))
 
 
-GELU_FAST_SCALE = 0.7978845608              # HF: sqrt(2 / pi), to ten digits
-
-
 def gelu_fast(x):
-    """The tanh form of GELU, with its constant cut to ten digits.
+    """The tanh form of GELU, with its constant sqrt(2 / pi) cut to ten digits.
 
-    x (...) -> out (...)
+    x (...) -> out (...)                   HF: FastGELUActivation
     """
-    t = np.tanh(x * GELU_FAST_SCALE * (1 + 0.044715 * x * x))
-    return 0.5 * x * (1 + t), (x, t)
+    return gelu_tanh(x, scale=0.7978845608)
 
 
 def gelu_fast_backward(dout, saved):
-    """dout (...) -> dx (...): the product rule, with tanh' = 1 - tanh^2
+    """dout (...) -> dx (...): that of gelu_tanh, which saved the constant it used.
 
-    From out = x (1 + t) / 2, t = tanh(u) and u = c (x + a x^3): u' = c (1 + 3 a x^2),
-    and out' = (1 + t) / 2 + x (1 - t^2) u' / 2.
+    No other step of the formula differs.
     """
-    x, t = saved
-    du = GELU_FAST_SCALE * (1 + 3 * 0.044715 * x * x)
-    return dout * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
+    return gelu_tanh_backward(dout, saved)
 
 
 def gelu_10(x):

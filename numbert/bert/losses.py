@@ -1,7 +1,8 @@
 """Losses: pure pairs like those of ops.  Each gives one number, of the logits' dtype.
 
 A loss is a mean.  `count` says what its sum is divided by; None means the number of
-labels that are there.  Training needs it to compute a batch in parts.
+labels that count or, for mse and bce_with_logits, of entries.  Training needs it to
+compute a batch in parts.
 """
 
 import numpy as np

@@ -225,13 +225,13 @@ def gelu_backward(dout, saved):
 GELU_TANH_SCALE, GELU_TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
 
 
-def gelu_tanh(x):
+def gelu_tanh(x, scale=GELU_TANH_SCALE):
     """GELU with Phi(x) approximated by a tanh, as google-research/bert computes it.
 
     x (...) -> out (...)                   Hendrycks & Gimpel 2016, section 2
     """
-    t = np.tanh(GELU_TANH_SCALE * (x + GELU_TANH_CUBE * x * x * x))
-    return 0.5 * x * (1 + t), (x, t)
+    t = np.tanh(scale * (x + GELU_TANH_CUBE * x * x * x))
+    return 0.5 * x * (1 + t), (x, t, scale)
 
 
 def gelu_tanh_backward(dout, saved):
@@ -240,8 +240,8 @@ def gelu_tanh_backward(dout, saved):
     From out = x (1 + t) / 2, t = tanh(u) and u = c (x + a x^3): u' = c (1 + 3 a x^2),
     and out' = (1 + t) / 2 + x (1 - t^2) u' / 2.
     """
-    x, t = saved
-    du = GELU_TANH_SCALE * (1 + 3 * GELU_TANH_CUBE * x * x)
+    x, t, scale = saved
+    du = scale * (1 + 3 * GELU_TANH_CUBE * x * x)
     return dout * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du)
 
 

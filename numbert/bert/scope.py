@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 
 from . import activations, losses, ops
 
-# The table of leaf operations.  Every block, forward and backward, asks its run for
-# them, so any table with the same names can take the place of this one.
-NUMPY = SimpleNamespace(**{name: f for module in (activations, ops, losses)
-                           for name, f in vars(module).items() if callable(f)})
+# The table of leaf operations: each one and its backward, and nothing else.  Every block
+# asks its run for them, so any table with these names can take the place of this one.
+NUMPY = SimpleNamespace(**{
+    op: found[op] for found in map(vars, (activations, ops, losses)) for name in found
+    if f"{name}_backward" in found for op in (name, f"{name}_backward")})
 
 
 class Run(NamedTuple):

@@ -236,13 +236,6 @@ class BertPreTrainedModel(PreTrainedWeights):
         traces = () if trace is None else (trace,)
         return Scope({}, saved.call.p.run._replace(traces=traces))
 
-    def label_counts(self, **arguments) -> tuple[int, ...]:
-        """Count the labels that each term of the loss averages over.
-
-        arguments: those of `forward`.
-        """
-        return tuple(targets.used for targets in self.targets(arguments))
-
     def targets(self, arguments: dict) -> tuple[Targets, ...]:
         """Return the checked labels of each term, from the arguments of `forward`."""
         embeds = arguments.get("inputs_embeds")

@@ -33,7 +33,6 @@ from .weights import HUB
 
 PROJECTION = "enc_to_dec_proj"
 BOTH = ("output_attentions", "output_hidden_states", "rng", "trace", "keep")
-OURS = ("label_totals", "labelled_only")    # options of the joint loss
 
 
 class Saved(NamedTuple):
@@ -162,8 +161,8 @@ class EncoderDecoderModel:
         """
         return_dict = options.pop("return_dict", None)
         cache = given_cache(options, cache)
-        totals = checked_totals(self.terms, {
-            name: options.pop(name, None) for name in OURS}["label_totals"])
+        totals = checked_totals(self.terms, options.pop("label_totals", None))
+        options.pop("labelled_only", None)              # for masked LMs only
         shared = {name: options[name] for name in BOTH if name in options}
         for_decoder = under("decoder_", options)
         for_encoder = {name: value for name, value in options.items()
@@ -241,10 +240,6 @@ class EncoderDecoderModel:
         if "inputs_embeds" in encoder:
             grads["inputs_embeds"] = encoder["inputs_embeds"]
         return grads
-
-    def label_counts(self, **arguments) -> tuple[int, ...]:
-        """Count the labels that each term of the loss averages over."""
-        return tuple(targets.used for targets in self.targets(arguments))
 
     def targets(self, arguments: dict):
         """Return the checked labels of each term, from the arguments of `forward`."""

@@ -148,7 +148,8 @@ def checked_totals(terms, totals):
     if found.shape != (len(terms),) or found.dtype.kind not in "iuf" or \
             not (found > 0).all():
         raise ValueError(f"label_totals is {totals!r}, expected {len(terms)} numbers "
-                         "above 0, one for each term of the loss: see label_counts")
+                         "above 0, one for each term of the loss: leave it out to "
+                         "divide by the numbers of labels")
     return found.tolist()
 
 

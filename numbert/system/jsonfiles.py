@@ -90,6 +90,15 @@ def finite(value) -> Any:
     return value
 
 
+def as_json(value) -> Any:
+    """Return the value as it comes back from a JSON file: a tuple is a list there.
+
+    Raises:
+        TypeError, ValueError: it holds something that JSON can't.
+    """
+    return json.loads(json.dumps(value))
+
+
 def settings_text(values: dict, escape: bool = True) -> str:
     """Return the text of a file of settings, as Hugging Face writes it: keys sorted.
 

@@ -34,7 +34,7 @@ class BertTokenizer(TokenizerBase):
             side, or no unk_token, cls_token or sep_token.
 
     Source: Devlin et al., "BERT", 2019, section 3 ([CLS] a [SEP] b [SEP], segments).
-    Ids, offsets and defaults are those of transformers 5.23, except for what
+    Ids, offsets and defaults are those of transformers 5.24, except for what
     `numbert.tokenization.deviations` lists.
     """
 

@@ -39,7 +39,7 @@ def label_counts(model, part: dict) -> tuple[int, ...]:
             raise ValueError(
                 f"the examples hold {', '.join(sorted(part))}, but "
                 f"{type(model).__name__} learns from {term.labels}: add it to each")
-    return model.label_counts(**part)
+    return tuple(targets.used for targets in model.targets(part))
 
 
 def label_gradients(model, part: dict, totals, rng) -> tuple[float, dict]:

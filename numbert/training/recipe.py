@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import warnings
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from fnmatch import fnmatchcase
 from textwrap import indent
 from typing import Any
 
+from ..system.jsonfiles import as_json
 from ..system.numbers import is_number, is_whole_number, plain
 from .objectives import LABELS
 from .optim import OPTIMIZERS, SCHEDULES
@@ -244,7 +244,7 @@ def run_settings(model, plan: Plan, identity: dict | None) -> dict:
     own = {"model": type(model).__name__,
            **{name: value for name, value in vars(plan).items() if name not in FREE}}
     try:
-        more = json.loads(json.dumps({} if identity is None else dict(identity)))
+        more = as_json({} if identity is None else dict(identity))
     except (TypeError, ValueError) as error:
         raise ValueError(f"identity is {identity!r}, expected a dict of values that "
                          f"JSON can hold ({error})") from None
@@ -262,4 +262,4 @@ def completed(recorded: dict) -> dict:
     """
     defaults = {field.name: field.default for field in fields(Recipe)
                 if field.name in YOUNGER}
-    return {**json.loads(json.dumps(defaults)), **recorded}
+    return {**as_json(defaults), **recorded}

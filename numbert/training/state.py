@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from ..system.jsonfiles import parse_json
+from ..system.jsonfiles import as_json, parse_json
 from ..system.saving import atomic_file, remove_leftovers, write_tensors
 from .fields import check_fields
 from .recipe import completed
@@ -170,7 +170,7 @@ def generator(path, state) -> np.random.Generator:
 
 def check_settings(path, saved: dict, settings: dict) -> None:
     """Refuse to go on with settings that differ from those the run began with."""
-    settings, saved = json.loads(json.dumps(settings)), completed(saved)
+    settings, saved = as_json(settings), completed(saved)
     changed = [f"{name} was {saved.get(name)!r}, is now {settings.get(name)!r}"
                for name in {**saved, **settings}
                if saved.get(name) != settings.get(name)]

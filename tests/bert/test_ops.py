@@ -26,7 +26,8 @@ ACTIVATIONS = {name: (getattr(NUMPY, op), getattr(NUMPY, f"{op}_backward"))
 LIMITS = {"tanh": (-1, 1), "sigmoid": (0, 1), "laplace": (0, 1), "gelu_10": (0, 10),
           "relu6": (0, 6), "relu2": (0, 1e8), "leaky_relu": (-100, 1e4),
           "linear": (-1e4, 1e4), "sqrtsoftplus": (0, 100)}
-PLAIN = {"eps": 1e-5, "rate": 0.3, "mask": None, "ignore_index": 2, "count": None}
+PLAIN = {"eps": 1e-5, "rate": 0.3, "mask": None, "ignore_index": 2, "count": None,
+         "scale": ops.GELU_TANH_SCALE}
 
 
 def shapes_in(text):

@@ -117,3 +117,11 @@ def test_settings_are_written_as_hugging_face_does():
 def test_what_json_cannot_hold(write):
     with pytest.raises(TypeError, match="not JSON serializable"):
         write({"a": object()})
+
+
+@given(VALUES)
+def test_as_json_is_the_value_that_a_file_gives_back(value):
+    assert jsonfiles.as_json(value) == value
+    assert jsonfiles.as_json({"a": (value, value)}) == {"a": [value, value]}
+    with pytest.raises(TypeError):
+        jsonfiles.as_json({"a": {1, 2}})
