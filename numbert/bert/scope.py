@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from . import activations, losses, ops
 
-# The table of leaf operations: each one and its backward, and nothing else.  Every block
+# The table of leaf operations: each one and its backward, nothing else.  Every block
 # asks its run for them, so any table with these names can take the place of this one.
 NUMPY = SimpleNamespace(**{
     op: found[op] for found in map(vars, (activations, ops, losses)) for name in found
