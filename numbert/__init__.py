@@ -1,10 +1,11 @@
 """numbert: BERT in pure NumPy that you can read, check and trust.
 
     import numbert
-    model = numbert.BertModel.from_pretrained("path/to/checkpoint")
-    tokenizer = numbert.BertTokenizer.from_pretrained("path/to/checkpoint")
-    output = model(**tokenizer("Hello, world!", return_tensors="np"))
-    output.last_hidden_state                                   # (1, 6, hidden_size)
+    path = numbert.example_checkpoint()          # or any folder with a BERT in it
+    model = numbert.BertModel.from_pretrained(path)
+    tokenizer = numbert.BertTokenizer.from_pretrained(path)
+    output = model(**tokenizer("Anna lives in Oslo.", return_tensors="np"))
+    output.last_hidden_state.shape                             # (1, 7, 96)
 """
 
 from importlib import import_module
@@ -20,17 +21,23 @@ from .models.config import BertConfig
 from .models.trace import Trace
 
 if TYPE_CHECKING:
+    from .backends.exact import exact
+    from .checkpoints import example_checkpoint
     from .models.encoder_decoder import EncoderDecoderModel
     from .models.encoder_decoder_config import EncoderDecoderConfig
     from .models.generation import generate
-    from .models.sampling import GenerationConfig
+    from .models.generation_config import GenerationConfig
+    from .models.taps import taps
     from .pipelines import pipeline
-    from .pipelines.sentences import embed, sentence_settings
+    from .pipelines.sentence_files import sentence_settings
+    from .pipelines.sentences import embed
     from .tasks.finetuning import evaluate, finetune
     from .tasks.pretraining import pretrain
     from .tokenization import (
-        AddedToken, BatchEncoding, BertTokenizer, BertTokenizerFast,
-        BertTokenizerLegacy)
+        AddedToken, BasicTokenizer, BatchEncoding, BertTokenizer, BertTokenizerFast,
+        BertTokenizerLegacy, WordpieceTokenizer)
+    from .training.collators import (DataCollatorForLanguageModeling,
+                                     DataCollatorWithPadding)
     from .training.loop import train
 
 __version__ = "0.1.0"
@@ -48,20 +55,31 @@ AutoModelForQuestionAnswering = BertForQuestionAnswering
 # Public names that are imported on first use, so that `import numbert` stays quick.
 LATER = {
     "AddedToken": "tokenization", "AutoTokenizer": "tokenization",
+    "BasicTokenizer": "tokenization", "WordpieceTokenizer": "tokenization",
     "BatchEncoding": "tokenization", "BertTokenizer": "tokenization",
     "BertTokenizerFast": "tokenization", "BertTokenizerLegacy": "tokenization",
     "EncoderDecoderModel": "models.encoder_decoder",
     "EncoderDecoderConfig": "models.encoder_decoder_config",
-    "GenerationConfig": "models.sampling", "generate": "models.generation",
+    "GenerationConfig": "models.generation_config", "generate": "models.generation",
+    "taps": "models.taps", "example_checkpoint": "checkpoints",
     "pipeline": "pipelines", "embed": "pipelines.sentences",
-    "sentence_settings": "pipelines.sentences",
-    "train": "training.loop", "evaluate": "tasks.finetuning",
+    "sentence_settings": "pipelines.sentence_files",
+    "DataCollatorForLanguageModeling": "training.collators",
+    "DataCollatorWithPadding": "training.collators",
+    "exact": "backends.exact", "train": "training.loop", "evaluate": "tasks.finetuning",
     "finetune": "tasks.finetuning", "pretrain": "tasks.pretraining",
 }
+# Rooms with names of their own that users reach as numbert.testing.strategies.
+ROOMS = ("pipelines", "tasks", "testing", "tokenization", "training", "verify")
 
 
 def __getattr__(name):
+    if name in ROOMS:
+        return import_module(f".{name}", __name__)
     if name not in LATER:
+        from .system.absent import ABSENT, no_attribute
+        if name in ABSENT:
+            raise no_attribute("numbert", name)
         raise AttributeError(f"module 'numbert' has no attribute {name!r}")
     real = "BertTokenizer" if name == "AutoTokenizer" else name
     value = getattr(import_module(f".{LATER[name]}", __name__), real)
@@ -70,4 +88,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *LATER})
+    return sorted({*globals(), *LATER, *ROOMS})

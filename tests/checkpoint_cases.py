@@ -37,7 +37,8 @@ def f32(values, shape=None):
 
 
 def load(folder, shapes, dtype="float32", **options):
-    return checkpoint.load(folder, shapes, dtype=dtype, **options)
+    return checkpoint.load(folder, shapes, dtype=dtype,
+                           **{"base_prefix": "bert.", **options})
 
 
 def save(folder, params, config_text="{}", **options):

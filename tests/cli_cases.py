@@ -31,12 +31,15 @@ def loaded(folder):
 
 
 def sentence_files(path, pooling, longest=5):
+    """The files of a sentence-transformers checkpoint that ends in Normalize."""
     (path / "1_Pooling").mkdir(parents=True, exist_ok=True)
     (path / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     (path / "sentence_bert_config.json").write_text(
         json.dumps({"max_seq_length": longest}))
-    (path / "modules.json").write_text(json.dumps(
-        [{"type": "sentence_transformers.models.Normalize"}]))
+    (path / "modules.json").write_text(json.dumps([
+        {"idx": i, "name": str(i), "path": folder, "type":
+         f"sentence_transformers.models.{folder[2:] or 'Transformer'}"}
+        for i, folder in enumerate(("", "1_Pooling", "2_Normalize"))]))
 
 
 def start(*args, **options):

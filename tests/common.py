@@ -94,6 +94,17 @@ def twin(model, attention="eager"):
     return hf
 
 
+def of_today():
+    """Skip a test of what older versions of transformers do otherwise.
+
+    Python 3.10 gets 5.20 at most.
+    """
+    transformers = pytest.importorskip("transformers")
+    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+    if version < (5, 24):
+        pytest.skip(f"needs transformers 5.24, not {transformers.__version__}")
+
+
 def to_torch(inputs):
     """NumPy arrays as tensors."""
     import torch

@@ -67,6 +67,10 @@ MODELS = {
     "plain names": (numbert.BertForTokenClassification, {"num_labels": 3}),
     "states": (numbert.BertModel, {}),
     "writer": (numbert.BertLMHeadModel, {"is_decoder": True}),
+    "nli": (numbert.BertForSequenceClassification, {
+        "id2label": {0: "contradiction", 1: "neutral", 2: "entailment"}}),
+    "two": (numbert.BertForSequenceClassification,
+            {"id2label": {0: "ENTAILMENT", 1: "not"}}),
     "answers": (numbert.BertForQuestionAnswering, {}),
 }
 
@@ -143,6 +147,14 @@ CASES = {
             (TEXT, {"max_new_tokens": 4, "add_special_tokens": False,
                     "prefix": "In the city "}))
     ],
+    "zero-shot-classification": [
+        (name, inputs, {"candidate_labels": ["Paris", "film", "sea"]}, call)
+        for name in ("nli", "two")
+        for inputs in (TEXT, TWO, [TEXT], LONG + LONG)
+        for call in ({}, {"multi_label": True},
+                     {"candidate_labels": " bad film, river"},
+                     {"candidate_labels": ["city"], "hypothesis_template": "a {} ."})
+    ] + [("nli", LONG, {}, {"candidate_labels": ["sea", "bad", "sea"]})],
     "question-answering": [
         ("answers", inputs, {}, call)
         for inputs in (ASK, [ASK], [ASK, {"question": "Who?", "context": "Bob Lee"}])

@@ -3,6 +3,7 @@
 Those of GENERATION are tested beside what they concern: ELSEWHERE says where.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 import numbert
-from common import B, T, assert_near, config, ids, stressed, to_torch, twin
+from common import B, T, assert_near, config, ids, of_today, stressed, to_torch, twin
 from numbert import deviations
 
 ELSEWHERE = {
@@ -34,6 +35,13 @@ ELSEWHERE = {
         "test_encoder_decoder.py::test_a_warm_start_takes_both_halves_from_encoders",
     "unused_parameters":
         "test_encoder_decoder.py::test_values_and_gradients_are_those_of_hugging_face",
+    "settings_in_the_configuration":
+        "test_generation_defaults.py::"
+        "test_defaults_in_the_configuration_are_those_of_the_call",
+    "stopping_criteria_of_beams":
+        "test_generate_arguments.py::test_functions_end_rows",
+    "embeddings_as_prompts":
+        "test_generate_arguments.py::test_embeddings_are_read_by_encoders_only",
 }
 
 
@@ -113,10 +121,13 @@ def test_masks_are_boolean(hugging_face):
 
 def test_mask_per_query(hugging_face):
     model, mask = stressed(numbert.BertModel), np.tri(T, dtype=bool)[None].repeat(B, 0)
-    with pytest.raises((ValueError, RuntimeError, IndexError)):
-        hugging_face(model, input_ids=ids(), attention_mask=mask)
-    assert np.array_equal(model(ids(), mask).last_hidden_state,
-                          model(ids(), mask[:, None]).last_hidden_state)
+    keys = np.arange(T) < 3
+    for given, same in ((mask, mask[:, None]), (keys, np.tile(keys, (B, 1))),
+                        (keys[None], np.tile(keys, (B, 1)))):
+        with pytest.raises((ValueError, RuntimeError, IndexError)):
+            hugging_face(model, input_ids=ids(), attention_mask=given)
+        assert np.array_equal(model(ids(), given).last_hidden_state,
+                              model(ids(), same).last_hidden_state)
 
 
 def test_mask_and_past(hugging_face):
@@ -149,13 +160,48 @@ def test_labels_out_of_range(hugging_face):
         model(ids(), labels=ids() + 2)
 
 
+def test_unknown_problem_type(hugging_face):
+    model = stressed(numbert.BertForSequenceClassification,
+                     config(problem_type="ranking"))
+    labels = np.zeros(B, int)
+    assert hugging_face(model, input_ids=ids(), labels=labels).loss is None
+    assert model(ids()).loss is None
+    with pytest.raises(ValueError, match="problem_type is 'ranking', expected one of"):
+        model(ids(), labels=labels)
+
+
+def test_label2id_alone():
+    transformers = pytest.importorskip("transformers")
+    fields = {"label2id": {"no": 0, "yes": 1, "maybe": 2}}
+    assert transformers.BertConfig(**fields).num_labels == 2
+    assert numbert.BertConfig(**fields).id2label == {0: "no", 1: "yes", 2: "maybe"}
+
+
+def test_whole_number_as_a_number():
+    transformers = pytest.importorskip("transformers")
+    for name in "layer_norm_eps", "initializer_range":
+        with pytest.raises(Exception, match="expected float, got int"):
+            transformers.BertConfig(**{name: 1})
+        assert getattr(numbert.BertConfig(**{name: 1}), name) == 1
+
+
+def test_training_mode(hugging_face):
+    model = stressed(numbert.BertModel, config(hidden_dropout_prob=0.5))
+    hf = twin(model).train()
+    inputs = to_torch({"input_ids": ids()})
+    assert (hf(**inputs)[0] != hf(**inputs)[0]).any()
+    with pytest.raises(TypeError, match="pass rng=seed to each call"):
+        model.train()
+    assert (model(ids(), rng=1)[0] != model(ids(), rng=2)[0]).any()
+
+
 def test_missing_backbone(tmp_path):
     transformers = pytest.importorskip("transformers")
     stressed(numbert.BertModel, dtype="float32").save_pretrained(tmp_path)
     config(num_hidden_layers=3).save_pretrained(tmp_path)
     theirs = transformers.BertModel.from_pretrained(tmp_path)
     assert len(theirs.encoder.layer) == 3
-    with pytest.raises(ValueError, match="lacks 16 tensors of the backbone"):
+    with pytest.raises(ValueError, match="num_hidden_layers is 3, expected 2, as many"):
         numbert.BertModel.from_pretrained(tmp_path)
 
 
@@ -165,6 +211,28 @@ def test_default_dtype(tmp_path):
     theirs = transformers.BertModel.from_pretrained(tmp_path)
     assert str(theirs.dtype) == "torch.float64"
     assert numbert.BertModel.from_pretrained(tmp_path).dtype == np.float32
+
+
+def test_low_cpu_mem_usage(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    stressed(numbert.BertModel, dtype="float32").save_pretrained(tmp_path)
+    for library in transformers, numbert:
+        one, two = (library.BertModel.from_pretrained(tmp_path, low_cpu_mem_usage=value)
+                    for value in (True, "any"))
+        assert one.num_parameters() == two.num_parameters()
+
+
+def test_config_in_full(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    names = []
+    for library in transformers, numbert:
+        library.BertConfig().save_pretrained(tmp_path)
+        names.append(set(json.loads((tmp_path / "config.json").read_text())))
+    assert names[1] - names[0] >= {"id2label", "return_dict", "output_attentions"}
+    assert names[0] <= names[1]
+    numbert.BertConfig().to_json_file(tmp_path / "config.json", use_diff=True)
+    assert set(json.loads((tmp_path / "config.json").read_text())) == \
+        names[0] - {"transformers_version"}
 
 
 def test_pickled_weights(tmp_path):
@@ -197,6 +265,7 @@ def test_position_ids_of_one_axis(hugging_face):
 
 
 def test_no_layers(hugging_face):
+    of_today()
     model = stressed(numbert.BertModel, config(num_hidden_layers=0))
     theirs = hugging_face(model, input_ids=ids(), output_hidden_states=True)
     assert theirs.hidden_states == ()

@@ -46,21 +46,19 @@ def test_import_loads_no_more_than_it_needs():
         f"numbert.{name}" for name in LOADED.split()}
 
 
-def test_import_is_quick():
-    """Under 0.25 s with the interpreter's own start.
-
-    Processor time, the best of several: that is what a quiet machine's clock shows.
-    """
-    times = []
-    while len(times) < 10:
+def seconds(code):
+    """Processor time of a fresh interpreter, the best of several runs."""
+    def once():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run("import numbert")
+        run(code)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append((after.ru_utime - before.ru_utime)
-                     + (after.ru_stime - before.ru_stime))
-        if times[-1] < 0.25:
-            return
-    assert min(times) < 0.25
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return min(once() for _ in range(5))
+
+
+def test_import_is_quick():
+    """At most twice the time of NumPy alone: seconds depend on the machine's load."""
+    assert seconds("import numbert") < 2 * seconds("import numpy")
 
 
 def test_help_is_light():

@@ -1,7 +1,7 @@
-"""The other activations that a configuration may name in hidden_act.
+"""The rarer activations that a configuration may name in hidden_act.
 
-BERT uses GELU, which is in ops with ReLU, SiLU, tanh and sigmoid.  Checkpoints of other
-people name these.  Each is a pure pair of one argument, like those of ops.
+BERT itself uses GELU, which is in ops, beside ReLU, SiLU, tanh and sigmoid.  Some
+checkpoints name one of those here.  Each is a pure pair of one argument, as in ops.
 """
 
 import math
@@ -52,15 +52,15 @@ def gelu_fast(x):
 
 
 def gelu_fast_backward(dout, saved):
-    """dout (...) -> dx (...): that of gelu_tanh, which saved the constant it used.
+    """dout (...) -> dx (...): the backward of gelu_tanh.
 
-    No other step of the formula differs.
+    gelu_tanh saves the constant that it used; nothing else differs.
     """
     return gelu_tanh_backward(dout, saved)
 
 
 def gelu_10(x):
-    """GELU, clipped to [-10, 10] for quantisation.
+    """GELU, clipped to [-10, 10], a range that suits quantised models.
 
     x (...) -> out (...)                   HF: ClippedGELUActivation
     """
@@ -69,9 +69,9 @@ def gelu_10(x):
 
 
 def gelu_10_backward(dout, saved):
-    """dout (...) -> dx (...): that of GELU, and 0 where out was clipped.
+    """dout (...) -> dx (...): the backward of GELU, but 0 where out was clipped.
 
-    A constant has the slope 0.
+    There out is the constant 10, whose slope is 0.
     """
     gelu_saved, kept = saved
     return gelu_backward(dout * kept, gelu_saved)
@@ -118,13 +118,13 @@ def leaky_relu(x):
 def leaky_relu_backward(dout, saved):
     """dout (...) -> dx (...): dout where x was positive, else dout / 100.
 
-    That is the slope on each side; at the corner, that of the left is taken.
+    The slope is 1 on the right and 1 / 100 on the left; at 0, the left one is taken.
     """
     return np.where(saved, dout, LEAK * dout)
 
 
 def hardswish(x):
-    """x relu6(x + 3) / 6: SiLU in straight lines and a parabola.
+    """x relu6(x + 3) / 6: SiLU approximated by two lines and a parabola.
 
     x (...) -> out (...)                   Howard et al. 2019, "MobileNetV3"
     """
@@ -134,7 +134,7 @@ def hardswish(x):
 def hardswish_backward(dout, saved):
     """dout (...) -> dx (...): 0 below -3, 1 above 3, x / 3 + 1 / 2 between.
 
-    Between, out = (x^2 + 3 x) / 6, whose slope is (2 x + 3) / 6.
+    Between -3 and 3, out = (x^2 + 3 x) / 6, whose slope is (2 x + 3) / 6.
     """
     x = saved
     slope = np.where(x <= -3, 0, np.where(x >= 3, 1, x / 3 + 0.5))
@@ -176,7 +176,7 @@ def mish_backward(dout, saved):
 def sqrt_softplus(x):
     """The square root of softplus(x).   x (...) -> out (...)
 
-    HF: above 20, torch takes softplus(x) to be x, which is 2e-9 less.
+    HF: above 20, torch uses x in place of softplus(x), which is 2e-9 larger.
     """
     soft, soft_saved = softplus(x)                         # (...)
     linear = x > 20                                        # (...)
@@ -198,7 +198,7 @@ LAPLACE_MEAN, LAPLACE_SPREAD = 0.707107, 0.282095
 
 
 def laplace(x):
-    """The share of a normal distribution of mean 0.707107 that is below x.
+    """The probability that a normal variable of mean 0.707107 is below x.
 
     x (...) -> out (...)                   Ma et al. 2022, "Mega", appendix B
     """
@@ -209,7 +209,7 @@ def laplace(x):
 def laplace_backward(dout, saved):
     """dout (...) -> dx (...): the density exp(-z^2) / (spread sqrt(2 pi))
 
-    The derivative of a distribution function is its density.
+    out is the distribution function of that variable; its derivative is the density.
     """
     z = saved
     return dout * (np.exp(-z * z) * (1 / (LAPLACE_SPREAD * math.sqrt(2 * math.pi))))

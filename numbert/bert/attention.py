@@ -41,26 +41,33 @@ def attend(p, q, k, v, mask):
     ops = p.run.ops
     scores, scores_saved = ops.attention_scores(q, k)              # (B, N, T, S)
     p.tap("scores", scores)
-    probs, softmax_saved = ops.softmax(scores, mask)               # (B, N, T, S)
+    scores, mask_saved = ops.mask_scores(scores, mask)             # (B, N, T, S)
+    p.tap("masked_scores", scores)
+    probs, softmax_saved = ops.softmax(scores)                     # (B, N, T, S)
+    p.tap("softmax", probs)
     # HF: dropout comes after the softmax, so that a row no longer sums to 1.
     probs, drop_saved = dropout(p, probs, p.run.config.attention_probs_dropout_prob)
     p.tap("probs", probs)
     out, sum_saved = ops.weighted_sum(probs, v)                    # (B, N, T, D)
-    return out, p.saved(scores_saved, softmax_saved, drop_saved, sum_saved)
+    return out, p.saved(scores_saved, mask_saved, softmax_saved, drop_saved, sum_saved)
 
 
 def attend_backward(dout, saved, g):
     """dout (B, N, T, D) -> dq (B, N, T, D), dk (B, N, S, D), dv (B, N, S, D)
 
-    The chain rule, last step first: the weighted sum gives dprobs and dv; dropout and
-    softmax turn dprobs into dscores; the product of q and k turns dscores into dq, dk.
+    The chain rule, last step first: the weighted sum gives dprobs and dv; dropout,
+    softmax and mask turn dprobs into dscores; the product of q and k turns dscores into
+    dq and dk.
     """
-    scores_saved, softmax_saved, drop_saved, sum_saved = saved
+    scores_saved, mask_saved, softmax_saved, drop_saved, sum_saved = saved
     ops = g.run.ops
     dprobs, dv = ops.weighted_sum_backward(dout, sum_saved)        # (B, N, T, S)
     g.tap("probs", dprobs)
     dprobs = dropout_backward(dprobs, drop_saved, g)
+    g.tap("softmax", dprobs)
     dscores = ops.softmax_backward(dprobs, softmax_saved)          # (B, N, T, S)
+    g.tap("masked_scores", dscores)
+    dscores = ops.mask_scores_backward(dscores, mask_saved)
     g.tap("scores", dscores)
     return *ops.attention_scores_backward(dscores, scores_saved), dv
 
@@ -126,7 +133,9 @@ def add_norm(p, x, residual):
     h, dense_saved = dense(p.at("dense"), x)                       # (..., C)
     p.tap("dense", h)
     h, drop_saved = dropout(p, h, p.run.config.hidden_dropout_prob)
-    out, norm_saved = norm(p.at("LayerNorm"), h + residual)        # (..., C)
+    h = h + residual                                               # (..., C)
+    p.tap("sum", h)
+    out, norm_saved = norm(p.at("LayerNorm"), h)                   # (..., C)
     p.tap("out", out)
     return out, p.saved(dense_saved, drop_saved, norm_saved)
 
@@ -135,12 +144,13 @@ def add_norm_backward(dout, saved, g):
     """dout (..., C) -> dx (..., I), dresidual (..., C)
 
     LayerNorm's backward gives the gradient of the sum h + residual.  A sum passes its
-    whole gradient to each of its terms.  For the residual that is all; for x it goes
-    back through dropout and dense.
+    whole gradient to each of its terms.  This is the residual's gradient.  For x
+    it also passes back through dropout and dense.
     """
     dense_saved, drop_saved, norm_saved = saved
     g.tap("out", dout)
     dsum = norm_backward(dout, norm_saved, g.at("LayerNorm"))      # (..., C)
+    g.tap("sum", dsum)
     dh = dropout_backward(dsum, drop_saved, g)                     # (..., C)
     g.tap("dense", dh)
     return dense_backward(dh, dense_saved, g.at("dense")), dsum

@@ -75,7 +75,7 @@ def dropout(p, x, rate):
 def dropout_backward(dout, saved, g):
     """dout (...) -> dx (...)
 
-    Dropout multiplies each entry by a number that does not depend on x, and so does its
-    backward.
+    Dropout multiplies each entry by a number that does not depend on x.  Its backward
+    multiplies by the same numbers.
     """
     return g.run.ops.dropout_backward(dout, saved)

@@ -24,7 +24,9 @@ def embeddings(p, ids, position_ids, token_type_ids, inputs_embeds=None):
     p.tap("token_type_embeddings", kind)
     p.tap("position_embeddings", place)
 
-    h, norm_saved = norm(p.at("LayerNorm"), word + kind + place)   # (B, T, C)
+    h = word + kind + place                                        # (B, T, C)
+    p.tap("sum", h)
+    h, norm_saved = norm(p.at("LayerNorm"), h)                     # (B, T, C)
     p.tap("LayerNorm", h)
     out, drop_saved = dropout(p, h, p.run.config.hidden_dropout_prob)
     p.tap("out", out)
@@ -45,11 +47,14 @@ def embeddings_backward(dout, saved, g):
     dh = dropout_backward(dout, drop_saved, g)                     # (B, T, C)
     g.tap("LayerNorm", dh)
     dsum = norm_backward(dh, norm_saved, g.at("LayerNorm"))        # (B, T, C)
-    g.tap("word_embeddings", dsum)
+    g.tap("sum", dsum)
 
+    g.tap("word_embeddings", dsum)
+    g.tap("token_type_embeddings", dsum)
     g.add("token_type_embeddings.weight", look_up_backward(dsum, kind_saved))
     shared = place_saved[0].shape[0] == 1 < dsum.shape[0]          # one row for all
     dplace = dsum.sum(0, keepdims=True) if shared else dsum
+    g.tap("position_embeddings", dplace)
     g.add("position_embeddings.weight", look_up_backward(dplace, place_saved))
     if word_saved is not None:
         dtable = look_up_backward(dsum, word_saved)                # (V, C)

@@ -3,15 +3,13 @@
 Devlin et al. 2019, section 3.
 """
 
-import numpy as np
-
 from .attention import add_norm, add_norm_backward, attention, attention_backward
 from .blocks import activation, activation_backward, dense, dense_backward
 from .embeddings import embeddings, embeddings_backward
 
 
 def feed_forward(p, x):
-    """The second half of a layer: each position alone, through a wider space and back.
+    """The second half of a layer: two dense layers, applied to each position alone.
 
     x (..., C) -> out (..., C)                     HF: BertIntermediate and BertOutput
     """
@@ -99,23 +97,26 @@ def pooler(p, x):
 
     x (B, T, C) -> out (B, C)                                        HF: BertPooler
     """
-    h, dense_saved = dense(p.at("dense"), x[:, 0])                 # (B, C)
+    first, first_saved = p.run.ops.first_token(x)                  # (B, C)
+    h, dense_saved = dense(p.at("dense"), first)                   # (B, C)
     p.tap("dense", h)
     out, tanh_saved = p.run.ops.tanh(h)                            # (B, C)
     p.tap("out", out)
-    return out, p.saved(dense_saved, tanh_saved)
+    return out, p.saved(first_saved, dense_saved, tanh_saved)
 
 
 def pooler_backward(dout, saved, g):
-    """dout (B, C) -> dfirst (B, C), the gradient of x[:, 0]; the rest of x gets none.
+    """dout (B, C) -> dx (B, T, C)
 
-    From out = tanh(h), h = x[:, 0] w^T + b: dh = dout (1 - out^2), dfirst = dh w.
+    From out = tanh(h), h = first w^T + b: dh = dout (1 - out^2), dfirst = dh w.
+    The pooler reads no token but the first, so the others get the gradient 0.
     """
-    dense_saved, tanh_saved = saved
+    first_saved, dense_saved, tanh_saved = saved
     g.tap("out", dout)
     dh = g.run.ops.tanh_backward(dout, tanh_saved)                 # (B, C)
     g.tap("dense", dh)
-    return dense_backward(dh, dense_saved, g.at("dense"))
+    dfirst = dense_backward(dh, dense_saved, g.at("dense"))        # (B, C)
+    return g.run.ops.first_token_backward(dfirst, first_saved)
 
 
 def backbone(p, tokens, mask=None, source=None, source_mask=None, past=None,
@@ -131,22 +132,20 @@ def backbone(p, tokens, mask=None, source=None, source_mask=None, past=None,
     pooled, pooler_saved = None, None
     if "pooler.dense.weight" in p:
         pooled, pooler_saved = pooler(p.at("pooler"), x)           # (B, C)
-    return (x, pooled), p.saved(embeddings_saved, stack_saved, pooler_saved, x.shape)
+    return (x, pooled), p.saved(embeddings_saved, stack_saved, pooler_saved)
 
 
 def backbone_backward(dsequence, dpooled, saved, g):
     """dsequence (B, T, C), dpooled (B, C) -> dembeds (B, T, C), dsource (B, S, C)
 
-    The chain rule, last part first: pooler, stack, embeddings.  The pooler reads
-    position 0 of the sequence, so its gradient is added there.
+    The chain rule, last part first: pooler, stack, embeddings.  The sequence is used
+    twice, as an output and by the pooler, so its two gradients add up.
     A gradient that is None counts as zero; dsource is None without cross-attention.
     """
-    embeddings_saved, stack_saved, pooler_saved, shape = saved
-    given = dpooled if dsequence is None else dsequence
-    dx = np.zeros(shape, given.dtype)                              # (B, T, C)
-    if dsequence is not None:
-        dx += dsequence
+    embeddings_saved, stack_saved, pooler_saved = saved
+    dx = dsequence                                                 # (B, T, C)
     if dpooled is not None:
-        dx[:, 0] += pooler_backward(dpooled, pooler_saved, g.at("pooler"))
+        part = pooler_backward(dpooled, pooler_saved, g.at("pooler"))
+        dx = part if dx is None else dx + part
     dx, dsource = stack_backward(dx, stack_saved, g.at("encoder"))
     return embeddings_backward(dx, embeddings_saved, g.at("embeddings")), dsource

@@ -29,15 +29,15 @@ BLOCK_BYTES = 2**18       # a block and its temporaries stay in the cache
 
 
 def erf(x):
-    """The error function of every element of x.
+    """Return the error function of every element of x.
 
     Args:
         x: array (...), or a number, of float32 or float64; it is not modified.
 
     Returns:
         A new array of x's shape and dtype, within 2 ulp of the exact values (measured:
-        1.8 in float32, 1.6 in float64).  erf(-x) is exactly -erf(x); erf(-0.0) is -0.0,
-        of infinity 1, of nan nan.
+        1.8 in float32, 1.6 in float64).  erf(-x) is exactly -erf(x), erf(-0.0) is -0.0,
+        erf(inf) is 1, and erf(nan) is nan.
 
     Raises:
         TypeError: x is neither float32 nor float64.
@@ -46,7 +46,7 @@ def erf(x):
     """
     x = np.asarray(x)
     if x.dtype not in (np.float32, np.float64):
-        raise TypeError(f"erf computes in float32 or float64, but x is {x.dtype}; "
+        raise TypeError(f"x is an array of {x.dtype}, expected float32 or float64: "
                         "convert it first, as in x.astype(np.float32)")
     out = np.empty(x.shape, x.dtype)
     source, target = x.reshape(-1), out.reshape(-1)
@@ -64,8 +64,8 @@ def _erf_block(x, out):
     x (n,), out (n,)
     """
     erf_at, slope_at, rounder = _tables(x.dtype)
-    # Beside `rounder` a number has bits left for multiples of 1/1024 only: the sum is
-    # rounded to the nearest node, and its lowest bits are the number of that node.
+    # Numbers as large as `rounder` are 1/1024 apart.  So adding it rounds x to the
+    # nearest node, and the lowest bits of the sum are the number of that node.
     d = np.clip(x, -LIMIT, LIMIT)
     a = d + rounder
     number = (a.view(f"i{x.itemsize}") & (NODES - 1)).astype(np.intp)
@@ -87,7 +87,7 @@ def _erf_block(x, out):
 
 
 def _polynomial(x, *coefficients):
-    """Horner's rule in one array; the highest power's coefficient comes first."""
+    """Evaluate a polynomial by Horner's rule, the highest power's coefficient first."""
     total = x * coefficients[0]
     for coefficient in coefficients[1:-1]:
         total += coefficient
@@ -98,7 +98,7 @@ def _polynomial(x, *coefficients):
 
 @cache
 def _tables(dtype):
-    """erf and its slope at the nodes numbered 0, 1, ..., -2, -1, and the rounder.
+    """Return erf and its slope at the nodes 0, 1, ..., -2, -1, and the rounder.
 
     -> erf_at (NODES,), slope_at (NODES,), rounder: a scalar of dtype
     """

@@ -5,7 +5,6 @@ Each takes the scope `p` of a whole model and finds its own parameters in it.
 
 from .blocks import activation, activation_backward, dense, dense_backward
 from .blocks import dropout, dropout_backward, norm, norm_backward
-from .ops import rows
 
 
 def lm_head(p, x, table, bias):
@@ -18,8 +17,9 @@ def lm_head(p, x, table, bias):
     t = p.at("transform")
     h, dense_saved = dense(t.at("dense"), x)                       # (..., C)
     t.tap("dense", h)
-    h, activation_saved = activation(p, h)
-    h, norm_saved = norm(t.at("LayerNorm"), h)
+    h, activation_saved = activation(p, h)                         # (..., C)
+    t.tap("act", h)
+    h, norm_saved = norm(t.at("LayerNorm"), h)                     # (..., C)
     t.tap("out", h)
     out, decoder_saved = p.run.ops.linear(h, table, bias)          # (..., V)
     p.tap("out", out)
@@ -38,6 +38,7 @@ def lm_head_backward(dout, saved, g):
     dh, dtable, dbias = g.run.ops.linear_backward(dout, decoder_saved)
     t.tap("out", dh)                                               # (..., C)
     dh = norm_backward(dh, norm_saved, t.at("LayerNorm"))
+    t.tap("act", dh)
     dh = activation_backward(dh, activation_saved, g)
     t.tap("dense", dh)
     return dense_backward(dh, dense_saved, t.at("dense")), dtable, dbias
@@ -59,7 +60,8 @@ def word_head(p, x, places=None):
     """
     picked, pick_saved = x, None
     if places is not None:             # a look-up in the table of all positions
-        picked, pick_saved = p.run.ops.embedding(places, rows(x))  # (..., C)
+        table = x.reshape(-1, x.shape[-1])                         # (B T, C)
+        picked, pick_saved = p.run.ops.embedding(places, table)    # (..., C)
     table, bias = decoder_names(p.run.config)
     out, head_saved = lm_head(p.at("cls.predictions"), picked, p[table], p[bias])
     return out, p.saved(pick_saved, head_saved, x.shape)
@@ -102,7 +104,7 @@ def classifier_backward(dout, saved, g):
 
 
 def classifier_dropout(config) -> float:
-    """The dropout rate before a classifier: its own or, failing that, the usual one."""
+    """Return classifier_dropout or, if that is None, hidden_dropout_prob."""
     own = config.classifier_dropout
     return config.hidden_dropout_prob if own is None else own
 

@@ -1,8 +1,8 @@
 """Losses: pure pairs like those of ops.  Each gives one number, of the logits' dtype.
 
-A loss is a mean.  `count` says what its sum is divided by; None means the number of
-labels that count or, for mse and bce_with_logits, of entries.  Training needs it to
-compute a batch in parts.
+A loss is a mean: a sum divided by `count`.  By default that is the number of labels
+that are not ignored or, for mse and bce_with_logits, the number of entries.  Training
+gives the count of the whole batch when it computes the batch in parts.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ IGNORE_INDEX = -100         # a label of this value has no part in the loss
 
 
 def log_softmax(x):
-    """The logarithm of the softmax; shifting x by its largest entry avoids overflow.
+    """The logarithm of the softmax; subtracting the largest entry avoids overflow.
 
     x (..., K) -> out (..., K)
     """
@@ -41,9 +41,9 @@ def cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, count=None):
 def cross_entropy_backward(dloss, saved):
     """dloss () -> dlogits (..., K): (softmax - one-hot) / count, 0 where ignored.
 
-    A label c has the loss -log p_c = log(sum_j exp z_j) - z_c.  Its derivative by z_k
-    is exp z_k / sum_j exp z_j - 1[k = c], which is softmax_k - one-hot_k.
-    The loss is a sum over labels divided by count: hence dloss / count.
+    A label c has the loss -log p_c = log(sum_j exp z_j) - z_c.  Its derivative with
+    respect to z_k is exp z_k / sum_j exp z_j - 1[k = c], or softmax_k - one-hot_k.
+    The loss is a sum over labels divided by count: hence the factor dloss / count.
     """
     shape, logp, safe, used, count = saved
     dlogits = np.exp(logp)                                 # (R, K)
@@ -66,8 +66,8 @@ def mse(outputs, targets, count=None):
 def mse_backward(dloss, saved):
     """dloss () -> doutputs (...): 2 (outputs - targets) / count
 
-    The derivative of (o - t)^2 with respect to o is 2 (o - t), and a mean of n entries
-    gives each of them one n-th of it.
+    The derivative of (o - t)^2 with respect to o is 2 (o - t), and in the mean each
+    entry has the weight 1 / count.
     """
     difference, count = saved
     return difference * (2 * dloss / max(count, 1))
@@ -89,8 +89,8 @@ def bce_with_logits_backward(dloss, saved):
     """dloss () -> dlogits (...): (sigmoid(logits) - targets) / count
 
     With s = 1 / (1 + exp(-x)), the loss of one entry is log(1 + exp(x)) - x t.  Its
-    derivative is exp(x) / (1 + exp(x)) - t = s - t, and a mean of n entries gives each
-    of them one n-th of it.
+    derivative is exp(x) / (1 + exp(x)) - t = s - t, and in the mean each entry has the
+    weight 1 / count.
     """
     logits, targets, count = saved
     s, _ = sigmoid(logits)                                 # (...)

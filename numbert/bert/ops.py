@@ -59,9 +59,10 @@ def embedding(ids, table):
 def embedding_backward(dout, saved):
     """dout (..., C) -> dtable (V, C)
 
-    A look-up copies a row of the table, and a row that is copied to several places adds
-    up their gradients.  So row v of dtable is the sum of dout over the places where id
-    v was looked up: the places are sorted by id, and each run of equal ids is summed.
+    A look-up copies a row of the table.  If a row was copied to several places, its
+    gradient is the sum of theirs.  So row v of dtable is the sum of dout over the
+    places where id v was looked up: the places are sorted by id, and each run of equal
+    ids is summed.
     """
     ids, shape = saved
     dtable = np.zeros(shape, dout.dtype)                   # (V, C)
@@ -71,6 +72,24 @@ def embedding_backward(dout, saved):
         first = np.flatnonzero(np.diff(ordered, prepend=-1))
         dtable[ordered[first]] = np.add.reduceat(rows(dout)[order], first)
     return dtable
+
+
+def first_token(x):
+    """The state of the first token, which in BERT is [CLS].
+
+    x (B, T, C) -> out (B, C)
+    """
+    return x[:, 0], x.shape
+
+
+def first_token_backward(dout, saved):
+    """dout (B, C) -> dx (B, T, C): dout at the first token, 0 at the others.
+
+    out does not depend on the other tokens.
+    """
+    dx = np.zeros(saved, dout.dtype)                       # (B, T, C)
+    dx[:, 0] = dout
+    return dx
 
 
 # ------------------------------------------------------------------- normalisation
@@ -113,11 +132,12 @@ def dropout(x, rate, rng):
 
     x (...) -> out (...)                                   Srivastava et al. 2014
     Without a generator (rng is None) x is returned as it is: that is evaluation.
+    HF: the rate 1 zeroes everything.
     """
     if rng is None or rate == 0:
         return x, None
     kept = rng.random(x.shape, dtype=np.float32) >= rate   # (...)
-    scale = kept * x.dtype.type(1 / (1 - rate))            # (...)
+    scale = kept * x.dtype.type(1 / (1 - rate) if rate < 1 else 0)     # (...)
     return x * scale, scale
 
 
@@ -151,20 +171,37 @@ def attention_scores_backward(dout, saved):
     return dq, dout.swapaxes(-1, -2) @ q
 
 
-def softmax(scores, mask=None):
-    """Turn each row of scores into probabilities, exactly 0 where the mask is False.
+def mask_scores(scores, mask):
+    """Give the keys that a query may not attend to the lowest score there is.
 
     scores (..., T, S) -> out (..., T, S)
-    mask: boolean, broadcastable to the scores; True = may attend.
+    mask: boolean, broadcastable to the scores; True = may attend.  None hides nothing.
+    The softmax turns these scores into exact zeros.
+    HF: the lowest number of the dtype, not -inf.  So a row that may attend to no key is
+    uniform over all keys, as in eager attention, not nan.
     """
-    # Every step after the first is in place: one array (..., T, S) instead of three.
     if mask is None:
-        exps = scores - scores.max(-1, keepdims=True)      # (..., T, S)  at most 0
-    else:
-        # HF: a hidden score is the dtype's lowest number, not -inf.  So a row that may
-        # attend to no key is uniform over all keys, as in eager attention, not nan.
-        exps = np.where(mask, scores, np.finfo(scores.dtype).min)
-        exps -= exps.max(-1, keepdims=True)
+        return scores, None
+    return np.where(mask, scores, np.finfo(scores.dtype).min), None
+
+
+def mask_scores_backward(dout, saved):
+    """dout (..., T, S) -> dscores (..., T, S): dout itself.
+
+    The softmax passes no gradient to a hidden key, so there is nothing to remove.
+    HF: in a fully masked row the softmax does pass a gradient.  It is kept, as if the
+    mask had been added to the scores.
+    """
+    return dout
+
+
+def softmax(scores):
+    """Turn each row of scores into probabilities.
+
+    scores (..., T, S) -> out (..., T, S)
+    """
+    exps = scores - scores.max(-1, keepdims=True)          # (..., T, S)  at most 0
+    # The other steps are in place: one array (..., T, S) instead of three.
     np.exp(exps, out=exps)
     exps /= exps.sum(-1, keepdims=True)
     return exps, exps
@@ -175,8 +212,7 @@ def softmax_backward(dout, saved):
 
     From p_i = exp s_i / sum_k exp s_k: d p_i / d s_j = p_i (1[i = j] - p_j).
     Multiplied by dout_i and summed over i: ds_j = p_j (dout_j - sum_i p_i dout_i).
-    So a masked key, whose p_j is 0, gets no gradient.
-    HF: a fully masked row passes its gradient on, as if a constant had been added.
+    So a hidden key, whose p_j is 0, gets no gradient.
     """
     probs = saved
     mean = np.vecdot(dout, probs)[..., None]               # (..., T, 1), without a copy

@@ -5,8 +5,9 @@ Every block of this room is written with five short names:
     p        a scope over the parameters: p["weight"] is one of them, p.at("dense") is
              the scope one level down
     g        the same scope over the gradients: g.add("weight", dw) adds to one
-    run.ops  the leaf operations, as in p.run.ops.softmax and, on the way back,
-             g.run.ops.softmax_backward; normally ops, activations and losses
+    run.ops  the leaf operations: p.run.ops.softmax in a forward, and
+             g.run.ops.softmax_backward in its backward; they come from ops,
+             activations and losses, unless another table stands in for these
     tap      p.tap("probs", probs) shows a value to whoever traces the run, and
              g.tap("probs", dprobs) its gradient; untraced, it costs nothing
     saved    what a forward hands to its own backward, and to nobody else
@@ -37,7 +38,7 @@ class Run(NamedTuple):
 
 
 class Scope:
-    """A view of a flat {name: array} dict under one prefix, and the run it is of."""
+    """A view of a flat {name: array} dict under one prefix, within a run."""
 
     __slots__ = ("arrays", "run", "prefix")
 
@@ -45,7 +46,7 @@ class Scope:
         self.arrays, self.run, self.prefix = arrays, run, prefix
 
     def at(self, name: str) -> "Scope":
-        """The scope one or more levels down: p.at("attention.self")."""
+        """Return the scope one or more levels down: p.at("attention.self")."""
         return Scope(self.arrays, self.run, f"{self.prefix}{name}.")
 
     def __getitem__(self, name: str):
@@ -68,5 +69,5 @@ class Scope:
             trace.record(self.prefix + name, value)
 
     def saved(self, *parts):
-        """What a block keeps for its backward: None if there will be none."""
+        """Return what a block keeps for its backward; None if there will be none."""
         return parts if self.run.keep else None

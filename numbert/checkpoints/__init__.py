@@ -18,8 +18,8 @@ FINE_TUNED = ("text-classification", "token-classification", "question-answering
               "multiple-choice", "text-generation")
 
 
-def default_model(task: str = "fill-mask") -> Path:
-    """The folder of the checkpoint that ships for a task.
+def example_checkpoint(task: str = "fill-mask") -> Path:
+    """Return the folder of the checkpoint that ships for a task.
 
     Args:
         task: a task of `pipeline`, such as "fill-mask", or of `finetune`.
@@ -27,10 +27,13 @@ def default_model(task: str = "fill-mask") -> Path:
     Raises:
         ValueError: no checkpoint ships for this task.
     """
-    name = PRETRAINED if task in USES_PRETRAINED else task
-    folder = FOLDER / name
-    if name not in (PRETRAINED, *FINE_TUNED) or not (folder / "config.json").exists():
-        raise ValueError(f"no checkpoint for {task!r} comes with this copy of numbert: "
-                         "pass model=, a folder with a checkpoint or a name on the "
-                         "Hugging Face hub")
-    return folder
+    folders = {**{name: FOLDER / PRETRAINED for name in (PRETRAINED, *USES_PRETRAINED)},
+               **{name: FOLDER / name for name in FINE_TUNED}}
+    shipped = [name for name, folder in folders.items()
+               if (folder / "config.json").exists()]
+    if task not in shipped:
+        raise ValueError(f"task is {task!r}, expected one with a checkpoint in this "
+                         f"copy of numbert ({', '.join(shipped) or 'none'}): pass "
+                         "model=, a folder with a checkpoint or a name on the Hugging "
+                         "Face hub")
+    return folders[task]

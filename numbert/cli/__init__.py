@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import os
 import sys
 import warnings
+from typing import Any
 
 from .. import __version__
+from ..system.terminal import Escaped
 
-GROUPS = ("embed", "tokenize", "info", "tasks", "train", "bench")
 EXPECTED = (ValueError, TypeError, OSError, KeyError, ImportError, MemoryError)
 PROBLEM, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
@@ -31,10 +31,25 @@ def main(argv: list[str] | None = None) -> int:
         the exit code: 0 if all went well, 2 after an error, 130 after Ctrl-C, and 141
         when the reader of the output is gone.  An error prints one line on stderr.
         Set NUMBERT_TRACEBACK=1 in the environment to see its traceback instead.
+
+    What a terminal shows, and all of stderr, has its control characters escaped.
     """
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):     # not a text file of Python's own
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    out: Any = Escaped(sys.stdout) if is_terminal(sys.stdout) else sys.stdout
+    err: Any = Escaped(sys.stderr) if sys.stderr else sys.stderr
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        return checked(argv)
+
+
+def is_terminal(stream) -> bool:
+    """Whether people see what is written to a stream; pipes and files carry data."""
+    return stream is not None and stream.isatty()
+
+
+def checked(argv: list[str] | None) -> int:
+    """Run the command; turn errors into a line on stderr and an exit code."""
     try:
         args = parser().parse_args(argv)
         with warnings.catch_warnings():
@@ -67,6 +82,7 @@ class Formatter(argparse.HelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
+    from . import bench, embed, info, tasks, tokenize, train
     top = argparse.ArgumentParser(
         prog="numbert", description="BERT in pure NumPy.",
         epilog="Type `numbert COMMAND --help` to see what a command does, with "
@@ -75,8 +91,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"numbert {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command",
                                   required=True)
-    for group in GROUPS:
-        importlib.import_module(f".{group}", __package__).register(commands)
+    for group in (embed, tokenize, info, tasks, train, bench):
+        group.register(commands)
     return top
 
 

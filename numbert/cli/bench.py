@@ -1,16 +1,14 @@
-"""numbert bench: measure numbert, and Hugging Face beside it if that is installed."""
+"""numbert bench: measure numbert, and Hugging Face beside it if it is installed."""
 
 from __future__ import annotations
 
-import importlib
-
-from . import common
+from . import bench_forward, bench_tokenizer, common
 
 BENCHES = {
-    "tokenizer": ("bench_tokenizer",
+    "tokenizer": (bench_tokenizer,
                   "how fast text is tokenized: a document, sentences, one sentence"),
-    "forward": ("bench_forward",
-                "time and memory of a forward pass, and the command's cold start"),
+    "forward": (bench_forward,
+                "time and memory of a forward pass, and a cold start of the command"),
 }
 
 
@@ -23,8 +21,7 @@ def register(commands) -> None:
         "torch and transformers are installed.")
     kinds = command.add_subparsers(title="what to measure", metavar="WHAT",
                                    required=True)
-    for name, (module, help) in BENCHES.items():
-        bench = importlib.import_module(f"..{module}", __name__)
+    for name, (bench, help) in BENCHES.items():
         kind = common.add_command(kinds, name, bench.run, help,
                                   description=(bench.__doc__ or "").strip())
         bench.add_arguments(kind)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -22,7 +21,10 @@ from typing import Any
 import numpy as np
 
 from ..models.config import BertConfig
+from ..system.hub import REQUIRED, resolve
+from ..system.jsonfiles import json_text, parse_json
 from ..system.parallel import cores
+from ..tokenization.vocabulary.files import TOKENIZER_FILE, VOCAB_FILE
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -48,7 +50,9 @@ def run(args) -> None:
     from . import common
     folder = args.model or str(common.minilm())
     figures = measure(folder, args.batch, args.length, args.rounds, args.threads)
-    figures["cold_start_s"] = cold_start(folder)
+    has_tokenizer = any((Path(resolve(folder, REQUIRED)) / name).exists()
+                        for name in (TOKENIZER_FILE, VOCAB_FILE))
+    figures["cold_start_s"] = cold_start(folder) if has_tokenizer else None
     if args.json:
         common.print_json(figures, indent=2)
         return
@@ -67,8 +71,11 @@ def run(args) -> None:
           f"{figures['difference']:.1e}"
           if figures["difference"] is not None else
           "\nHugging Face is not installed: pip install torch transformers")
-    print("cold start, the whole of `numbert embed TEXT`: "
-          f"{common.seconds(figures['cold_start_s'])} (median of 5)")
+    if figures["cold_start_s"] is None:
+        print(f"no cold start, as {folder} holds no tokenizer")
+    else:
+        print("cold start, the whole of `numbert embed TEXT`: "
+              f"{common.seconds(figures['cold_start_s'])} (median of 5)")
 
 
 def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> dict:
@@ -131,7 +138,7 @@ def start(settings: dict) -> subprocess.Popen:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1",
                    **dict.fromkeys(THREADS, str(settings["threads"]))}
     return subprocess.Popen(
-        [sys.executable, "-m", __name__, json.dumps(settings)], env=environment,
+        [sys.executable, "-m", __name__, json_text(settings)], env=environment,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -143,7 +150,7 @@ def ask(worker: subprocess.Popen) -> dict:
     if not answer:
         raise OSError("the process of a contender ended early, expected it to answer: "
                       "see its error above")
-    return json.loads(answer)
+    return parse_json(answer, "the answer of a contender")
 
 
 def work(settings: dict) -> None:
@@ -166,7 +173,7 @@ def work(settings: dict) -> None:
         if not output.exists():
             np.save(output, hidden)
         del hidden
-        print(json.dumps({"seconds": seconds, "peak": peak}), flush=True)
+        print(json_text({"seconds": seconds, "peak": peak}), flush=True)
 
 
 def load_numbert(settings: dict):
@@ -224,4 +231,4 @@ def status(field: str) -> int:
 
 
 if __name__ == "__main__":
-    work(json.loads(sys.argv[1]))
+    work(parse_json(sys.argv[1], "the settings of a contender"))

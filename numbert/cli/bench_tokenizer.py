@@ -29,6 +29,8 @@ from typing import Any
 
 import numpy as np
 
+from ..system.jsonfiles import read_text
+
 SIZE = 1_000_000                # characters of the document
 SENTENCES = 10_000
 LONG = 20_000_000               # characters of the text of --memory
@@ -54,7 +56,7 @@ def add_arguments(parser) -> None:
 def run(args) -> None:
     """Measure, and print the figures."""
     from .common import print_json
-    text = read_text(args.file) if args.file else english_like(SIZE)
+    text = text_of(args.file) if args.file else english_like(SIZE)
     rows = bench_tokenizer(text, args.model, args.rounds)
     memory = bench_memory(text, args.model) if args.memory else None
     if args.json:
@@ -65,18 +67,13 @@ def run(args) -> None:
         print("\n" + memory_text(memory))
 
 
-def read_text(path: str) -> str:
+def text_of(path: str) -> str:
     """Return the text of a file.
 
     Raises:
         ValueError: the file is empty, or not UTF-8.
     """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}), "
-                         "expected a text file: save it as UTF-8") from None
+    text = read_text(path)
     if not text.strip():
         raise ValueError(f"{path} holds no text, expected some words: pass a file of "
                          "some size")

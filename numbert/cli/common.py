@@ -36,8 +36,8 @@ def add_model(command) -> None:
 
 def model_folder(given: str | None, task: str = "feature-extraction") -> str:
     """Return the checkpoint that was asked for, or the one that ships for a task."""
-    from ..checkpoints import default_model
-    return given or str(default_model(task))
+    from ..checkpoints import example_checkpoint
+    return given or str(example_checkpoint(task))
 
 
 def positive(text: str) -> int:
@@ -45,7 +45,7 @@ def positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(
-            f"got {text!r}, expected a whole number above 0")
+            f"got {text!r}, expected a whole number above 0: correct it")
     return number
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..pipelines import pipeline
-from ..pipelines.sentences import embed, sentence_settings
+from ..pipelines.sentence_files import sentence_settings
+from ..pipelines.sentences import embed
 from . import common
 from .bench_forward import cold_start
 

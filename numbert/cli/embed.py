@@ -5,30 +5,42 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shutil
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from ..system.places import refuse_inputs
 from ..system.progress import bar
 from ..system.saving import atomic_file
 from . import common
 
 DESCRIPTION = """\
 Turn each text into one vector: the mean of its tokens' last hidden states, or the
-hidden state of [CLS].
+hidden state of [CLS], ...
 
-If the model's folder holds the files of sentence-transformers, they set the defaults:
-1_Pooling/config.json that of --pooling, sentence_bert_config.json (max_seq_length)
-that of --max-length, and modules.json that of --normalize.  Without these files the
-defaults are --pooling mean, the longest text that the model takes, and
---no-normalize."""
+If the model's folder holds the files of sentence-transformers, these say how: which
+pooling, which layers after it, which prompt, how long a text may be.  The options
+below change that.  Without these files the defaults are --pooling mean, no prompt, the
+longest text that the model takes, and --no-normalize."""
 EXAMPLES = """\
   numbert embed "A man is eating." "Someone has a meal." --model DIR
   numbert embed --file sentences.txt --model DIR --out vectors.npy
-  cat sentences.txt | numbert embed - --model DIR --json > vectors.jsonl"""
+  cat sentences.txt | numbert embed - --model DIR --json > vectors.jsonl
+  numbert embed --file questions.txt --model DIR --prompt "query: " --out - | ..."""
+# What the summary calls each pooling and each step.
+WORDS = {"mean": "mean of the tokens", "cls": "hidden state of [CLS]",
+         "max": "largest values of the tokens", "lasttoken": "hidden state of [SEP]",
+         "weightedmean": "mean of the tokens, of which later ones count more",
+         "mean_sqrt_len_tokens": "sum of the tokens over the root of their number",
+         "unit": "scaled to length 1", "cut": "cut short", "dense": "a Dense layer",
+         "layer_norm": "LayerNorm"}
 SHOWN = 9                                # how many texts a summary lists and compares
 
 
@@ -41,19 +53,31 @@ def register(commands) -> None:
                          help='texts; a single "-" reads stdin, one text per line')
     common.add_model(command)
     command.add_argument("--file", metavar="FILE",
-                         help="read the texts from a UTF-8 file, one per line; a blank "
-                              "line is a text too, so row i belongs to line i")
+                         help="read the texts from a UTF-8 file or a pipe, one per "
+                              "line; a blank line is a text too, so row i belongs to "
+                              "line i")
     form = command.add_mutually_exclusive_group()
     form.add_argument("--out", metavar="FILE.npy",
-                      help="write a NumPy array (texts, hidden size), for any number "
-                           "of texts; the file appears only when all went well")
+                      help="write a NumPy array with a row for each text, for any "
+                           "number of texts; the file appears only when all went "
+                           "well; - writes it to stdout")
     form.add_argument("--json", action="store_true",
                       help="print one JSON object per text, with text and embedding")
-    command.add_argument("--pooling", choices=("mean", "cls"),
-                         help="how to make one vector of a text's tokens: their mean, "
-                              "or that of [CLS]")
+    command.add_argument("--pooling", metavar="NAME", type=lambda text: text.split(","),
+                         help="how to make one vector of a text's tokens: mean, cls "
+                              "(that of [CLS]), max, lasttoken, weightedmean or "
+                              "mean_sqrt_len_tokens; NAME,NAME joins several")
     command.add_argument("--normalize", action=argparse.BooleanOptionalAction,
                          help="scale each vector to length 1")
+    command.add_argument("--truncate-dim", type=common.positive, metavar="N",
+                         help="keep the first N values of each vector, before "
+                              "--normalize")
+    prompt = command.add_mutually_exclusive_group()
+    prompt.add_argument("--prompt", metavar="TEXT",
+                        help='put TEXT before each text, such as "query: "; "" for '
+                             "none")
+    prompt.add_argument("--prompt-name", metavar="NAME",
+                        help="put that prompt of the model before each text")
     command.add_argument("--max-length", type=common.positive, metavar="N",
                          help="cut texts to N tokens, including [CLS] and [SEP]")
     command.add_argument("--batch-size", type=common.positive, default=32, metavar="N",
@@ -67,21 +91,24 @@ def run(args) -> None:
     texts, total = source(args)
     if args.out:
         check_target(args.out)
-    from ..pipelines.sentences import embed_stream
+        refuse_inputs(args.out, model=args.model,
+                      file="-" if args.text == ["-"] else args.file)
+    from ..pipelines.sentences import embed_stream, planned
     options = settings(args)
     tokenizer = common.load_tokenizer(common.model_folder(args.model))
     model = common.load_backbone(common.model_folder(args.model), args.dtype)
+    plan = planned(model, tokenizer, **options)
     with bar(total, "embed", unit=" texts") as shown:
         window: list[str] = []           # the texts whose vectors come next
-        vectors = embed_stream(model, tokenizer, remember(texts, window),
-                               done=shown.update, batch_size=args.batch_size, **options)
+        vectors = embed_stream(model, plan, remember(texts, window),
+                               args.batch_size, shown.update)
         if args.out:
-            write(args.out, vectors, model)
+            write(args.out, vectors, plan.width, model.dtype)
         elif args.json:
             for text, row in pairs(vectors, window):
                 common.print_json({"text": text, "embedding": row.tolist()})
         else:
-            summarise(pairs(vectors, window), model, options)
+            summarise(pairs(vectors, window), plan, model.dtype)
 
 
 def source(args) -> tuple[Iterable[str], int | None]:
@@ -101,12 +128,12 @@ def source(args) -> tuple[Iterable[str], int | None]:
 
 def settings(args) -> dict:
     """Return the options of `embed`: the arguments, or what the checkpoint asks for."""
-    from ..pipelines.sentences import sentence_settings
-    names = ("pooling", "max_length", "normalize")
+    from ..pipelines.sentence_files import sentence_settings
+    names = ("pooling", "max_length", "normalize", "truncate_dim", "prompt",
+             "prompt_name")
     given = {name: getattr(args, name) for name in names
              if getattr(args, name) is not None}
-    own = sentence_settings(common.model_folder(args.model))
-    return {"pooling": "mean", "normalize": False, **own, **given}
+    return {**sentence_settings(common.model_folder(args.model)), **given}
 
 
 def remember(texts: Iterable[str], window: list[str]) -> Iterator[str]:
@@ -125,16 +152,18 @@ def pairs(vectors: Iterable, window: list[str]) -> Iterator[tuple[str, np.ndarra
 
 # ------------------------------------------------------------------------ a summary
 
-def summarise(found: Iterable[tuple[str, np.ndarray]], model, options: dict) -> None:
+def summarise(found: Iterable[tuple[str, np.ndarray]], plan, dtype) -> None:
     """Print the result in a few lines and, for a few texts, how alike they are."""
     first, count = [], 0
     for count, pair in enumerate(found, 1):
         if count <= SHOWN:
             first.append(pair)
-    how = {"mean": "mean of the tokens", "cls": "hidden state of [CLS]"}
-    print(f"{count} text{'s' * (count != 1)}, {model.config.hidden_size} values each: "
-          f"{how[options['pooling']]}, "
-          f"{'scaled to length 1, ' * bool(options['normalize'])}{model.dtype}")
+    steps = [getattr(step, "func", step).__name__ for step in plan.steps]
+    how = [WORDS.get(name, name) for name in (*plan.pooling, *steps)]
+    if plan.prompt:
+        how.insert(0, f"prompt {plan.prompt!r}")
+    print(f"{count} text{'s' * (count != 1)}, {plan.width} values each: "
+          f"{', '.join([*how, str(dtype)])}")
     for number, (text, row) in enumerate(first, 1):
         values = "".join(f"{value:9.4f}" for value in row[:4])
         print(f"{number:3}{values} ...  {common.shorten(text, 40)}")
@@ -148,18 +177,32 @@ def summarise(found: Iterable[tuple[str, np.ndarray]], model, options: dict) -> 
 
 # --------------------------------------------------------------------- the .npy file
 
-def write(path: str, vectors: Iterable[np.ndarray], model) -> None:
-    """Write the vectors to `path`, and say so."""
+def write(path: str, vectors: Iterable[np.ndarray], width: int, dtype) -> None:
+    """Write the vectors to `path`, and say so; "-" means stdout, and says nothing."""
     start = time.perf_counter()
-    with npy_rows(path, model.config.hidden_size, model.dtype) as add:
+    if path == "-":
+        # Only the end tells how many rows there are, and the header says it first.
+        with tempfile.TemporaryFile() as file:
+            with npy_file(file, width, dtype) as add:
+                for rows in vectors:
+                    add(rows)
+            file.seek(0)
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        return
+    with npy_rows(path, width, dtype) as add:
         count = sum(add(rows) for rows in vectors)
-    print(f"{path}: {count} x {model.config.hidden_size} {model.dtype}, "
-          f"{common.size(os.path.getsize(path))}, in "
-          f"{common.seconds(time.perf_counter() - start)}")
+    print(f"{path}: {count} x {width} {dtype}, {common.size(os.path.getsize(path))}, "
+          f"in {common.seconds(time.perf_counter() - start)}")
 
 
 def check_target(path: str) -> Path:
     """Return the file that `path` stands for; refuse it if no file can go there."""
+    if path == "-":
+        if sys.stdout.isatty():
+            raise ValueError("--out is -, and stdout is a terminal, expected a file or "
+                             "a program behind it: write --out - > FILE.npy")
+        return Path(path)
     target = Path(path).resolve()        # a link stays; what it points to is replaced
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target.parent} is not a folder, expected one for "
@@ -177,7 +220,16 @@ def npy_rows(path: str, width: int, dtype) -> Iterator[Callable[[np.ndarray], in
     Gives a function that takes the next rows and returns how many they are.  The rows
     go to a temporary file, which replaces `path` only when all went well.
     """
-    target, count = check_target(path), 0
+    with atomic_file(check_target(path)) as temporary, open(temporary, "xb") as file, \
+            npy_file(file, width, dtype) as add:
+        yield add
+
+
+@contextlib.contextmanager
+def npy_file(file: BinaryIO, width: int, dtype
+             ) -> Iterator[Callable[[np.ndarray], int]]:
+    """Write an (n, width) array part by part into a new, open file; see `npy_rows`."""
+    count = 0
 
     def write_header() -> int:
         # NumPy pads the header so that the first axis can grow in place.
@@ -193,9 +245,9 @@ def npy_rows(path: str, width: int, dtype) -> Iterator[Callable[[np.ndarray], in
         count += len(rows)
         return len(rows)
 
-    with atomic_file(target) as temporary, open(temporary, "xb") as file:
-        length = write_header()
-        yield add
-        if write_header() != length:
-            raise RuntimeError(f"the header of {path} has grown, expected NumPy to "
-                               "leave room in it: use NumPy 2.0 or newer")
+    length = write_header()
+    yield add
+    if write_header() != length:
+        raise RuntimeError(f"the header for {count} rows is longer than {length} "
+                           "bytes, expected NumPy to leave room in it: use NumPy 2.0 "
+                           "or newer")

@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The count of numbers in all of them."""
+        """How many numbers they hold together."""
         return self.layers * math.prod(self.shape)
 
     @property
@@ -91,7 +91,7 @@ def try_tokenizer(name: str) -> tuple[Any, str]:
 
 
 def group(stored: dict, config) -> list[Row]:
-    """Return one row per tensor in model order; its likes in all layers share it."""
+    """Return one row per tensor, in model order; what layers repeat shares one."""
     found: Counter = Counter()
     for name, tensor in stored.items():
         found[starred(name), tensor.shape, tensor.dtype] += 1
@@ -104,7 +104,7 @@ def group(stored: dict, config) -> list[Row]:
 
 
 def is_float(dtype: str) -> bool:
-    """Whether a tensor of this type holds parameters, and not positions, say."""
+    """Whether a tensor of this type holds parameters rather than, say, positions."""
     return dtype in BYTES
 
 

@@ -89,8 +89,8 @@ def add_texts(command, what: str, metavar: str = "TEXT") -> None:
     command.add_argument("text", nargs="*", metavar=metavar,
                          help=f'{what}; a single "-" reads stdin, one per line')
     command.add_argument("--file", metavar="FILE",
-                         help="read the inputs from a UTF-8 file, one per line; blank "
-                              "lines are skipped")
+                         help="read the inputs from a UTF-8 file or a pipe, one per "
+                              "line; blank lines are skipped")
 
 
 def source(args) -> tuple[Iterable[str], int | None]:
@@ -207,13 +207,15 @@ def add_classify(command) -> None:
 
 def add_ner(command) -> None:
     add_texts(command, "texts")
-    command.add_argument("--strategy", default="simple",
+    command.add_argument("--strategy", default="first",
                          choices=("none", "simple", "first", "average", "max"),
-                         help="none shows each token on a line of its own.  The others "
-                              "join neighbours with the same entity.  simple takes the "
-                              "pieces of a word as they are; first, average and max "
-                              "give them one label, that of the first piece, of the "
-                              "mean, or of the surest piece (default: simple)")
+                         help="how to label words and names: first gives a word the "
+                              "label of its first piece, as finetune trains it, and "
+                              "average and max that of the mean or of the surest "
+                              "piece; simple labels pieces of words by themselves; "
+                              "all four join neighbours with the same entity, and "
+                              "none shows each token on a line of its own (default: "
+                              "first)")
     command.add_argument("--all", action="store_true",
                          help="also show tokens with the label O, which are no entity")
     command.add_argument("--stride", type=common.positive, metavar="N",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import warnings
 from pathlib import Path
 
 from . import common
@@ -34,7 +35,7 @@ header line, whose last column is "label".
 """
 FINETUNE = """\
 Train a checkpoint on a task.  The model, its tokenizer, log.jsonl and training.json
-(the scores) go to a folder.  The labels are those of the training file, sorted.  If a
+(the scores) go to a folder.  The training file gives the labels, sorted.  If a
 run is interrupted, give the same command again to go on, without --overwrite."""
 FINETUNE_EXAMPLES = """\
   numbert finetune text-classification --train train.tsv --dev dev.tsv \\
@@ -178,9 +179,9 @@ def register_pretrain(commands) -> None:
     group = add_training(command, lr=1e-4, warmup=0.01)
     length = group.add_mutually_exclusive_group(required=True)
     length.add_argument("--epochs", type=common.positive,
-                        help="train for so many passes over the pairs")
+                        help="passes over the pairs")
     length.add_argument("--steps", type=common.positive,
-                        help="train for so many updates")
+                        help="updates")
 
 
 # ----------------------------------------------------------------------- arguments
@@ -235,6 +236,14 @@ def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
     add_number(group, "seed", int, 0, "the same seed repeats all that is random")
     group.add_argument("--dtype", choices=("float32", "float64"), default="float32",
                        help="compute in this type (default: float32)")
+    group.add_argument("--betas", type=float, nargs=2, metavar=("B1", "B2"),
+                       help="how slowly Adam's two means forget (default: 0.9 0.999)")
+    add_number(group, "eps", float, None,
+               "added to the root of Adam's second mean (default: 1e-8 for adamw, 1e-6 "
+               "for bertadam)")
+    group.add_argument("--freeze", dest="frozen", nargs="+", metavar="PATTERN",
+                       help='do not train parameters with such names, as in '
+                            '"bert.embeddings.*"')
     group.add_argument("--no-dropout", dest="dropout", action="store_false",
                        help="train without dropout")
     group.add_argument("--group-by-length", action="store_true",
@@ -244,14 +253,15 @@ def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
 
 
 def training_of(args) -> dict:
-    """Return the arguments of add_training as those of `train`."""
+    """Return what add_training read, as arguments of `train`."""
     if args.dev is None and (args.patience or args.eval_every):
         raise ValueError("--dev is missing, expected a file for --patience and "
                          "--eval-every: add --dev FILE, or leave these out")
     names = [*TRAINING, "lr", "warmup", "seed", "dtype", "dropout", "group-by-length",
              "epochs", "overwrite"]
-    return {name.replace("-", "_"): getattr(args, name.replace("-", "_"))
-            for name in names}
+    found = {name.replace("-", "_"): getattr(args, name.replace("-", "_"))
+             for name in names}
+    return found | given(args, ("betas", "eps", "frozen"))
 
 
 # --------------------------------------------------------------------------- running
@@ -269,6 +279,10 @@ def run_finetune(args) -> None:
         raise ValueError("--teacher is missing, expected a folder for "
                          f"{option(next(iter(distilling)))}: add --teacher DIR, or "
                          "leave it out")
+    if args.model is None:
+        warnings.warn("--model is missing, so training starts from the small "
+                      "checkpoint that comes with numbert and knows only a made-up "
+                      "world: for real work, add --model DIR")
     result = finetune(args.task, args.train, args.dev,
                       common.model_folder(args.model), args.out,
                       settings=settings, **options)
@@ -348,6 +362,7 @@ def print_scores(scores: dict) -> None:
 def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
     from ..system.jsonfiles import json_text
+    from ..system.places import refuse_inputs
     from ..system.saving import atomic_write_text
     from ..tasks.finetuning import evaluate
     if args.model is None and args.task is None:
@@ -357,6 +372,7 @@ def run_evaluate(args) -> None:
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent} is not a folder, expected one for "
                                 "the file of --predictions: make it first")
+    refuse_inputs(args.predictions, data=args.data, model=args.model)
     scores, examples, predictions = evaluate(
         common.model_folder(args.model, args.task), args.data, task=args.task,
         batch_size=args.batch_size)

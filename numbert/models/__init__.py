@@ -1,8 +1,8 @@
 """The nine BERT classes, with the names, arguments and outputs of Hugging Face.
 
-Start with classes: each is a short story of backbone, head and loss.  base runs a call
-and targets computes its loss.  inputs checks the arguments of a call, outputs holds its
-results, and trace records what happens inside.  config and params describe a model;
-weights loads and saves it.  cache, sampling, generation and encoder_decoder are for
-writing text.  This room imports only bert and system.
+Start with classes: each is a short story of backbone, head and loss.  base runs a call,
+inputs checks it, targets computes its loss, and outputs holds its results.  trace shows
+what happens inside, and taps names it.  config and params describe a model, weights
+loads it.  To generate text: cache, generation_config, sampling, generation, halves,
+encoder_decoder_config, encoder_decoder.  This room imports only bert and system.
 """

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..bert.encoder import backbone, backbone_backward
 from ..bert.scope import NUMPY, Run, Scope
+from ..system.numbers import generator
 from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
 from .cache import seen_positions
 from .inputs import attention_mask as usable_mask, encoder_inputs, token_inputs
+from .outputs import Watch, selected_layers
 from .targets import Targets, Term, checked_targets, checked_totals, labelled
 from .targets import output_gradients, total_loss
-from .trace import Trace
+from .trace import GRADIENT, checked_trace, end_run, within
 from .weights import PreTrainedWeights
 
-OPTIONS = {"output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
-           "label_totals", "labelled_only", "keep"}
+# The options of every call; `keep` is not for users.
+OPTIONS = ("output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
+           "label_totals", "labelled_only")
 
 
 class Call(NamedTuple):
@@ -34,12 +38,15 @@ class Call(NamedTuple):
     targets: tuple[Targets, ...]    # one for each term of the loss; () without labels
     totals: Any                 # what to divide each term's sum by, or None
     places: Any                 # the positions to score words at; None = all
-    watch: Trace                # collects hidden_states and attentions
+    watch: Watch                # collects hidden_states and attentions
     return_dict: bool
+
+    def __repr__(self) -> str:
+        return f"<the checked inputs of a call, {_times(self.shape)} tokens>"
 
 
 class States(NamedTuple):
-    """What the backbone hands to a head."""
+    """What the backbone computes for a head."""
 
     sequence: Any               # (B, T, C), the last layer's hidden states
     pooled: Any                 # (B, C), or None without a pooler
@@ -47,13 +54,22 @@ class States(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What `forward` hands to `backward`."""
+    """What `forward` keeps for `backward`."""
 
     call: Call
     bert: Any                   # for backbone_backward; None if nothing was kept
     head: Any                   # for head_backward
     loss: tuple                 # from total_loss: the terms; () without labels
     shapes: dict                # {name of an output: its shape, or None if absent}
+
+    def __repr__(self) -> str:
+        kept = "nothing" if self.bert is None else "what backward needs"
+        return (f"<Saved: {kept} of a forward pass, {_times(self.call.shape)} tokens, "
+                f"outputs {', '.join(x for x in self.shapes if self.shapes[x])}>")
+
+
+def _times(shape) -> str:
+    return " x ".join(map(str, shape))
 
 
 class BertPreTrainedModel(PreTrainedWeights):
@@ -76,14 +92,24 @@ class BertPreTrainedModel(PreTrainedWeights):
     terms: tuple[Term, ...] = ()        # of the loss; () means that there is none
     output: Any = None                  # the class of the outputs
     masked = False                      # whether labelled_only applies
-    generates = False                   # whether `generate` accepts the model
+    fits: tuple[str, ...] = ()          # classes whose checkpoints hold this head too
     ops: Any = NUMPY                    # the table of leaf operations
+
+    @property
+    def dtype(self) -> np.dtype:                            # type: ignore[override]
+        """The dtype of the parameters."""
+        return next(iter(self.params.values())).dtype
 
     # ------------------------------------------------------------------ computing
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "forward" in vars(cls):
+            setattr(cls, "__call__", signatures(cls.forward))
+
     def __call__(self, *args, **kwargs):
         """Return the output of `forward`, and keep nothing for backward."""
-        return self.forward(*args, **kwargs, keep=False)[0]
+        raise NotImplementedError
 
     def forward(self, *args, **kwargs) -> tuple[Any, Saved]:
         """Return (output, saved); each class lists its arguments."""
@@ -126,28 +152,23 @@ class BertPreTrainedModel(PreTrainedWeights):
             targets=targets, totals=totals, places=places, watch=watch,
             return_dict=wanted(options, config, "return_dict"))
 
-    def start(self, options: dict) -> tuple[Run, Trace]:
-        """Return the run of a call, and the trace that collects the states it asks for.
-        """
-        unknown = sorted(set(options) - OPTIONS)
+    def start(self, options: dict) -> tuple[Run, Watch]:
+        """Return the run of a call, and what collects the states that it returns."""
+        unknown = sorted(set(options) - {*OPTIONS, "keep"})
         if unknown:
             raise TypeError(f"{type(self).__name__} takes no argument "
                             f"{', '.join(unknown)}, expected those of its forward or "
-                            f"{', '.join(sorted(OPTIONS - {'keep'}))}: check the "
-                            "spelling")
-        patterns = []
-        if wanted(options, self.config, "output_hidden_states"):
-            patterns += [f"{self.prefix}embeddings.out",
-                         f"{self.prefix}encoder.layer.*[0-9].output.out"]
-        if wanted(options, self.config, "output_attentions"):
-            patterns += [f"{self.prefix}encoder.layer.*attention.self.probs"]
-        watch, user = Trace(*patterns), options.get("trace")
-        traces = [watch] if patterns else []
-        rng = options.get("rng")
-        run = Run(self.config, self.ops,
-                  rng=None if rng is None else np.random.default_rng(rng),
-                  keep=options.get("keep", True),
-                  traces=tuple(traces if user is None else [*traces, user]))
+                            f"{', '.join(OPTIONS)}: check the spelling")
+        watch = Watch(
+            selected_layers(wanted(options, self.config, "output_hidden_states"),
+                            self.config.num_hidden_layers),
+            bool(wanted(options, self.config, "output_attentions")))
+        rng, trace = options.get("rng"), options.get("trace")
+        traces = [watch] if watch.fields else []
+        if trace is not None:
+            traces.append(checked_trace(trace))
+        run = Run(self.config, self.ops, rng=None if rng is None else generator(rng),
+                  keep=options.get("keep", True), traces=tuple(traces))
         return run, watch
 
     def backbone(self, call: Call) -> States:
@@ -163,17 +184,19 @@ class BertPreTrainedModel(PreTrainedWeights):
 
         outputs: what the head computed, by the names of the output's fields.
         """
-        loss, judged = total_loss(call.p.run.ops, self.terms, call.targets, outputs,
-                                  call.totals)
+        loss, term_losses = total_loss(call.p.run, self.terms, call.targets, outputs,
+                                       call.totals)
         output = self.output(**outputs)
         shared = {"loss": loss, "cache": call.past if call.gives_past else None,
-                  **watched(call.watch)}
+                  **call.watch.fields}
         for field, value in shared.items():
             if hasattr(output, field):
                 setattr(output, field, value)
         shapes = {name: None if x is None else x.shape for name, x in outputs.items()}
+        for trace in call.p.run.traces:
+            end_run(trace, self)
         return output if call.return_dict else output.to_tuple(), \
-            Saved(call, states.saved, head_saved, judged, shapes)
+            Saved(call, states.saved, head_saved, term_losses, shapes)
 
     # ------------------------------------------------------------------- gradients
 
@@ -183,26 +206,39 @@ class BertPreTrainedModel(PreTrainedWeights):
         The chain rule, last part first: the loss, the head, the backbone.
 
         Args:
-            saved: the second result of `forward`.
-            loss: the gradient of the loss; by default 1, or 0 if another is given.
-            trace: a Trace that records the gradients of what forward taps.
-            **outputs: gradients of other outputs, by name (logits=...), each of its
-                output's shape.  Several add up.
+            saved: the second result of `forward`; it can be used more than once.
+            loss: the gradient of the loss, one number; by default 1, or 0 if the
+                gradient of another output is given.
+            trace: a Trace that records the gradient of what forward taps, as
+                `grad:NAME`.
+            **outputs: gradients of other outputs, by name and each of its output's
+                shape.  Several add up, that of the loss included.
+                BertModel: last_hidden_state (B, T, C), pooler_output (B, C)
+                BertForPreTraining: prediction_logits (B, T, V),
+                    seq_relationship_logits (B, 2)
+                BertForQuestionAnswering: start_logits (B, T), end_logits (B, T)
+                all others: logits (their shape: see the class's output)
 
         Returns:
-            {name: gradient} with the names and shapes of `params`, and also of
-            inputs_embeds and encoder_hidden_states if forward was given them.
+            {name: gradient}, with the names, shapes and dtype of `params`; a parameter
+            that the outputs do not depend on has the gradient 0.  Also
+            "inputs_embeds" (B, T, C) and "encoder_hidden_states" (B, S, C) if forward
+            was given them.
 
         Raises:
-            TypeError, ValueError: `saved` is not from forward, there is no loss, or a
-                gradient does not fit its output.
+            TypeError: `saved` is not from forward, a gradient is not an array of
+                real numbers, or trace is not a Trace.
+            ValueError: forward kept nothing (`model(...)` does not), there is no loss
+                and no gradient to start from, or a gradient is given for an output that
+                forward did not return or has another shape than that.
         """
         g = self.start_backward(saved, trace)
         given = {name: d for name, d in outputs.items() if d is not None}
         if not self.terms and not given:
-            raise ValueError(f"{type(self).__name__} has no loss: pass the gradient of "
-                             f"an output ({', '.join(saved.shapes)})")
-        douts = output_gradients(g.run.ops, saved.loss, loss, self.dtype, saved.shapes,
+            raise ValueError(f"no gradient is given, and {type(self).__name__} has no "
+                             "loss, expected the gradient of an output: pass "
+                             f"{' or '.join(f'{name}=...' for name in saved.shapes)}")
+        douts = output_gradients(g.run, saved.loss, loss, self.dtype, saved.shapes,
                                  given)
         dsequence, dpooled = self.head_backward(*douts, saved.head, g)
         dembeds, dsource = backbone_backward(
@@ -211,6 +247,7 @@ class BertPreTrainedModel(PreTrainedWeights):
                  else np.zeros(shape, self.dtype)
                  for name, shape in self.shapes.items()}
         call = saved.call
+        end_run(trace, self, backward=True)
         if call.tokens["inputs_embeds"] is not None:
             grads["inputs_embeds"] = dembeds.reshape(*call.shape, -1)
         if call.source is not None:       # dsource: None if a cache held all its keys
@@ -231,9 +268,10 @@ class BertPreTrainedModel(PreTrainedWeights):
             raise TypeError(f"saved is a {type(saved).__name__}, expected the second "
                             "result of forward: output, saved = model.forward(...)")
         if saved.bert is None:
-            raise ValueError("nothing was saved for backward: use the `saved` that "
-                             "model.forward(...) returned")
-        traces = () if trace is None else (trace,)
+            raise ValueError("saved is empty, expected what a forward kept for its "
+                             "backward: use the `saved` that model.forward(...) "
+                             "returned")
+        traces = () if trace is None else (within(GRADIENT, trace),)
         return Scope({}, saved.call.p.run._replace(traces=traces))
 
     def targets(self, arguments: dict) -> tuple[Targets, ...]:
@@ -250,14 +288,19 @@ def wanted(options: dict, config, name: str):
     return getattr(config, name) if value is None else value
 
 
-def watched(watch: Trace) -> dict:
-    """The fields hidden_states, attentions and cross_attentions that were asked for."""
-    fields: dict[str, tuple] = {}
-    if any(pattern.endswith(".probs") for pattern in watch.patterns):
-        # HF: without cross-attention, cross_attentions is an empty tuple, not None.
-        fields = {"attentions": (), "cross_attentions": ()}
-    for name, value in watch.items():
-        field = ("hidden_states" if name.endswith(".out") else
-                 "cross_attentions" if ".crossattention." in name else "attentions")
-        fields[field] = (*fields.get(field, ()), value)
-    return fields
+def signatures(forward):
+    """Return the function `__call__` for a `forward`; show all options of both.
+
+    In place of **options, notebooks and help() show the options by name.
+    """
+    def __call__(self, *args, **kwargs):
+        """Return the output of `forward`, and keep nothing for backward."""
+        return self.forward(*args, **kwargs, keep=False)[0]
+
+    shown = inspect.signature(forward)
+    own = [x for x in shown.parameters.values() if x.kind != x.VAR_KEYWORD]
+    options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+               for name in OPTIONS]
+    forward.__signature__ = shown.replace(parameters=[*own, *options])
+    __call__.__signature__ = forward.__signature__          # type: ignore[attr-defined]
+    return __call__

@@ -1,4 +1,4 @@
-"""The KV cache: keys and values of the positions a decoder has already seen.
+"""The KV cache: keys and values of the positions that a decoder has seen.
 
 A new position attends to the keys and values of all earlier ones.  Those never change,
 so a decoder that keeps them computes the attention of a token in O(T), not O(T^2).
@@ -8,6 +8,14 @@ Names are Hugging Face's.
 from __future__ import annotations
 
 import numpy as np
+
+
+class Cache:
+    """The base of both caches: a name that they lack gives its reason."""
+
+    def __getattr__(self, name: str):
+        from ..system.absent import no_attribute
+        raise no_attribute(type(self).__name__, name)
 
 
 class CacheLayer:
@@ -28,7 +36,7 @@ class CacheLayer:
         return k, v
 
     def length(self) -> int:
-        """Number of positions held."""
+        """Return the number of positions held."""
         return 0 if self.keys is None else self.keys.shape[-2]
 
     def apply(self, change) -> None:
@@ -37,14 +45,16 @@ class CacheLayer:
             self.keys, self.values = change(self.keys), change(self.values)
 
 
-class DynamicCache:
+class DynamicCache(Cache):
     """A cache that grows with every call: one CacheLayer for each layer of the model.
 
     Args:
         layers: a pair of keys and values for each layer, to start from.
+        config: accepted as in transformers, where it tells how long layers remember;
+            BERT's remember everything.
     """
 
-    def __init__(self, layers=()):
+    def __init__(self, layers=(), *, config=None):
         self.layers = [CacheLayer(keys, values) for keys, values in layers]
 
     def __len__(self) -> int:
@@ -63,7 +73,7 @@ class DynamicCache:
         return self[layer_idx].update(key_states, value_states)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Number of positions held."""
+        """Return the number of positions held."""
         return self[layer_idx].length() if layer_idx < len(self.layers) else 0
 
     def reset(self) -> None:
@@ -92,7 +102,7 @@ class DynamicCache:
             layer.apply(change)
 
 
-class EncoderDecoderCache:
+class EncoderDecoderCache(Cache):
     """A decoder's own cache, and the encoder's keys and values, which never grow.
 
     Args:
@@ -106,7 +116,7 @@ class EncoderDecoderCache:
 
     @property
     def is_updated(self) -> dict[int, bool]:
-        """For each layer, whether it holds the encoder's keys and values."""
+        """Whether each layer holds the encoder's keys and values, by its number."""
         return {i: layer.length() > 0
                 for i, layer in enumerate(self.cross_attention_cache.layers)}
 
@@ -118,7 +128,7 @@ class EncoderDecoderCache:
             yield (*own, *cross)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
-        """Number of the decoder's own positions held."""
+        """Return the number of the decoder's own positions held."""
         return self.self_attention_cache.get_seq_length(layer_idx)
 
     def reset(self) -> None:
@@ -170,8 +180,8 @@ def seen_positions(config, past) -> int:
         raise TypeError(f"cache is a {type(past).__name__}, expected a DynamicCache or "
                         "an EncoderDecoderCache: pass what an earlier call returned")
     if not config.is_decoder:
-        raise ValueError("cache is given, but this model is not a decoder: build it "
-                         "with is_decoder=True")
+        raise ValueError(f"cache is a {type(past).__name__}, expected None, as this "
+                         "model is not a decoder: build it with is_decoder=True")
     return past.get_seq_length()
 
 

@@ -14,9 +14,9 @@ All classes take these arguments:
 `forward` returns (output, saved).  All classes share `backward`, which returns a dict
 of gradients with the keys of `params`.  `backward(saved)` starts from the loss;
 `backward(saved, logits=dlogits)` starts from the gradient of an output instead.
-hidden_states and attentions are only for looking at: they take no gradient.
-`saved` copies nothing, so change no input, output or parameter in place before
-backward has run.
+hidden_states and attentions are for inspection only: they take no gradient.
+`saved` holds references, not copies: do not change inputs, outputs or parameters in
+place until backward has run.
 
 How to read a class: `pooler` and `heads` say which parameters it has, `output` what it
 returns, and `terms` which outputs its loss compares with which labels.  Its `forward`
@@ -80,6 +80,9 @@ class BertModel(BertPreTrainedModel):
         return dsequence, dpooled
 
 
+BertPreTrainedModel.backbone_class = BertModel          # of base_model
+
+
 class BertForPreTraining(BertPreTrainedModel):
     """Masked LM and next sentence prediction together, as BERT was trained.
 
@@ -88,16 +91,17 @@ class BertForPreTraining(BertPreTrainedModel):
 
     pooler, heads, masked = True, ("lm", "nsp"), True
     output = outputs.BertForPreTrainingOutput
-    terms = (Term("prediction_logits", "labels", word_targets),
-             Term("seq_relationship_logits", "next_sentence_label", order_targets))
+    terms = (Term("prediction_logits", "labels", word_targets, tap="mlm_loss"),
+             Term("seq_relationship_logits", "next_sentence_label", order_targets,
+                  tap="nsp_loss"))
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
                 position_ids=None, inputs_embeds=None, labels=None,
                 next_sentence_label=None, **options):
         """Return (BertForPreTrainingOutput, saved).
 
-        labels (B, T): the original word piece ids, -100 where none is to be predicted.
-        next_sentence_label (B,): 0 = sentence B follows A, 1 = it is a random one.
+        labels (B, T): the original word piece ids, -100 where nothing is predicted.
+        next_sentence_label (B,): 0 = sentence B follows A, 1 = B is random.
         HF: the loss is computed only if both are given.
         """
         call = self.prepare(
@@ -123,6 +127,7 @@ class BertLMHeadModel(BertPreTrainedModel):
     """
 
     heads, generates = ("lm",), True
+    fits = ("BertForPreTraining", "BertForMaskedLM")
     output = outputs.CausalLMOutputWithCrossAttentions
     terms = (Term("logits", "labels", next_word_targets),)
     files = ("config.json", "model.safetensors", "generation_config.json")
@@ -130,12 +135,12 @@ class BertLMHeadModel(BertPreTrainedModel):
 
     def read_others(self, directory) -> None:
         """Read generation_config.json, if there is one."""
-        from .sampling import read_generation_config
+        from .generation_config import read_generation_config
         self.generation_config = read_generation_config(directory)
 
     def write_others(self, directory) -> None:
         """Write generation_config.json, if the model has one."""
-        from .sampling import write_generation_config
+        from .generation_config import write_generation_config
         write_generation_config(directory, self.generation_config)
 
     def forward(self, input_ids=None, attention_mask=None, token_type_ids=None,
@@ -177,7 +182,7 @@ class BertLMHeadModel(BertPreTrainedModel):
 class BertForMaskedLM(BertPreTrainedModel):
     """Fill in masked word pieces.  Devlin et al. 2019, section 3.1, task 1."""
 
-    heads, masked = ("lm",), True
+    heads, masked, fits = ("lm",), True, ("BertForPreTraining",)
     output = outputs.MaskedLMOutput
     terms = (Term("logits", "labels", word_targets),)
 
@@ -186,7 +191,7 @@ class BertForMaskedLM(BertPreTrainedModel):
                 encoder_attention_mask=None, labels=None, **options):
         """Return (MaskedLMOutput, saved).
 
-        labels (B, T): the original word piece ids, -100 where none is to be predicted.
+        labels (B, T): the original word piece ids, -100 where nothing is predicted.
         """
         call = self.prepare(
             options, input_ids, attention_mask, token_type_ids, position_ids,
@@ -204,7 +209,7 @@ class BertForMaskedLM(BertPreTrainedModel):
 class BertForNextSentencePrediction(BertPreTrainedModel):
     """Tell whether sentence B follows A.  Devlin et al. 2019, section 3.1, task 2."""
 
-    pooler, heads = True, ("nsp",)
+    pooler, heads, fits = True, ("nsp",), ("BertForPreTraining",)
     output = outputs.NextSentencePredictorOutput
     terms = (Term("logits", "labels", order_targets),)
 
@@ -212,7 +217,7 @@ class BertForNextSentencePrediction(BertPreTrainedModel):
                 position_ids=None, inputs_embeds=None, labels=None, **options):
         """Return (NextSentencePredictorOutput, saved).
 
-        labels (B,): 0 = sentence B follows A, 1 = it is a random one.
+        labels (B,): 0 = sentence B follows A, 1 = B is random.
         """
         call = self.prepare(options, input_ids, attention_mask, token_type_ids,
                             position_ids, inputs_embeds, labels=labels)
@@ -303,13 +308,17 @@ class BertForTokenClassification(BertPreTrainedModel):
 
 
 class BertForQuestionAnswering(BertPreTrainedModel):
-    """Find where an answer starts and ends.  Devlin et al. 2019, sections 4.2 and 4.3.
+    """Find where an answer starts and ends.
+
+    Devlin et al. 2019, sections 4.2 and 4.3.
     """
 
     heads = ("qa",)
     output = outputs.QuestionAnsweringModelOutput
-    terms = (Term("start_logits", "start_positions", position_targets, weight=0.5),
-             Term("end_logits", "end_positions", position_targets, weight=0.5))
+    terms = (Term("start_logits", "start_positions", position_targets, weight=0.5,
+                  tap="start_loss"),
+             Term("end_logits", "end_positions", position_targets, weight=0.5,
+                  tap="end_loss"))
 
     def __init__(self, config, **kwargs):
         if config.num_labels != 2:

@@ -5,30 +5,41 @@ The defaults are bert-base-uncased (Devlin et al. 2019, section 3: L=12, H=768, 
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
 import inspect
+import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..bert.activations import ACTIVATIONS, TRAINED
 from ..system.jsonfiles import read_json, settings_text
-from ..system.numbers import is_number, is_whole_number, plain
+from ..system.numbers import check_kind, is_whole_number, plain
 
-PROBLEM_TYPES = ("regression", "single_label_classification",
-                 "multi_label_classification")
+LABELS = ("num_labels", "id2label", "label2id")
+MOST_LABELS = 100_000           # without names: more is a mistake, and fills the memory
 
-# Fields, with their defaults, that every configuration of Hugging Face has.
-COMMON = {
-    "architectures": None, "dtype": None, "transformers_version": None,
-    "chunk_size_feed_forward": 0, "is_encoder_decoder": False,
-    "output_attentions": False, "output_hidden_states": False, "return_dict": True,
-    "problem_type": None,
-}
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class CommonFields:
+    """Fields, with their defaults, that every configuration of Hugging Face has."""
+
+    architectures: list[str] | None = None
+    dtype: str | None = None
+    transformers_version: str | None = None
+    chunk_size_feed_forward: int = 0
+    is_encoder_decoder: bool = False
+    output_attentions: bool | None = False
+    output_hidden_states: bool | None = False
+    return_dict: bool | None = True
+    problem_type: str | None = None
 
 
 @dataclass(eq=False, repr=False)
-class Fields:
+class Fields(CommonFields):
     """BERT's own fields and their defaults, in Hugging Face's order."""
 
     vocab_size: int = 30522
@@ -51,6 +62,10 @@ class Fields:
     bos_token_id: int | None = None
     eos_token_id: int | list[int] | None = None
     tie_word_embeddings: bool = True
+
+
+TYPES: dict[str, Any] = {field.name: field.type for field in dataclasses.fields(Fields)}
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(Fields)}
 
 
 class BertConfig(Fields):
@@ -83,33 +98,42 @@ class BertConfig(Fields):
         problem_type: regression, single_label_classification or
             multi_label_classification; None lets the labels decide, as in HF.
         output_attentions, output_hidden_states, return_dict: defaults of every call.
+        attn_implementation: "eager", the only one there is.
         **others: kept as attributes and written back, so that no key of a file is lost.
 
+    A field is checked for its type whenever it is set.
+
     Raises:
-        ValueError: a value that no BERT can have; the message says why.
+        ValueError: a value of a wrong type, or that no BERT can have; the message says
+            why.
+
+    Warns:
+        UserWarning: num_labels is not the number of names in id2label.  HF: num_labels
+            counts, and the names are dropped.
 
     Source: Hugging Face `BertConfig`; google-research/bert `modeling.BertConfig`.
     """
 
     model_type = "bert"
-    problem_type: str | None
     id2label: dict[int, str]
     label2id: dict[str, int]
 
     def __init__(self, *args, num_labels=None, id2label=None, label2id=None, **given):
-        super().__init__(*args, **{name: given.pop(name) for name in list(given)
-                                   if name in Fields.__dataclass_fields__})
+        args, given = copy.deepcopy((args, given))
         kind = given.pop("model_type", "bert")
         if kind != "bert":
-            raise ValueError(f"model_type is {kind!r}, expected 'bert': numbert "
-                             "computes no other model")
-        given.pop("name_or_path", None)
+            raise ValueError(f"model_type is {kind!r:.80}, expected 'bert': load the "
+                             "checkpoint of a BERT, as numbert computes no other model")
         # HF: `torch_dtype` is the old name of `dtype`, which wins if both are given.
         old_dtype = given.pop("torch_dtype", None)
-        if given.get("dtype") is None and old_dtype is not None:
+        if given.get("dtype") is None:
             given["dtype"] = old_dtype
-        for name, value in {**COMMON, **given, **vars(self)}.items():
-            setattr(self, name, copy.deepcopy(plain(value)))
+        check_attention(given.pop("attn_implementation", None))
+        self._name_or_path = str(given.pop("name_or_path", ""))
+        super().__init__(*args, **{name: given.pop(name) for name in list(given)
+                                   if name in TYPES})
+        for name, value in given.items():
+            setattr(self, name, value)
         self.id2label, self.label2id = label_maps(num_labels, id2label, label2id)
         check(self)
 
@@ -117,8 +141,40 @@ class BertConfig(Fields):
     __signature__ = inspect.Signature([
         *inspect.signature(Fields).parameters.values(),
         *(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
-          for name in ("num_labels", "id2label", "label2id")),
+          for name in LABELS),
         inspect.Parameter("others", inspect.Parameter.VAR_KEYWORD)])
+
+    def __setattr__(self, name: str, value) -> None:
+        value = plain(value)
+        if name == "dtype" and value is not None and not isinstance(value, str):
+            # A dtype of NumPy or torch: np.float32, np.dtype("float32"), torch.float32.
+            value = getattr(value, "__name__", str(value)).removeprefix("torch.")
+        if name in TYPES:
+            check_kind(name, value, TYPES[name],
+                       f"leave it out for {DEFAULTS[name]!r}")
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str):
+        from ..system.absent import no_attribute
+        raise no_attribute(type(self).__name__, name)
+
+    @property
+    def name_or_path(self) -> str:
+        """Where the configuration was loaded from; "" if it was made."""
+        return self._name_or_path
+
+    @name_or_path.setter
+    def name_or_path(self, name) -> None:
+        self._name_or_path = str(name)
+
+    @property
+    def torch_dtype(self) -> str | None:
+        """The old name of dtype."""
+        return self.dtype
+
+    @torch_dtype.setter
+    def torch_dtype(self, dtype) -> None:
+        self.dtype = dtype
 
     @property
     def num_labels(self) -> int:
@@ -138,67 +194,145 @@ class BertConfig(Fields):
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as plain Python values, `model_type` included."""
-        return {"model_type": self.model_type, **copy.deepcopy(vars(self))}
+        values = {"model_type": self.model_type, **copy.deepcopy(vars(self))}
+        del values["_name_or_path"]
+        return values
 
-    def to_json_string(self) -> str:
-        """The text of config.json: keys sorted, label ids as strings."""
-        return settings_text(self.to_dict())
+    def to_diff_dict(self) -> dict[str, Any]:
+        """The fields of BERT, and those others that are not at their defaults."""
+        id2label, label2id = label_maps(None, None, None)
+        usual = {**dataclasses.asdict(CommonFields()), "id2label": id2label,
+                 "label2id": label2id}
+        return {name: value for name, value in self.to_dict().items()
+                if name not in usual or value != usual[name]}
+
+    def to_json_string(self, use_diff: bool = False) -> str:
+        """The text of config.json: keys sorted, label ids as strings.
+
+        use_diff: whether to write only the fields of `to_diff_dict`.
+        """
+        return settings_text(self.to_diff_dict() if use_diff else self.to_dict())
+
+    def to_json_file(self, json_file_path, use_diff: bool = False) -> None:
+        """Write `to_json_string` to a file.  If writing fails, the old file is kept."""
+        from ..system.saving import atomic_write_text
+        atomic_write_text(json_file_path, self.to_json_string(use_diff))
+
+    def update(self, config_dict: dict[str, Any]) -> None:
+        """Set fields.  If one is invalid, none is changed.
+
+        Raises:
+            ValueError: a value of a wrong type, or that no BERT can have.
+        """
+        changes = {"name_or_path": self.name_or_path, **config_dict}
+        vars(self).update(vars(self.from_dict(self.to_dict(), **changes)))
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any], **changes) -> "BertConfig":
+    def from_dict(cls, config_dict: dict[str, Any], *, return_unused_kwargs=False,
+                  **changes):
         """Build a configuration from a dictionary; `changes` override its fields.
 
-        If num_labels changes, the label names of `values` are dropped.
+        New label names, or another number of labels, replace the old names.
+
+        return_unused_kwargs: whether to return (config, dict), where the dict holds
+            the changes that are neither fields of BERT nor in `config_dict`.
         """
-        count = changes.get("num_labels")
-        if count is not None and count != len(values.get("id2label") or ()):
-            values = {name: value for name, value in values.items()
-                      if name not in ("id2label", "label2id")}
-        return cls(**{**values, **changes})
+        known = {*TYPES, *LABELS, *config_dict, "name_or_path", "torch_dtype",
+                 "attn_implementation"}
+        unused = {name: value for name, value in changes.items()
+                  if return_unused_kwargs and name not in known}
+        count, dropped = changes.get("num_labels"), set(unused)
+        if count is not None and count != len(config_dict.get("id2label") or ()):
+            dropped |= {"id2label", "label2id"} - set(changes)
+        if changes.get("id2label") is not None:
+            dropped |= {"num_labels", "label2id"} - set(changes)
+        values = {name: value for name, value in {**config_dict, **changes}.items()
+                  if name not in dropped}
+        config = cls(**values)
+        return (config, unused) if return_unused_kwargs else config
 
     @classmethod
-    def from_pretrained(cls, name_or_path, *, revision=None, cache_dir=None,
-                        local_files_only=False, token=None, **changes) -> "BertConfig":
+    def from_json_file(cls, json_file) -> "BertConfig":
+        """Read a config.json, or Google's bert_config.json.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is not JSON, or holds an impossible value.
+        """
+        return cls.from_pretrained(json_file)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *, cache_dir=None,
+                        force_download=False, local_files_only=False, token=None,
+                        revision=None, subfolder="", return_unused_kwargs=False,
+                        **changes):
         """Read config.json from a directory, a file or the hub; `changes` override it.
 
-        revision, cache_dir, local_files_only and token are for the hub.
+        cache_dir, force_download, local_files_only, token and revision are for the hub.
+
+        Args:
+            pretrained_model_name_or_path: a directory, a file, or a name on the hub.
+            subfolder: where config.json lies inside the directory or repository.
+            return_unused_kwargs: whether to return (config, dict), where the dict holds
+                the changes that are not fields, instead of refusing them.
 
         Raises:
             TypeError: a change to a field that neither BERT nor the file has.
             FileNotFoundError: there is no such file.
             ValueError: the file is not JSON, or holds an impossible value.
         """
-        path = Path(name_or_path)
+        path = Path(pretrained_model_name_or_path)
         if not path.is_file():
             from ..system.hub import resolve
-            path = resolve(name_or_path, ("config.json",), revision=revision,
-                           cache_dir=cache_dir, token=token,
-                           local_files_only=local_files_only) / "config.json"
+            path = resolve(pretrained_model_name_or_path, ("config.json",),
+                           revision=revision, cache_dir=cache_dir, token=token,
+                           local_files_only=local_files_only, subfolder=subfolder,
+                           force_download=force_download) / "config.json"
         try:
             values = read_json(path, expected="a JSON object of fields")
         except FileNotFoundError:
             raise FileNotFoundError(
-                f"{path} does not exist: a checkpoint directory needs a config.json"
-            ) from None
-        unknown = sorted(set(changes) - set(values) - set(vars(BertConfig()))
-                         - {"num_labels"})
-        if unknown:
-            raise TypeError(f"from_pretrained takes no argument {', '.join(unknown)}, "
-                            "expected its own or a field of the configuration: check "
-                            "the spelling")
+                f"{path} does not exist, expected a config.json in the directory of a "
+                "checkpoint: check the path") from None
+        changes["name_or_path"] = pretrained_model_name_or_path
+        values.pop("_name_or_path", None)
         try:
-            return cls.from_dict(values, **changes)
+            config, unused = cls.from_dict(values, return_unused_kwargs=True, **changes)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
+        if return_unused_kwargs:
+            return config, unused
+        refuse_unknown(unused)
+        return config
 
-    def save_pretrained(self, directory) -> None:
-        """Write config.json into `directory`, which is made if need be.
+    def save_pretrained(self, save_directory, **others) -> None:
+        """Write config.json into `save_directory`, created if it is absent.
 
         A failure leaves the old file as it was.
         """
-        from ..system.saving import atomic_write_text
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        atomic_write_text(Path(directory) / "config.json", self.to_json_string())
+        from ..system.absent import refuse_arguments
+        refuse_arguments("save_pretrained", others, ("save_directory",))
+        Path(save_directory).mkdir(parents=True, exist_ok=True)
+        self.to_json_file(Path(save_directory) / "config.json")
+
+
+def check_attention(implementation) -> None:
+    """Refuse an implementation of attention that NumPy does not have."""
+    if implementation not in (None, "eager"):
+        raise ValueError(f"attn_implementation is {implementation!r}, expected "
+                         "'eager': leave it out, as there is no other in NumPy")
+
+
+def refuse_unknown(changes: dict) -> None:
+    """Refuse changes to fields that neither BERT nor the file has."""
+    from ..system.absent import ABSENT, refuse_arguments
+    refuse_arguments("from_pretrained", {name: value for name, value in changes.items()
+                                         if name in ABSENT}, ())
+    unknown = sorted(set(changes) - set(ABSENT))
+    if unknown:
+        raise TypeError(f"from_pretrained has no argument {', '.join(unknown)}, "
+                        "expected its own or a field of the configuration: check the "
+                        "spelling")
 
 
 def label_maps(num_labels, id2label, label2id):
@@ -206,47 +340,76 @@ def label_maps(num_labels, id2label, label2id):
 
     HF: without any, there are two classes, LABEL_0 and LABEL_1.
     """
+    for name, value, kind in (("num_labels", num_labels, "int | None"),
+                              ("id2label", id2label, "dict | None"),
+                              ("label2id", label2id, "dict | None")):
+        check_kind(name, value, kind)
     if id2label is not None:
-        id2label = {int(i): label for i, label in id2label.items()}
+        id2label = {class_id("id2label", i): name for i, name in id2label.items()}
     elif label2id:
-        id2label = {int(i): label for label, i in label2id.items()}
-    else:
-        count = 2 if num_labels is None else num_labels
-        if not is_whole_number(count) or count < 1:
-            raise ValueError(f"num_labels is {count!r}, expected a whole number above "
-                             "0: leave it out for two classes")
+        id2label = {class_id("label2id", i): name for name, i in label2id.items()}
+    if num_labels is not None and id2label is not None \
+            and num_labels != len(id2label):
+        warnings.warn(f"num_labels is {num_labels}, but id2label names {len(id2label)} "
+                      "classes: num_labels counts, and the names are dropped",
+                      stacklevel=4)
+        id2label = label2id = None
+    if id2label is None:
+        count = 2 if num_labels is None else int(num_labels)
+        if not 0 <= count <= MOST_LABELS:
+            raise ValueError(f"num_labels is {count}, expected a whole number from 0 "
+                             f"to {MOST_LABELS}: name the classes in id2label for more")
         id2label = {i: f"LABEL_{i}" for i in range(count)}
-    if num_labels is not None and num_labels != len(id2label):
-        raise ValueError(f"num_labels is {num_labels}, but id2label names "
-                         f"{len(id2label)} classes, expected as many: give only one of "
-                         "the two")
-    if sorted(id2label) != list(range(len(id2label))):
-        raise ValueError(f"id2label has the ids {sorted(id2label)}, expected "
-                         f"0 to {len(id2label) - 1}: number classes without gaps")
+        label2id = None
     if label2id is None:
-        label2id = {label: i for i, label in id2label.items()}
-    return id2label, {label: int(i) for label, i in label2id.items()}
+        unnamed = [name for name in id2label.values() if isinstance(name, (dict, list))]
+        if unnamed:
+            raise ValueError(f"id2label holds {unnamed[0]!r:.80}, expected the name of "
+                             "a class: correct it")
+        label2id = {name: i for i, name in id2label.items()}
+    return id2label, {name: class_id("label2id", i) for name, i in label2id.items()}
+
+
+def class_id(where: str, value) -> int:
+    """Return the id of a class; the keys of a JSON object are texts."""
+    number = value
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            number = int(value)
+    if not is_whole_number(number):
+        raise ValueError(f"{where} has the id {value!r:.80}, expected a whole number: "
+                         "correct it")
+    return int(number)
+
+
+def label_name(config, index: int) -> str:
+    """Return the name of a class.
+
+    Raises:
+        ValueError: id2label has none for it.
+    """
+    if index not in config.id2label:
+        raise ValueError(f"id2label has no name for class {index}, expected names for "
+                         f"the {config.num_labels} classes from 0 on: number them "
+                         "without gaps in config.json")
+    return str(config.id2label[index])
 
 
 def check(config: BertConfig) -> None:
-    """Refuse a value that no BERT can have, and say what was expected."""
-    for names, lowest, fits, expected in (
+    """Raise ValueError if a field has an impossible value; say what was expected."""
+    for names, lowest, highest, expected in (
             (("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size",
-              "max_position_embeddings", "type_vocab_size"), 1, is_whole_number,
+              "max_position_embeddings", "type_vocab_size"), 1, math.inf,
              "a whole number above 0"),
-            (("num_hidden_layers",), 0, is_whole_number, "a whole number >= 0"),
-            (("layer_norm_eps", "initializer_range"), 0, is_number, "a number >= 0")):
+            (("num_hidden_layers",), 0, math.inf, "a whole number >= 0"),
+            (("layer_norm_eps", "initializer_range"), 0, math.inf, "a number >= 0"),
+            (("hidden_dropout_prob", "attention_probs_dropout_prob",
+              "classifier_dropout"), 0, 1, "a number in [0, 1]")):
         for name in names:
             value = getattr(config, name)
-            if not fits(value) or not value >= lowest:
-                raise ValueError(f"{name} is {value!r}, expected {expected}")
-    for name in ("hidden_dropout_prob", "attention_probs_dropout_prob",
-                 "classifier_dropout"):
-        value = getattr(config, name)
-        if value is None and name == "classifier_dropout":
-            continue
-        if not isinstance(value, (int, float)) or not 0 <= value < 1:
-            raise ValueError(f"{name} is {value!r}, expected a number in [0, 1)")
+            if value is not None and not lowest <= value <= highest:
+                raise ValueError(f"{name} is {value!r:.80}, expected {expected}: leave "
+                                 f"it out for {DEFAULTS[name]!r}")
     check_combinations(config)
 
 
@@ -257,22 +420,22 @@ def check_combinations(config: BertConfig) -> None:
         raise ValueError(f"hidden_size is {width}, expected a multiple of "
                          f"num_attention_heads {heads}: heads take equal shares of it")
     pad, vocab = config.pad_token_id, config.vocab_size
-    if pad is not None and not (is_whole_number(pad) and -vocab <= pad < vocab):
-        raise ValueError(f"pad_token_id is {pad!r}, expected an id below vocab_size "
-                         f"{vocab}, or None")
+    if pad is not None and not -vocab <= pad < vocab:
+        raise ValueError(f"pad_token_id is {pad}, expected an id below vocab_size "
+                         f"{vocab}, or None: use the id of [PAD] in vocab.txt")
     if config.add_cross_attention and not config.is_decoder:
         raise ValueError("add_cross_attention is True, expected False in an encoder: "
                          "set is_decoder=True, as only a decoder attends to an encoder")
     for name, known in (("hidden_act", tuple(ACTIVATIONS)),
-                        ("position_embedding_type", (None, "absolute")),
-                        ("problem_type", (None, *PROBLEM_TYPES))):
-        value = getattr(config, name, None)
+                        ("position_embedding_type", (None, "absolute"))):
+        value = vars(config).get(name)
         if value in TRAINED and name == "hidden_act":
             raise ValueError(f"hidden_act is {value!r}, which has parameters of its "
-                             f"own, expected one of {', '.join(ACTIVATIONS)}")
+                             f"own, expected one of {', '.join(ACTIVATIONS)}: train "
+                             "with one of these")
         if value not in known:
-            raise ValueError(f"{name} is {value!r}, expected one of "
-                             f"{', '.join(map(str, known))}")
+            raise ValueError(f"{name} is {value!r:.80}, expected one of "
+                             f"{', '.join(map(str, known))}: numbert computes no other")
     if config.problem_type == "single_label_classification" and config.num_labels == 1:
         raise ValueError("num_labels is 1, expected more for problem_type "
                          "single_label_classification: use num_labels=2, or "

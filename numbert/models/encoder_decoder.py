@@ -7,32 +7,35 @@ hidden states.  Names, arguments and files are those of transformers' class.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
+from ..bert.scope import Run
 from ..system import checkpoint, saving
+from ..system.absent import refuse_arguments
 from . import params as parameters
-from .base import BertPreTrainedModel
 from .cache import given_cache
 from .classes import BertLMHeadModel, BertModel
-from .config import BertConfig
-from .encoder_decoder_config import EncoderDecoderConfig
-from .generation import generate
-from .inputs import integers, shaped
-from .outputs import Seq2SeqLMOutput
-from .params import TIES, checked_dtype, linear_shapes
-from .sampling import read_generation_config, resolved, write_generation_config
+from .config import check_attention
+from .encoder_decoder_config import EncoderDecoderConfig, check_fields
+from .generation import continued, hooks
+from .generation_config import read_generation_config, resolved
+from .generation_config import write_generation_config
+from .halves import PROJECTION, JointParams, check_halves, check_report, half
+from .halves import named_for_halves, projection_shapes, shift_tokens_right
+from .halves import start_of_target, under
+from .inputs import integers
+from .outputs import joined_output
+from .params import checked_dtype, checked_params
 from .targets import Term, checked_targets, checked_totals, output_gradients
 from .targets import total_loss, word_targets
-from .weights import HUB
+from .trace import GRADIENT, end_run, within
+from .weights import ModuleNames, check_layers, check_safetensors, loaded_dtype
 
-PROJECTION = "enc_to_dec_proj"
-BOTH = ("output_attentions", "output_hidden_states", "rng", "trace", "keep")
+BOTH = ("output_attentions", "output_hidden_states", "rng", "keep")
 
 
 class Saved(NamedTuple):
@@ -45,8 +48,11 @@ class Saved(NamedTuple):
     loss: tuple                 # from total_loss: the terms; () without labels
     shapes: dict                # {name of an output: its shape}
 
+    def __repr__(self) -> str:
+        return f"<Saved: of the encoder {self.encoder}, of the decoder {self.decoder}>"
 
-class EncoderDecoderModel:
+
+class EncoderDecoderModel(ModuleNames):
     """Two BERTs as one model.
 
     Args:
@@ -55,12 +61,15 @@ class EncoderDecoderModel:
         dtype, rng: of fresh parameters, if only a config is given.
         params: parameters to use, with the names of the attribute `params`.
 
-    `params` is a read-only view {name: array} of both halves' parameters, whose names
-    start with `encoder.` or `decoder.`; `model.params = {...}` replaces them all.  If
-    the halves differ in width, a linear layer `enc_to_dec_proj` joins them.
+    `params` shows both halves' parameters as one dict, see JointParams;
+    `model.params = {...}` replaces them all.  If the halves differ in width, a linear
+    layer `enc_to_dec_proj` joins them.  `config` holds the configurations of both
+    models, not copies: when a half is resized, config.json will say so.
     """
 
     terms = (Term("logits", "labels", word_targets),)
+    config_class = EncoderDecoderConfig
+    base_model_prefix = "encoder_decoder"
 
     def __init__(self, config=None, encoder=None, decoder=None, *, dtype="float32",
                  rng=0, params=None):
@@ -77,51 +86,71 @@ class EncoderDecoderModel:
         self.encoder = encoder or BertModel(config.encoder, **kwargs)
         self.decoder = decoder or BertLMHeadModel(config.decoder, **kwargs)
         check_halves(self.encoder, self.decoder)
-        self.config = config
-        shapes = projection_shapes(config)
-        self.projection = parameters.init(config.decoder, shapes, rng, dtype)
-        self.shapes = {
-            **{f"encoder.{name}": s for name, s in self.encoder.shapes.items()},
-            **{f"decoder.{name}": s for name, s in self.decoder.shapes.items()},
-            **shapes}
+        for name in ("encoder", "decoder"):
+            if getattr(config, name) != getattr(self, name).config:
+                raise ValueError(f"the {name} has another configuration than "
+                                 f"config.{name}, expected the same: leave config out, "
+                                 f"or the {name}")
+        self.joint = config
+        self.projection = parameters.init(
+            config.decoder, projection_shapes(config), rng, dtype)
         if params is not None:
             self.params = params
 
     @property
-    def params(self) -> MappingProxyType:
+    def config(self) -> EncoderDecoderConfig:
+        """The configuration; its halves are those that the two models have now."""
+        self.joint.encoder = self.encoder.config
+        self.joint.decoder = self.decoder.config
+        return self.joint
+
+    @property
+    def shapes(self) -> dict:
+        """Every parameter's name and shape."""
+        return {**{f"encoder.{name}": s for name, s in self.encoder.shapes.items()},
+                **{f"decoder.{name}": s for name, s in self.decoder.shapes.items()},
+                **projection_shapes(self.config)}
+
+    @property
+    def params(self) -> JointParams:
         """All parameters under Hugging Face's names."""
-        return MappingProxyType({
-            **{f"encoder.{name}": x for name, x in self.encoder.params.items()},
-            **{f"decoder.{name}": x for name, x in self.decoder.params.items()},
-            **self.projection})
+        return JointParams(self)
 
     @params.setter
     def params(self, values) -> None:
-        wrong = sorted(set(values) ^ set(self.shapes))
-        if wrong:
-            raise ValueError(f"params have {', '.join(wrong)} too many or too few, "
-                             "expected exactly the names of the model's parameters: "
-                             "start from dict(model.params)")
+        values = checked_params({name: np.asarray(x) for name, x in values.items()},
+                                self.shapes)
         self.encoder.params = under("encoder.", values)
         self.decoder.params = under("decoder.", values)
         self.projection = {name: values[name] for name in self.projection}
+
+    @property
+    def aliases(self) -> dict[str, str]:                # type: ignore[override]
+        """Second names of tied parameters: {alias: name in params}."""
+        return {f"decoder.{alias}": f"decoder.{name}"
+                for alias, name in self.decoder.aliases.items()}
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype of the parameters."""
         return self.encoder.dtype
 
-    def num_parameters(self) -> int:
-        """Count the numbers in all parameters; tied tensors count once."""
-        return sum(x.size for x in self.params.values())
-
     def __repr__(self) -> str:
         return (f"EncoderDecoderModel({self.num_parameters():,} parameters, "
                 f"{self.dtype}, {self.encoder!r}, {self.decoder!r})")
 
+    @property
+    def base_model(self) -> EncoderDecoderModel:
+        """The model itself, as it has no head."""
+        return self
+
     def get_input_embeddings(self) -> np.ndarray:
         """The encoder's word embedding table (V, C)."""
         return self.encoder.get_input_embeddings()
+
+    def set_input_embeddings(self, value) -> None:
+        """Replace the encoder's word embedding table by one of the same shape."""
+        self.encoder.set_input_embeddings(value)
 
     def get_output_embeddings(self) -> np.ndarray | None:
         """The table (V, C) with which the decoder scores words."""
@@ -133,8 +162,13 @@ class EncoderDecoderModel:
                                   "model.encoder.resize_token_embeddings or "
                                   "model.decoder.resize_token_embeddings")
 
+    @classmethod
+    def can_generate(cls) -> bool:
+        """Whether the class has `generate`: it has."""
+        return True
+
     def tie_weights(self) -> None:
-        """Make the decoder score words with its own word embeddings from now on."""
+        """Change nothing, as in the halves: tied weights are one array already."""
         self.decoder.tie_weights()
 
     # ------------------------------------------------------------------ computing
@@ -163,6 +197,7 @@ class EncoderDecoderModel:
         cache = given_cache(options, cache)
         totals = checked_totals(self.terms, options.pop("label_totals", None))
         options.pop("labelled_only", None)              # for masked LMs only
+        trace = options.pop("trace", None)
         shared = {name: options[name] for name in BOTH if name in options}
         for_decoder = under("decoder_", options)
         for_encoder = {name: value for name, value in options.items()
@@ -179,23 +214,30 @@ class EncoderDecoderModel:
         if encoder_outputs is None:
             encoder_outputs, encoder_saved = self.encoder.forward(
                 input_ids, attention_mask, inputs_embeds=inputs_embeds,
-                return_dict=True, **for_encoder)
+                return_dict=True, **for_encoder, trace=within("encoder.", trace))
         source, projection_saved = self.project(encoder_outputs[0])
         out, decoder_saved = self.decoder.forward(
             decoder_input_ids, decoder_attention_mask,
             inputs_embeds=decoder_inputs_embeds, encoder_hidden_states=source,
             encoder_attention_mask=attention_mask, cache=cache,
-            use_cache=use_cache, return_dict=True, **for_decoder, **shared)
+            use_cache=use_cache, return_dict=True, **for_decoder, **shared,
+            trace=within("decoder.", trace))
         targets = checked_targets(self.terms, self.config.decoder,
                                   out.logits.shape[:-1], {"labels": labels})
-        loss, judged = total_loss(self.decoder.ops, self.terms, targets,
-                                  {"logits": out.logits}, totals)
-        saved = Saved(encoder_saved, decoder_saved, projection_saved, source, judged,
-                      {"logits": out.logits.shape})
+        loss, term_losses = total_loss(self.run(trace), self.terms, targets,
+                                       {"logits": out.logits}, totals)
+        saved = Saved(encoder_saved, decoder_saved, projection_saved, source,
+                      term_losses, {"logits": out.logits.shape})
         output = joined_output(loss, out, encoder_outputs)
+        end_run(trace, self)
         if return_dict is None:
             return_dict = getattr(self.config, "return_dict", True)
         return (output if return_dict else output.to_tuple()), saved
+
+    def run(self, trace) -> Run:
+        """Return the run in which the loss and its gradient are computed."""
+        return Run(self.config, self.decoder.ops,
+                   traces=() if trace is None else (trace,))
 
     def project(self, hidden):
         """Bring the encoder's states (B, S, C) to the decoder's width: out, saved."""
@@ -217,10 +259,12 @@ class EncoderDecoderModel:
         If forward was given inputs_embeds or decoder_inputs_embeds, theirs too; and if
         it was given encoder_outputs, encoder_hidden_states, that of encoder_outputs[0].
         """
+        run = self.run(within(GRADIENT, trace))
         dlogits, = output_gradients(
-            self.decoder.ops, saved.loss, loss, self.dtype, saved.shapes,
+            run, saved.loss, loss, self.dtype, saved.shapes,
             {} if logits is None else {"logits": logits})
-        decoder = self.decoder.backward(saved.decoder, logits=dlogits, trace=trace)
+        decoder = self.decoder.backward(saved.decoder, logits=dlogits,
+                                        trace=within("decoder.", trace))
         grads = {f"decoder.{name}": decoder[name] for name in self.decoder.shapes}
         if "inputs_embeds" in decoder:
             grads["decoder_inputs_embeds"] = decoder["inputs_embeds"]
@@ -235,7 +279,8 @@ class EncoderDecoderModel:
             grads["encoder_hidden_states"] = dsource
         else:
             encoder = self.encoder.backward(saved.encoder, last_hidden_state=dsource,
-                                            trace=trace)
+                                            trace=within("encoder.", trace))
+        end_run(trace, self, backward=True)
         grads |= {f"encoder.{name}": encoder[name] for name in self.encoder.shapes}
         if "inputs_embeds" in encoder:
             grads["inputs_embeds"] = encoder["inputs_embeds"]
@@ -249,7 +294,8 @@ class EncoderDecoderModel:
     def generate(self, input_ids=None, attention_mask=None, *, decoder_input_ids=None,
                  decoder_attention_mask=None, encoder_outputs=None,
                  generation_config=None, rng=None, streamer=None, inputs_embeds=None,
-                 token_type_ids=None, **changes):
+                 token_type_ids=None, logits_processor=None, stopping_criteria=None,
+                 **changes):
         """Write a target for each source; see numbert.generate.
 
         input_ids, attention_mask (B, S): the sources.  HF: nothing looks for padding in
@@ -257,9 +303,7 @@ class EncoderDecoderModel:
         decoder_input_ids (B, P): how the targets begin; by default with
         decoder_start_token_id or, if that is None, bos_token_id.
         """
-        if generation_config is None:
-            generation_config = self.generation_config
-        settings = resolved(generation_config, changes,
+        settings = resolved(generation_config, self.generation_config, changes,
                             self.config, self.config.decoder)
         start = settings.decoder_start_token_id
         start = settings.bos_token_id if start is None else start
@@ -267,16 +311,17 @@ class EncoderDecoderModel:
             raise ValueError("decoder_start_token_id is None, expected an id: pass it, "
                              "or set it in the model's config, usually to [CLS]'s id")
         if encoder_outputs is None:
-            encoder_outputs = self.encoder(input_ids, attention_mask, return_dict=True,
-                                           token_type_ids=token_type_ids,
-                                           inputs_embeds=inputs_embeds)
+            encoder_outputs = self.encoder(
+                input_ids, attention_mask, token_type_ids, inputs_embeds=inputs_embeds,
+                return_dict=True, output_attentions=settings.output_attentions,
+                output_hidden_states=settings.output_hidden_states)
         source, _ = self.project(encoder_outputs[0])
         ids, mask = start_of_target(decoder_input_ids, decoder_attention_mask,
                                     len(source), start)
-        return generate(
-            self.decoder, ids, mask, position_ids=np.arange(ids.shape[1])[None],
-            encoder_hidden_states=source, encoder_attention_mask=attention_mask,
-            generation_config=settings, rng=rng, streamer=streamer)
+        out = continued(self.decoder, settings, ids, mask,
+                        np.arange(ids.shape[1])[None], source, attention_mask, rng=rng,
+                        extra=hooks(streamer, logits_processor, stopping_criteria))
+        return named_for_halves(out, encoder_outputs, settings)
 
     # ----------------------------------------------------------------------- files
 
@@ -298,148 +343,74 @@ class EncoderDecoderModel:
                 half, apart from encoder_model and decoder_model, which are models to
                 use as they are.  All others become fields of the joint configuration.
         """
+        others = {name: value for name, value in options.items()
+                  if not name.startswith(("encoder_", "decoder_"))}
+        check_fields("from_encoder_decoder_pretrained", others)
         rng = np.random.default_rng(rng)
         encoder = half(BertModel, encoder_pretrained_model_name_or_path, False,
                        under("encoder_", options), dtype, rng)
         decoder = half(BertLMHeadModel, decoder_pretrained_model_name_or_path, True,
                        under("decoder_", options), dtype, rng)
-        others = {name: value for name, value in options.items()
-                  if not name.startswith(("encoder_", "decoder_"))}
         config = EncoderDecoderConfig.from_encoder_decoder_configs(
             encoder.config, decoder.config,
             decoder_start_token_id=decoder_start_token_id, **others)
         return cls(config, encoder, decoder)
 
     @classmethod
-    def from_pretrained(cls, name_or_path, *, dtype="float32", **changes):
+    def from_pretrained(cls, pretrained_model_name_or_path, *, config=None,
+                        dtype="float32", revision=None, cache_dir=None,
+                        local_files_only=False, token=None, subfolder="",
+                        force_download=False, use_safetensors=None,
+                        attn_implementation=None, torch_dtype=None, **changes):
         """Load what save_pretrained wrote, here or in transformers.
+
+        Args:
+            config: an EncoderDecoderConfig to use instead of the checkpoint's own.
+            **changes: fields to change in the checkpoint's.
+            All others: see BertPreTrainedModel.from_pretrained.
 
         Raises:
             OSError, ValueError: the checkpoint is absent, damaged or of another kind.
+            TypeError: an argument that does not exist.
         """
         from ..system.hub import resolve
-        hub = {name: changes.pop(name) for name in HUB if name in changes}
-        directory = resolve(name_or_path, BertLMHeadModel.files, **hub)
-        model = cls(EncoderDecoderConfig.from_pretrained(directory, **changes),
-                    dtype=dtype)
-        aliases = {f"decoder.{alias}": f"decoder.{name}"
-                   for alias, name in TIES.items()}
-        loaded, report = checkpoint.load(directory, model.shapes, dtype=dtype,
-                                         aliases=aliases)
-        lost = [name for name in report.missing if ".pooler." not in name]
-        if lost:
-            raise ValueError(f"{directory} lacks {', '.join(lost)}: check that "
-                             "config.json belongs to these weights")
-        if report.unexpected:
-            warnings.warn(f"{directory} holds tensors that this model leaves unused: "
-                          f"{', '.join(report.unexpected)}", stacklevel=2)
-        model.params = {**model.params, **loaded}
+        check_attention(attn_implementation)
+        check_safetensors("use_safetensors", use_safetensors)
+        directory = resolve(
+            pretrained_model_name_or_path, BertLMHeadModel.files, revision=revision,
+            cache_dir=cache_dir, local_files_only=local_files_only, token=token,
+            subfolder=subfolder, force_download=force_download)
+        if config is None:
+            config = EncoderDecoderConfig.from_pretrained(directory, **changes)
+        elif changes:
+            raise ValueError("config is given together with changes to it "
+                             f"({', '.join(sorted(changes))}), expected only one of "
+                             "these: change the config first")
+        stored = checkpoint.inventory(directory)
+        for part in (config.encoder, config.decoder):
+            check_layers(directory, part, stored)
+        dtype = loaded_dtype(torch_dtype or dtype, config, stored)
+        model = cls(config, dtype=dtype)
+        loaded, report = checkpoint.load(
+            directory, model.shapes, dtype=dtype, base_prefix="bert.",
+            aliases=model.aliases, stored=stored)
+        check_report(directory, report)
+        model.params = model.params | loaded
         model.generation_config = read_generation_config(directory)
         return model
 
-    def save_pretrained(self, directory, *, max_shard_size="50GB") -> None:
-        """Write config.json and model.safetensors, which transformers loads too."""
+    def save_pretrained(self, save_directory, *, max_shard_size="50GB",
+                        safe_serialization=True, **others) -> None:
+        """Write config.json and model.safetensors, which transformers loads too.
+
+        The arguments are those of BertPreTrainedModel.save_pretrained.
+        """
+        refuse_arguments("save_pretrained", others, (
+            "save_directory", "max_shard_size", "safe_serialization"))
+        check_safetensors("safe_serialization", safe_serialization)
         config = EncoderDecoderConfig(**{
             **self.config.to_dict(), "architectures": [type(self).__name__],
             "dtype": str(self.dtype)})
-        saving.save(Path(directory), dict(self.params),
+        saving.save(Path(save_directory), dict(self.params),
                     config_text=config.to_json_string(), max_shard_size=max_shard_size)
-        write_generation_config(directory, self.generation_config)
-
-
-def half(kind, path, is_decoder: bool, options: dict, dtype, rng):
-    """Load one half from a checkpoint of any BERT, or take the `model` in `options`."""
-    model, config = options.pop("model", None), options.pop("config", None)
-    if model is not None:
-        return model
-    if path is None:
-        name = "decoder" if is_decoder else "encoder"
-        raise ValueError(f"{name}_pretrained_model_name_or_path is None, expected a "
-                         f"directory or a hub name: pass it, or {name}_model=...")
-    roles = {"is_decoder": is_decoder, "add_cross_attention": is_decoder}
-    if config is None:
-        options = {**options, **roles}
-    else:
-        config = BertConfig.from_dict(config.to_dict(), **roles)
-    return kind.from_pretrained(path, config=config, dtype=dtype, rng=rng, **options)
-
-
-def under(prefix: str, values) -> dict:
-    """Pick the entries whose names start with a prefix, and remove it."""
-    return {name.removeprefix(prefix): value for name, value in values.items()
-            if name.startswith(prefix)}
-
-
-def check_halves(encoder, decoder) -> None:
-    """Refuse two models that cannot work as encoder and decoder."""
-    for half, kind, place in ((encoder, BertModel, "encoder"),
-                              (decoder, BertLMHeadModel, "decoder")):
-        if not isinstance(half, BertPreTrainedModel) or not isinstance(half, kind):
-            raise TypeError(f"the {place} is a {type(half).__name__}, expected a "
-                            f"{kind.__name__}: load its checkpoint with that class")
-    if not decoder.config.add_cross_attention:
-        raise ValueError("the decoder has no cross-attention: build it with "
-                         "is_decoder=True and add_cross_attention=True")
-    if encoder.dtype != decoder.dtype:
-        raise ValueError(f"the encoder is {encoder.dtype} and the decoder "
-                         f"{decoder.dtype}, expected the same dtype: pass it to both")
-
-
-def projection_shapes(config) -> dict:
-    """The shapes of the layer between halves of different widths; {} if as wide."""
-    widths = config.encoder.hidden_size, config.decoder.hidden_size
-    return {} if widths[0] == widths[1] else linear_shapes(PROJECTION, *widths)
-
-
-def joined_output(loss, decoder, encoder) -> Seq2SeqLMOutput:
-    """Join the outputs; the encoder's may be a tuple that starts with its last states.
-    """
-    of_encoder = {name: getattr(encoder, name, None)
-                  for name in ("hidden_states", "attentions")}
-    return Seq2SeqLMOutput(
-        loss=loss, logits=decoder.logits, cache=decoder.cache,
-        decoder_hidden_states=decoder.hidden_states,
-        decoder_attentions=decoder.attentions,
-        cross_attentions=decoder.cross_attentions,
-        encoder_last_hidden_state=encoder[0],
-        encoder_hidden_states=of_encoder["hidden_states"],
-        encoder_attentions=of_encoder["attentions"])
-
-
-def shift_tokens_right(input_ids, pad_token_id, decoder_start_token_id):
-    """Make what the decoder reads while it learns to write `input_ids`.
-
-    input_ids (B, T), -100 to ignore -> ids (B, T): the start token, then all input_ids
-    but the last, with padding in place of -100.
-    """
-    for name, value in (("pad_token_id", pad_token_id),
-                        ("decoder_start_token_id", decoder_start_token_id)):
-        if value is None:
-            raise ValueError(f"{name} is None, expected a token id, as decoder inputs "
-                             f"are made from labels with it: set model.config.{name}")
-    input_ids = np.asarray(input_ids)
-    if input_ids.ndim != 2:
-        raise ValueError(f"labels has shape {input_ids.shape}, expected "
-                         "(batch, tokens): put a single target into a list")
-    shifted = np.roll(input_ids, 1, axis=1)
-    shifted[:, 0] = decoder_start_token_id
-    return np.where(shifted == IGNORE_INDEX, pad_token_id, shifted)
-
-
-def start_of_target(ids, mask, batch: int, start: int):
-    """Return the decoder's prompts (B, P) and their mask (B, P).
-
-    HF: the start token goes in front of all of them, unless any begins with it.
-    """
-    if ids is None:
-        ids, mask = np.full((batch, 1), start), None
-    ids = integers("decoder_input_ids", ids)
-    if ids.ndim != 2 or len(ids) != batch:
-        raise ValueError(f"decoder_input_ids has shape {ids.shape}, expected ({batch}, "
-                         "tokens): pass one target for each source")
-    mask = np.ones(ids.shape, bool) if mask is None else shaped(
-        "decoder_attention_mask", np.asarray(mask), ids.shape)
-    if (ids[:, 0] != start).all():
-        ids, mask = (np.pad(x, ((0, 0), (1, 0)), constant_values=value)
-                     for x, value in ((ids, start), (mask, 1)))
-    return ids, mask
+        write_generation_config(save_directory, self.generation_config)

@@ -6,8 +6,12 @@ import copy
 from pathlib import Path
 from typing import Any
 
+from ..system.absent import no_attribute, refuse_arguments
 from ..system.jsonfiles import read_json, settings_text
-from .config import BertConfig
+from .config import BertConfig, CommonFields
+from .generation_config import NAMES
+
+FIELDS = ("encoder", "decoder", *CommonFields.__dataclass_fields__, *NAMES)
 
 
 class EncoderDecoderConfig:
@@ -24,6 +28,9 @@ class EncoderDecoderConfig:
     """
 
     model_type = "encoder-decoder"
+    dtype: str | None = None
+    pad_token_id: int | None
+    decoder_start_token_id: int | None
 
     def __init__(self, encoder=None, decoder=None, pad_token_id=None,
                  decoder_start_token_id=None, **others):
@@ -44,6 +51,9 @@ class EncoderDecoderConfig:
         for name, value in others.items():
             setattr(self, name, copy.deepcopy(value))
 
+    def __getattr__(self, name: str):
+        raise no_attribute(type(self).__name__, name)
+
     @classmethod
     def from_encoder_decoder_configs(cls, encoder_config, decoder_config, **others):
         """Join two configurations; the second is made a decoder's."""
@@ -59,12 +69,13 @@ class EncoderDecoderConfig:
             values = read_json(path, expected="a JSON object of fields")
         except FileNotFoundError:
             raise FileNotFoundError(
-                f"{path} does not exist: pass a directory that "
-                "EncoderDecoderModel.save_pretrained wrote") from None
+                f"{path} does not exist, expected a configuration: pass a directory "
+                "that EncoderDecoderModel.save_pretrained wrote") from None
         if values.get("model_type") != cls.model_type:
             raise ValueError(f"{path} has model_type {values.get('model_type')!r}, "
                              f"expected {cls.model_type!r}: use a single BERT as one "
                              "half with from_encoder_decoder_pretrained")
+        check_fields("from_pretrained", changes, values)
         return cls(**{**values, **changes})
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,3 +95,10 @@ class EncoderDecoderConfig:
 def as_config(half) -> BertConfig:
     """Return a BertConfig as it is, or make one from a dictionary of its fields."""
     return half if isinstance(half, BertConfig) else BertConfig.from_dict(half)
+
+
+def check_fields(function: str, changes: dict, known=()) -> None:
+    """Refuse changes to fields that neither numbert nor the file, `known`, has."""
+    names = (*FIELDS, *known)
+    refuse_arguments(function, {name: value for name, value in changes.items()
+                                if name not in names}, names)

@@ -12,37 +12,20 @@ the model's dtype.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..bert.losses import log_softmax
 from .cache import DynamicCache, EncoderDecoderCache
+from .generation_config import resolved
 from .inputs import integers, shaped
-from .outputs import ModelOutput
-from .sampling import largest, log_gumbel, processed, resolved
+from .outputs import GenerateOutput
+from .sampling import largest, log_gumbel, processed
 
 DEFAULT_NEW_TOKENS = 20
 UNREACHED = -1e9                # the score of a beam that does not exist yet
-
-
-@dataclass
-class GenerateOutput(ModelOutput):
-    """What generate returns with return_dict_in_generate=True.
-
-    sequences (B num_return_sequences, T): prompts included.
-    sequences_scores (B num_return_sequences,): of a beam search, with output_scores.
-    scores: with output_scores, one (R, V) for each step, as the settings changed them.
-    logits: with output_logits, one (R, V) for each step, as the model gave them.
-    cache: the KV cache.
-    """
-
-    sequences: Any = None
-    sequences_scores: Any = None
-    scores: Any = None
-    logits: Any = None
-    cache: Any = None
 
 
 class Rows(NamedTuple):
@@ -54,11 +37,35 @@ class Rows(NamedTuple):
     mask: Any                   # (R, P) of the prompt; None if there is no padding
     source: Any = None          # (R, S, C), the encoder's output, for cross-attention
     source_mask: Any = None     # (R, S)
+    types: Any = None           # (R, P), token_type_ids of the prompt
+
+
+class Hooks(NamedTuple):
+    """What a caller may add to each step; see `generate`."""
+
+    streamer: Any = None
+    processors: tuple = ()
+    criteria: tuple = ()
+
+
+def hooks(streamer=None, logits_processor=None, stopping_criteria=None) -> Hooks:
+    """Return the hooks of a call, after checking that they are functions."""
+    lists = []
+    for name, given in (("logits_processor", logits_processor),
+                        ("stopping_criteria", stopping_criteria)):
+        given = () if given is None else (given,) if callable(given) else tuple(given)
+        wrong = [x for x in given if not callable(x)]
+        if wrong:
+            raise TypeError(f"{name} holds a {type(wrong[0]).__name__}, expected "
+                            "functions of (input_ids, scores): pass one, or a list")
+        lists.append(given)
+    return Hooks(streamer, *lists)
 
 
 def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
              encoder_hidden_states=None, encoder_attention_mask=None,
-             generation_config=None, rng=None, streamer=None, **changes):
+             token_type_ids=None, generation_config=None, rng=None, streamer=None,
+             logits_processor=None, stopping_criteria=None, **changes):
     """Continue each prompt, by greedy search, sampling or beam search.
 
     Args:
@@ -69,10 +76,16 @@ def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
         position_ids: (B, P) or (1, P); by default padding takes up no positions.
         encoder_hidden_states, encoder_attention_mask: (B, S, C), (B, S), for a model
             with cross-attention.
+        token_type_ids: (B, P); new tokens get the last one of their row.
         generation_config: a GenerationConfig; see there for all settings.
         rng: seed or numpy Generator of the draws when do_sample is True.
         streamer: gets the new tokens (R,) after each step: a function of them, or an
             object with put(tokens) and end(), which gets the prompts first.
+        logits_processor: a function, or a list: f(ids (R, T), scores (R, V)) returns
+            the scores to use.  It comes after the settings, and before those that
+            belong to do_sample.
+        stopping_criteria: a function, or a list: f(ids (R, T), scores so far or None)
+            returns which rows end, (R,) or one boolean for all.  Not for beams.
         **changes: fields of GenerationConfig: max_new_tokens=40, num_beams=4, ...
 
     Returns:
@@ -84,28 +97,41 @@ def generate(model, input_ids=None, attention_mask=None, *, position_ids=None,
             than the model has positions. Nothing has been computed by then.
     """
     check_decoder(model)
-    if generation_config is None:
-        generation_config = getattr(model, "generation_config", None)
-    settings = resolved(generation_config, changes, model.config)
-    if streamer is not None and settings.num_beams > 1:
-        raise ValueError(f"num_beams is {settings.num_beams}, expected 1 with a "
-                         "streamer: beams are known only at the end, so use "
-                         "num_beams=1 or no streamer")
+    settings = resolved(generation_config, getattr(model, "generation_config", None),
+                        changes, model.config)
+    return continued(model, settings, input_ids, attention_mask, position_ids,
+                     encoder_hidden_states, encoder_attention_mask, token_type_ids, rng,
+                     hooks(streamer, logits_processor, stopping_criteria))
+
+
+def continued(model, settings, input_ids=None, attention_mask=None, position_ids=None,
+              encoder_hidden_states=None, encoder_attention_mask=None,
+              token_type_ids=None, rng=None, extra=Hooks()):
+    """Do what `generate` does, with settings that are complete and checked."""
+    for name, given in (("a streamer", extra.streamer is not None),
+                        ("stopping_criteria", extra.criteria)):
+        if given and settings.num_beams > 1:
+            raise ValueError(f"num_beams is {settings.num_beams}, expected 1 with "
+                             f"{name}: beams are known only at the end, so use "
+                             f"num_beams=1 or leave out {name}")
     ids = prompts(model.config, settings, input_ids, encoder_hidden_states)
     mask = prompt_mask(settings, ids, attention_mask)              # (B, P)
     positions = prompt_positions(mask, position_ids)
     settings = replace(settings, max_length=length_limit(
         model.config, settings, ids.shape[1], int(positions.max()) + 1))
+    check_penalty(settings, settings.max_length - ids.shape[1])
 
     copies = max(settings.num_beams, settings.num_return_sequences)
     kind = DynamicCache if encoder_hidden_states is None else EncoderDecoderCache
     past = kind() if settings.use_cache else None
+    types = None if token_type_ids is None else shaped(
+        "token_type_ids", integers("token_type_ids", token_type_ids), ids.shape)
     rows = Rows(model, past, *(repeated(x, copies) for x in (
         positions, None if mask.all() else mask,
-        encoder_hidden_states, encoder_attention_mask)))
+        encoder_hidden_states, encoder_attention_mask, types)))
     search = beam_search if settings.num_beams > 1 else continue_rows
     output = search(rows, repeated(ids, copies), settings, np.random.default_rng(rng),
-                    streamer)
+                    extra)
     output.cache = past
     return output if settings.return_dict_in_generate else output.sequences
 
@@ -158,7 +184,7 @@ def prompt_mask(settings, ids, attention_mask) -> np.ndarray:
         # HF: the same warning; positions then start again at 1 after the padding.
         warnings.warn("a prompt is padded on the right, expected on the left: its "
                       "continuation will be poor, so set padding_side='left' in the "
-                      "tokenizer", stacklevel=3)
+                      "tokenizer", stacklevel=4)
     return mask
 
 
@@ -194,6 +220,18 @@ def length_limit(config, settings, prompt: int, taken: int) -> int:
     return prompt + new
 
 
+def check_penalty(settings, longest: int) -> None:
+    """Refuse a length_penalty with which the score of a long beam is not a number."""
+    try:
+        power = float(longest) ** settings.length_penalty
+    except OverflowError:
+        power = float("inf")
+    if settings.num_beams > 1 and not 0 < power < float("inf"):
+        raise ValueError(f"length_penalty is {settings.length_penalty}, expected a "
+                         f"power of {longest} that a float can hold: values from -2 to "
+                         "2 are usual")
+
+
 def repeated(x, copies: int):
     """Repeat each row of x `copies` times, side by side; None stays None."""
     return None if x is None else np.repeat(np.asarray(x), copies, axis=0)
@@ -201,10 +239,10 @@ def repeated(x, copies: int):
 
 # -------------------------------------------------------------------- the steps
 
-def next_logits(rows, ids):
+def next_step(rows, ids, settings):
     """Score every token as the one that follows each row.
 
-    ids (R, T) -> logits (R, V)
+    ids (R, T) -> logits (R, V), and the whole output of the model
     With a cache, only the tokens that it has not seen go through the model.
     """
     seen = 0 if rows.past is None else rows.past.get_seq_length()
@@ -214,28 +252,52 @@ def next_logits(rows, ids):
     mask = rows.mask
     if mask is not None:
         mask = np.pad(mask, ((0, 0), (0, new)), constant_values=True)
+    types = rows.types
+    if types is not None:
+        types = np.pad(types, ((0, 0), (0, new)), mode="edge")[:, seen:]
     output = rows.model(
-        ids[:, seen:], mask, position_ids=positions[:, seen:],
+        ids[:, seen:], mask, token_type_ids=types, position_ids=positions[:, seen:],
         encoder_hidden_states=rows.source, encoder_attention_mask=rows.source_mask,
         cache=rows.past, use_cache=rows.past is not None, logits_to_keep=1,
-        return_dict=True, output_attentions=False, output_hidden_states=False)
-    return np.asarray(output.logits)[:, -1]
+        return_dict=True, output_attentions=settings.output_attentions,
+        output_hidden_states=settings.output_hidden_states)
+    return np.asarray(output.logits)[:, -1], output
 
 
-def record(output, settings, scores, logits) -> None:
-    """Add the scores and logits of a step to the output, if the caller wants them."""
-    if settings.output_scores:
-        output.scores = (*(output.scores or ()), scores)
-    if settings.output_logits:
-        output.logits = (*(output.logits or ()), logits)
+def record(output, settings, scores, logits, step) -> None:
+    """Add what the caller wants of a step to the output.
+
+    step: the output of the model.
+    """
+    for name, value, wanted in (
+            ("scores", scores, settings.output_scores),
+            ("logits", logits, settings.output_logits),
+            ("attentions", step.attentions, settings.output_attentions),
+            ("cross_attentions", step.cross_attentions, settings.output_attentions),
+            ("hidden_states", step.hidden_states, settings.output_hidden_states)):
+        if wanted and value is not None and len(value):
+            setattr(output, name, (*(getattr(output, name) or ()), value))
 
 
-def continue_rows(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
+def stops(criteria, ids, scores):
+    """Whether one of the criteria ends each row.   ids (R, T) -> ends (R,)"""
+    ends = np.zeros(len(ids), bool)
+    for criterion in criteria:
+        found = np.asarray(criterion(ids, scores))
+        if found.shape not in ((), ends.shape):
+            raise ValueError(f"a stopping criterion gave the shape {found.shape}, "
+                             f"expected {ends.shape}: return a boolean for each row")
+        ends |= found.astype(bool)
+    return ends
+
+
+def continue_rows(rows, ids, settings, rng, extra=Hooks()) -> GenerateOutput:
     """Continue each row by itself, with the likeliest token each time or with a draw.
 
     ids (R, P) -> sequences (R, T)
     A row that has ended gets padding until all rows have ended.
     """
+    streamer = extra.streamer
     show = getattr(streamer, "put", None)
     if show is not None:
         show(ids)
@@ -245,14 +307,15 @@ def continue_rows(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
     pad = 0 if settings.pad_token_id is None else settings.pad_token_id
     prompt = ids.shape[1]
     while ids.shape[1] < settings.max_length and not ended.all():
-        logits = next_logits(rows, ids)                            # (R, V)
-        scores = processed(logits, ids, prompt, rows.mask, settings)
+        logits, step = next_step(rows, ids, settings)              # (R, V)
+        scores = processed(logits, ids, prompt, rows.mask, settings, extra.processors)
         noise = log_gumbel(scores.shape, rng) if settings.do_sample else 0
         tokens = (scores + noise).argmax(-1)                       # (R,)
         tokens = np.where(ended, pad, tokens)
         ids = np.concatenate([ids, tokens[:, None]], axis=1)
         ended |= np.isin(tokens, settings.eos)
-        record(output, settings, scores, logits)
+        record(output, settings, scores, logits, step)
+        ended |= stops(extra.criteria, ids, output.scores)
         if streamer is not None:
             (show or streamer)(tokens)
     if show is not None:
@@ -270,7 +333,7 @@ class Ended(NamedTuple):
     ids: np.ndarray             # (T,), prompt included
 
 
-def beam_search(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
+def beam_search(rows, ids, settings, rng, extra=Hooks()) -> GenerateOutput:
     """Keep the n best continuations of each prompt; return the best that have ended.
 
     ids (R, P), R = B n: each prompt n times -> sequences (B num_return_sequences, T)
@@ -289,9 +352,10 @@ def beam_search(rows, ids, settings, rng, streamer=None) -> GenerateOutput:
     ended: list[list[Ended]] = [[] for _ in range(batch)]
     done = np.zeros(batch, bool)
     while not done.all() and ids.shape[1] < settings.max_length:
-        logits = next_logits(rows, ids)                            # (R, V)
-        scores = processed(log_softmax(logits), ids, prompt, rows.mask, settings)
-        record(output, settings, scores, logits)
+        logits, made = next_step(rows, ids, settings)              # (R, V)
+        scores = processed(log_softmax(logits), ids, prompt, rows.mask, settings,
+                           extra.processors)
+        record(output, settings, scores, logits, made)
         totals = (beams.reshape(-1, 1) + scores).reshape(batch, -1)      # (B, n V)
         steps = [beam_step(totals[b], ids[b * n:(b + 1) * n], prompt, settings, rng)
                  for b in range(batch)]

@@ -8,19 +8,34 @@ from ..bert.attention import causal_mask
 from ..bert.losses import IGNORE_INDEX
 
 
-def integers(name, values, limit=None, limit_name="", ignore=None):
-    """Return `values` as int64, after checking that each is in [0, limit) or `ignore`.
-    """
+def array(name, values):
+    """Return `values` as an array; refuse rows of several lengths and whole batches."""
+    if hasattr(values, "keys"):
+        raise TypeError(f"{name} is a {type(values).__name__}, expected an array: use "
+                        "model(**batch) to pass all that it holds by name")
     try:
-        values = np.asarray(values)
-    except ValueError:                                     # rows of several lengths
-        values = np.empty(0, object)
+        return np.asarray(values)
+    except ValueError:
+        raise TypeError(f"{name} has rows of different lengths, expected an array: pad "
+                        "them (padding=True in the tokenizer)") from None
+
+
+def floats(name, values, dtype):
+    """Return real numbers as an array of `dtype`; raise TypeError for others."""
+    values = array(name, values)
+    if values.dtype.kind not in "iufbO":
+        raise TypeError(f"{name} has dtype {values.dtype}, expected real numbers: "
+                        "convert it first")
+    return values.astype(dtype, copy=False)
+
+
+def integers(name, values, limit=None, limit_name="", ignore=None):
+    """Return `values` as int64; refuse any outside [0, limit) that is not `ignore`."""
+    values = array(name, values)
     if values.dtype == bool or not np.issubdtype(values.dtype, np.integer):
-        remedy = {"O": ": its rows have different lengths, so pad them (padding=True "
-                       "in the tokenizer)",
-                  "U": ": encode text with a tokenizer first"}
-        raise TypeError(f"{name} has dtype {values.dtype}, expected integers"
-                        f"{remedy.get(values.dtype.kind, '')}")
+        remedy = "encode text with a tokenizer first" if values.dtype.kind in "UO" \
+            else "convert it with astype(int)"
+        raise TypeError(f"{name} has dtype {values.dtype}, expected integers: {remedy}")
     if limit is not None and values.size:
         bad = (values < 0) | (values >= limit)
         if ignore is not None:
@@ -29,22 +44,25 @@ def integers(name, values, limit=None, limit_name="", ignore=None):
             where = tuple(int(i) for i in np.argwhere(bad)[0])
             also = "" if ignore is None else f", or {ignore} to ignore"
             raise ValueError(f"{name} holds {values[where]} at {list(where)}, expected "
-                             f"0 to {limit - 1}{also} ({limit_name} is {limit})")
+                             f"0 to {limit - 1}{also}, as {limit_name} is {limit}: "
+                             "check that it belongs to this model")
     return values.astype(np.int64, copy=False)
 
 
-def shaped(name, array, *shapes):
+def shaped(name, array, *shapes, remedy="make it fit the input"):
     """Return `array` if its shape is one of `shapes`; refuse it otherwise."""
     if array.shape not in shapes:
-        expected = " or ".join(str(shape) for shape in shapes)
-        raise ValueError(f"{name} has shape {array.shape}, expected {expected}")
+        expected = " or ".join(map(str, dict.fromkeys(shapes)))
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected}: "
+                         f"{remedy}")
     return array
 
 
 def attention_mask(name, mask, batch, heads, queries, keys, causal=False):
     """Return a caller's mask as booleans that fit (B, N, T, S); True = may attend.
 
-    mask (B, S), (B, T, S) or (B, 1 or N, T, S), boolean or 0/1, or None.
+    mask (B, S), (B, T, S) or (B, N, T, S), boolean or 0/1, or None.  As in NumPy, any
+    axis may be 1 and the first ones may be missing.
     causal: whether to hide later positions too.
     Return None if every query may attend to every key.
     HF: a mask with an axis T of queries is used as it is, even in a decoder: the caller
@@ -52,20 +70,31 @@ def attention_mask(name, mask, batch, heads, queries, keys, causal=False):
     """
     if mask is None:
         return causal_mask(queries, keys) if causal else None
-    mask = np.asarray(mask)
+    mask = array(name, mask)
+    if mask.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {mask.dtype}, expected booleans, or 0 and 1 "
+                        "where 1 = attend: pass what the tokenizer returned")
     if mask.dtype != bool and not np.isin(mask, (0, 1)).all():
         raise ValueError(f"{name} holds {mask[~np.isin(mask, (0, 1))].flat[0]}, "
                          "expected booleans, or 0 and 1 where 1 = attend: turn an "
                          "additive mask into booleans with `mask == 0`")
-    shaped(name, mask, (batch, keys), (batch, queries, keys),
-           (batch, 1, queries, keys), (batch, heads, queries, keys))
+    whole = {3: (batch, queries, keys), 4: (batch, heads, queries, keys)}.get(
+        mask.ndim, (batch, keys))
+    fits = mask.ndim <= 4 and all(n in (1, size) for n, size in
+                                  zip(mask.shape[::-1], whole[::-1]))
+    # Beside a cache, a mask of the new token alone is more likely a mistake.
+    short = causal and mask.ndim in (1, 2) and mask.shape[-1] != keys
+    if short or not fits:
+        shaped(name, mask, (batch, keys), (batch, queries, keys),
+               (batch, heads, queries, keys),
+               remedy="leave out or set to 1 any axis along which it is the same")
     mask = mask.astype(bool)
-    if mask.ndim == 2 and mask.all():
+    if mask.ndim > 2:
+        return mask if mask.ndim == 4 else mask[:, None]   # fits (B, N, T, S)
+    if mask.all():
         return attention_mask(name, None, batch, heads, queries, keys, causal)
-    if mask.ndim == 2:
-        mask = mask[:, None, None, :]                      # (B, 1, 1, S)
-        return mask & causal_mask(queries, keys) if causal else mask
-    return mask if mask.ndim == 4 else mask[:, None]       # (B, 1, T, S)
+    mask = np.broadcast_to(mask, whole)[:, None, None, :]  # (B, 1, 1, S)
+    return mask & causal_mask(queries, keys) if causal else mask
 
 
 def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_embeds,
@@ -87,11 +116,12 @@ def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_
             raise ValueError(f"input_ids has shape {shape}, expected (batch, tokens): "
                              "put a single sequence into a list")
     else:
-        inputs_embeds = np.asarray(inputs_embeds).astype(dtype, copy=False)
+        inputs_embeds = floats("inputs_embeds", inputs_embeds, dtype)
         shape = inputs_embeds.shape[:-1]
         if inputs_embeds.ndim != 3 or inputs_embeds.shape[-1] != config.hidden_size:
             raise ValueError(f"inputs_embeds has shape {inputs_embeds.shape}, expected "
-                             f"(batch, tokens, {config.hidden_size})")
+                             f"(batch, tokens, {config.hidden_size}): give each "
+                             "token a vector of the model's hidden size")
     batch, length = shape
     if batch == 0 or length == 0:
         raise ValueError(f"the input has shape {shape}, expected at least one sequence "
@@ -127,14 +157,15 @@ def encoder_inputs(config, dtype, states, mask, shape):
                              "the encoder's output too")
         return None, None
     if not config.add_cross_attention:
-        raise ValueError("encoder_hidden_states is given, but this model has no "
-                         "cross-attention: build it with is_decoder=True and "
+        raise ValueError("encoder_hidden_states is given, expected None, as this model "
+                         "has no cross-attention: build it with is_decoder=True and "
                          "add_cross_attention=True")
     batch, length = shape
-    states = np.asarray(states).astype(dtype, copy=False)
+    states = floats("encoder_hidden_states", states, dtype)
     if states.ndim != 3 or states.shape[::2] != (batch, config.hidden_size):
         raise ValueError(f"encoder_hidden_states has shape {states.shape}, expected "
-                         f"({batch}, source tokens, {config.hidden_size})")
+                         f"({batch}, source tokens, {config.hidden_size}): pass the "
+                         "last_hidden_state of an encoder for the same batch")
     return states, attention_mask("encoder_attention_mask", mask, batch,
                                   config.num_attention_heads, length, states.shape[1])
 
@@ -156,15 +187,18 @@ def as_rows(input_ids, attention_mask, token_type_ids, position_ids, inputs_embe
     Returns:
         ({name: input}, (B, M, T)); inputs that are None stay None.
     """
-    shape = np.shape(input_ids if inputs_embeds is None else inputs_embeds)
+    inputs = {"input_ids": input_ids, "attention_mask": attention_mask,
+              "token_type_ids": token_type_ids, "inputs_embeds": inputs_embeds,
+              "position_ids": position_ids}
+    inputs = {name: None if x is None else array(name, x) for name, x in inputs.items()}
+    shape = np.shape(inputs["input_ids" if inputs_embeds is None else "inputs_embeds"])
     if len(shape) != (3 if inputs_embeds is None else 4):
         raise ValueError(f"the input has shape {shape}, expected (batch, choices, "
                          "tokens), or for inputs_embeds (batch, choices, tokens, "
                          "hidden size): put a single question into a list")
-    inputs = {"input_ids": input_ids, "attention_mask": attention_mask,
-              "token_type_ids": token_type_ids, "inputs_embeds": inputs_embeds}
-    rows = {name: None if x is None else np.reshape(x, (-1, *np.shape(x)[2:]))
-            for name, x in inputs.items()}
-    if position_ids is not None:                           # (T,) is allowed, too
-        position_ids = np.reshape(position_ids, (-1, np.shape(position_ids)[-1]))
-    return {**rows, "position_ids": position_ids}, shape[:3]
+    for name, x in inputs.items():
+        if x is not None and x.ndim > 2:                   # (T,) is allowed, too
+            if all(n in (1, size) for n, size in zip(x.shape, shape[:2])):
+                x = np.broadcast_to(x, (*shape[:2], *x.shape[2:]))
+            inputs[name] = x.reshape(-1, *x.shape[2:])
+    return inputs, shape[:3]

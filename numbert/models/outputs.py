@@ -7,7 +7,10 @@ Both leave out the fields that are None.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from typing import Any
+
+from ..system.numbers import is_whole_number
 
 OLD_NAMES = {"past_key_values": "cache"}
 
@@ -49,7 +52,8 @@ class ModelOutput:
         if isinstance(index, str):
             if index not in self:
                 raise KeyError(f"{type(self).__name__} has no {index!r} in this call, "
-                               f"expected one of {', '.join(self.keys())}")
+                               f"expected one of {', '.join(self.keys())}: check the "
+                               "spelling, or pass what it needs (labels, output_...)")
             return getattr(self, index)
         return self.to_tuple()[index]
 
@@ -61,6 +65,9 @@ class ModelOutput:
 
     def __contains__(self, name) -> bool:
         return OLD_NAMES.get(name, name) in self.keys()
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.keys()
 
 
 @dataclass
@@ -157,3 +164,105 @@ class Seq2SeqLMOutput(ModelOutput):
     encoder_last_hidden_state: Any = None
     encoder_hidden_states: Any = None
     encoder_attentions: Any = None
+
+
+def joined_output(loss, decoder, encoder) -> Seq2SeqLMOutput:
+    """Join the outputs of both halves.
+
+    encoder: its output, or a tuple that starts with its last hidden states.
+    """
+    of_encoder = {name: getattr(encoder, name, None)
+                  for name in ("hidden_states", "attentions")}
+    return Seq2SeqLMOutput(
+        loss=loss, logits=decoder.logits, cache=decoder.cache,
+        decoder_hidden_states=decoder.hidden_states,
+        decoder_attentions=decoder.attentions,
+        cross_attentions=decoder.cross_attentions,
+        encoder_last_hidden_state=encoder[0],
+        encoder_hidden_states=of_encoder["hidden_states"],
+        encoder_attentions=of_encoder["attentions"])
+
+
+class Watch:
+    """A trace for the hidden states and attentions that an output holds.
+
+    Args:
+        layers: which hidden states to keep, numbers from 0 (the embeddings) to L; or
+            None for no field of hidden states.
+        attentions: whether to keep the attention probabilities.
+
+    Attributes:
+        fields: {name of an output's field: tuple of arrays}.  A hidden state that is
+            not kept is None.
+    """
+
+    def __init__(self, layers=None, attentions=False):
+        self.layers = layers
+        # HF: without cross-attention, cross_attentions is an empty tuple, not None.
+        names = ["hidden_states"] * (layers is not None) + \
+            ["attentions", "cross_attentions"] * attentions
+        self.fields: dict[str, tuple] = {name: () for name in names}
+
+    def record(self, name: str, value) -> None:
+        """Append `value` to its field, if that is wanted."""
+        field = ""
+        if name.endswith(".probs"):
+            field = "cross_attentions" if ".crossattention." in name else "attentions"
+        elif fnmatchcase(name, "*layer.*[0-9].output.out") or \
+                name.endswith("embeddings.out"):
+            field = "hidden_states"
+        if field in self.fields:
+            held = self.fields[field]
+            if field == "hidden_states" and len(held) not in self.layers:
+                value = None
+            self.fields[field] = (*held, value)
+
+
+def selected_layers(wanted, layers: int):
+    """Return the numbers of the hidden states that `output_hidden_states` asks for.
+
+    wanted: a boolean; or a number or several, which select some of the layers + 1
+        states and count from the end if negative.
+    -> the numbers, or None for no hidden states.
+    HF: 0 alone and an empty list ask for none; numbers out of range select nothing.
+    """
+    if wanted is None or isinstance(wanted, bool):
+        return range(layers + 1) if wanted else None
+    numbers = [wanted] if is_whole_number(wanted) else wanted
+    if isinstance(numbers, str) or not hasattr(numbers, "__iter__") or \
+            not all(is_whole_number(i) for i in numbers):
+        raise TypeError(f"output_hidden_states is {wanted!r}, expected True, False or "
+                        "a list of whole numbers: 0 selects the embeddings, i the "
+                        "output of layer i")
+    if not len(numbers) or is_whole_number(wanted) and wanted == 0:
+        return None
+    return {int(i) % (layers + 1) for i in numbers if -layers - 1 <= i <= layers}
+
+
+@dataclass
+class GenerateOutput(ModelOutput):
+    """What generate returns with return_dict_in_generate=True.
+
+    sequences (B num_return_sequences, T): prompts included.
+    sequences_scores (B num_return_sequences,): of a beam search, with output_scores.
+    scores: with output_scores, one (R, V) for each step, as the settings changed them.
+    logits: with output_logits, one (R, V) for each step, as the model gave them.
+    attentions, cross_attentions, hidden_states: with output_attentions and
+        output_hidden_states, those of the model for each step.  In an encoder-decoder
+        they are called decoder_attentions, cross_attentions and decoder_hidden_states,
+        and those of the encoder are there too.
+    cache: the KV cache.
+    """
+
+    sequences: Any = None
+    sequences_scores: Any = None
+    scores: Any = None
+    logits: Any = None
+    encoder_attentions: Any = None
+    encoder_hidden_states: Any = None
+    attentions: Any = None
+    decoder_attentions: Any = None
+    cross_attentions: Any = None
+    hidden_states: Any = None
+    decoder_hidden_states: Any = None
+    cache: Any = None

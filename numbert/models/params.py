@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..system.numbers import generator
+
 DTYPES = ("float32", "float64")
 
 # The MLM head's decoder is the word embedding table and its bias is the head's bias:
@@ -70,11 +72,20 @@ def lm_shapes(config) -> dict:
     return shapes
 
 
+def class_count(config) -> int:
+    """The number of classes K of a classifier, which needs at least one."""
+    if config.num_labels < 1:
+        raise ValueError("num_labels is 0, expected a whole number above 0 for a "
+                         "classifier: pass num_labels=... or name the classes in "
+                         "id2label")
+    return config.num_labels
+
+
 HEAD_SHAPES = {
     "lm": lm_shapes,
     "nsp": lambda config: linear_shapes("cls.seq_relationship", config.hidden_size, 2),
     "classifier": lambda config: linear_shapes(
-        "classifier", config.hidden_size, config.num_labels),
+        "classifier", config.hidden_size, class_count(config)),
     "choice": lambda config: linear_shapes("classifier", config.hidden_size, 1),
     "qa": lambda config: linear_shapes(
         "qa_outputs", config.hidden_size, config.num_labels),
@@ -110,7 +121,7 @@ def init(config, shapes: dict, rng, dtype) -> dict:
         rng: a numpy Generator, or a seed for one.
         dtype: of the result; one seed gives the same numbers in each, up to rounding.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     params = {}
     for name, shape in shapes.items():
         if name.endswith("LayerNorm.weight"):
@@ -144,7 +155,8 @@ def checked_params(params: dict, shapes: dict) -> dict:
              f"{shapes.get(name, 'none')}" for name in {**shapes, **found}
              if found.get(name) != shapes.get(name)]
     if wrong:
-        raise ValueError("params do not fit the configuration: " + "; ".join(wrong))
+        raise ValueError(f"params hold {'; '.join(wrong)}: take them from a model with "
+                         "the same configuration")
     dtypes = {np.asarray(x).dtype.name for x in params.values()}
     if len(dtypes) != 1 or not dtypes <= {*DTYPES}:
         raise ValueError(f"params have the dtypes {sorted(dtypes)}, expected one of "

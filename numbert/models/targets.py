@@ -12,7 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
-from .inputs import class_labels, integers, shaped
+from ..system.numbers import is_number, is_whole_number, plain
+from .inputs import array, class_labels, floats, integers, shaped
+
+PROBLEM_TYPES = ("regression", "single_label_classification",
+                 "multi_label_classification")
 
 
 class Targets(NamedTuple):
@@ -23,7 +27,7 @@ class Targets(NamedTuple):
 
     @property
     def used(self) -> int:
-        """How many labels the loss averages over."""
+        """The number of labels that the loss is a mean over."""
         if self.loss == "cross_entropy":
             return int((self.labels != IGNORE_INDEX).sum())
         return self.labels.size
@@ -36,16 +40,18 @@ class Term(NamedTuple):
     labels: the name of the argument of `forward` that holds them.
     targets: checks them: targets(name, labels, config, shape) -> Targets, where name is
         `labels`, for the errors, and shape is that of input_ids.
+    tap: its name in a Trace, if the loss has several terms.
     """
 
     output: str
     labels: str
     targets: Callable[..., Targets]
     weight: float = 1.0
+    tap: str = "loss"
 
 
-class Judged(NamedTuple):
-    """A term whose loss has been computed, and what its backward needs."""
+class TermLoss(NamedTuple):
+    """The computed loss of a term, ready for its backward."""
 
     term: Term
     loss: str                   # the loss in Targets
@@ -111,7 +117,7 @@ def class_targets(name, labels, config, shape) -> Targets:
         return Targets("cross_entropy", class_labels(
             name, labels, classes, (batch,), (batch, 1)))
     shapes = [(batch, classes)] + [(batch,)] * (kind == "regression" and classes == 1)
-    numbers = shaped(name, np.asarray(labels, float), *shapes)
+    numbers = shaped(name, floats(name, labels, float), *shapes)
     return Targets("mse" if kind == "regression" else "bce_with_logits",
                    numbers.reshape(batch, classes))
 
@@ -121,12 +127,19 @@ def problem_type(config, labels) -> str:
 
     HF: one output means regression; otherwise integer labels mean one class per text,
     and others several.  Hugging Face also writes this into the config; numbert doesn't.
+
+    Raises:
+        ValueError: no loss is known for config.problem_type.
     """
     if config.problem_type is not None:
+        if config.problem_type not in PROBLEM_TYPES:
+            raise ValueError(f"problem_type is {config.problem_type!r:.80}, expected "
+                             f"one of {', '.join(PROBLEM_TYPES)}, or None: labels have "
+                             "no loss without it, so set it in the configuration")
         return config.problem_type
     if config.num_labels == 1:
         return "regression"
-    is_integer = np.issubdtype(np.asarray(labels).dtype, np.integer)
+    is_integer = np.issubdtype(array("labels", labels).dtype, np.integer)
     return "single_label_classification" if is_integer else "multi_label_classification"
 
 
@@ -144,7 +157,7 @@ def checked_totals(terms, totals):
     """Return label_totals, one number above 0 for each term of the loss; or None."""
     if totals is None:
         return None
-    found = np.asarray(totals)
+    found = array("label_totals", totals)
     if found.shape != (len(terms),) or found.dtype.kind not in "iuf" or \
             not (found > 0).all():
         raise ValueError(f"label_totals is {totals!r}, expected {len(terms)} numbers "
@@ -165,30 +178,41 @@ def labelled(targets):
 
 # ----------------------------------------------------------------- there and back
 
-def total_loss(ops, terms, targets, outputs: dict, totals=None):
+def tap(run, name: str, value) -> None:
+    """Show a number to every trace of a run."""
+    for trace in run.traces:
+        trace.record(name, value)
+
+
+def total_loss(run, terms, targets, outputs: dict, totals=None):
     """Return the loss () and what its backward needs, or (None, ()) without targets.
 
-    ops: the table of leaf operations.
+    run: has the leaf operations, and the traces that record the loss.
     totals: what to divide the sum of each term by; None means its number of labels.
     """
-    loss, judged = None, []
+    loss, term_losses = None, []
     for i, (term, (name, labels)) in enumerate(zip(terms, targets)):
         output = outputs[term.output]
         if name != "cross_entropy":
             labels = labels.astype(output.dtype)
-        part, saved = getattr(ops, name)(
+        part, saved = getattr(run.ops, name)(
             output, labels, count=None if totals is None else totals[i])
+        if len(terms) > 1:
+            tap(run, term.tap, part)
         part = part if term.weight == 1 else term.weight * part
         loss = part if loss is None else loss + part
-        judged.append(Judged(term, name, saved))
-    return loss, tuple(judged)
+        term_losses.append(TermLoss(term, name, saved))
+    if loss is not None:
+        tap(run, "loss", loss)
+    return loss, tuple(term_losses)
 
 
-def output_gradients(ops, judged, dloss, dtype, shapes: dict, given: dict) -> list:
+def output_gradients(run, term_losses, dloss, dtype, shapes: dict, given: dict) -> list:
     """Return the gradient of each output: through the loss, plus what was given for it.
 
     Args:
-        judged: from total_loss.
+        run: has the leaf operations, and the traces that record gradients.
+        term_losses: from total_loss.
         dloss: the gradient of the loss; None means 1 if nothing is given, else 0.
         shapes: {name of an output: its shape, or None if it is absent}.
         given: {name of an output: its gradient}.
@@ -199,29 +223,35 @@ def output_gradients(ops, judged, dloss, dtype, shapes: dict, given: dict) -> li
     for name in given:
         if shapes.get(name) is None:
             there = [name for name, shape in shapes.items() if shape is not None]
-            raise ValueError(f"{name} has a gradient, but is not an output of this "
-                             f"forward pass, expected {', '.join(there)} or loss: "
-                             f"leave {name} out")
+            raise ValueError(f"a gradient is given for {name}, expected one for "
+                             f"{', '.join(there)} or loss, the outputs of this forward "
+                             f"pass: leave {name} out")
     if dloss is None and not given:
-        if not judged:
-            raise ValueError("there is no loss to start from: pass labels to forward, "
-                             "or to backward the gradient of an output "
+        if not term_losses:
+            raise ValueError("no gradient is given, and this forward pass had no loss, "
+                             "expected one of these to start from: pass labels to "
+                             "forward, or to backward the gradient of an output "
                              f"({', '.join(shapes)})")
         dloss = 1.0
-    if dloss is not None and not judged:
-        raise ValueError("loss has a gradient, but forward had no labels, so there is "
-                         "no loss: pass labels to forward")
-    if np.ndim(dloss) or np.asarray(dloss).dtype.kind not in "iufO":
+    if dloss is not None and not term_losses:
+        raise ValueError(f"a gradient is given for loss ({dloss!r}), expected none, as "
+                         "this forward pass had no labels and so no loss: pass labels "
+                         "to forward")
+    if dloss is not None and not is_number(plain(dloss)):
         raise ValueError(f"the gradient of loss is {dloss!r}, expected one number: "
                          "leave it out for 1")
     total = {name: None if shape is None else np.zeros(shape, dtype)
              for name, shape in shapes.items()}
     if dloss is not None:
-        for term, name, saved in judged:
-            backward = getattr(ops, f"{name}_backward")
-            total[term.output] += backward(float(dloss) * term.weight, saved)
+        tap(run, "loss", np.asarray(dloss, dtype))
+        for term, name, saved in term_losses:
+            dpart = float(dloss) * term.weight
+            if len(term_losses) > 1:
+                tap(run, term.tap, np.asarray(dpart, dtype))
+            total[term.output] += getattr(run.ops, f"{name}_backward")(dpart, saved)
     for name, d in given.items():
-        total[name] += shaped(f"the gradient of {name}", np.asarray(d), shapes[name])
+        what = f"the gradient of {name}"
+        total[name] += shaped(what, floats(what, d, dtype), shapes[name])
     return list(total.values())
 
 
@@ -236,11 +266,11 @@ def positions_to_keep(keep, shape):
     """
     batch, length = shape
     numbers = np.arange(batch * length).reshape(shape)                 # (B, T)
-    keep = np.asarray(keep)
+    keep = array("logits_to_keep", keep)
     if keep.dtype == bool:
         return numbers[shaped("logits_to_keep", keep, shape)]
     if keep.ndim == 0:
-        if keep < 0:
+        if not is_whole_number(keep) or keep < 0:
             raise ValueError(f"logits_to_keep is {keep}, expected a whole number >= 0: "
                              "use 0 for all positions")
         return numbers[:, -int(keep):] if keep else None

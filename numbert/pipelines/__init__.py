@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from ..models.config import BertConfig
 from ..tokenization import BertTokenizer
 from .base import Pipeline
 from .features import FeatureExtractionPipeline, SentenceEmbeddingPipeline
@@ -22,24 +23,23 @@ from .sentence_pairs import MultipleChoicePipeline, NextSentencePipeline
 from .text_classification import TextClassificationPipeline
 from .text_generation import TextGenerationPipeline
 from .token_classification import TokenClassificationPipeline
+from .zero_shot import ZeroShotClassificationPipeline
 
 TASKS: dict[str, type[Pipeline]] = {kind.task: kind for kind in (
     FillMaskPipeline, TextClassificationPipeline, TokenClassificationPipeline,
     QuestionAnsweringPipeline, NextSentencePipeline, MultipleChoicePipeline,
-    FeatureExtractionPipeline, SentenceEmbeddingPipeline, TextGenerationPipeline)}
+    FeatureExtractionPipeline, SentenceEmbeddingPipeline, TextGenerationPipeline,
+    ZeroShotClassificationPipeline)}
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
-# Classes whose heads have the same names and the same meaning.
-ALSO_FITS = {"BertForMaskedLM": ("BertForPreTraining",),
-             "BertForNextSentencePrediction": ("BertForPreTraining",),
-             "BertLMHeadModel": ("BertForPreTraining", "BertForMaskedLM")}
-
 HUB = ("revision", "cache_dir", "local_files_only", "token")   # for names on the hub
 
 
 def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
              batch_size: int = 1, dtype: str | None = None,
              progress: bool | None = None, model_kwargs: dict | None = None,
-             **options) -> Pipeline:
+             config: Any = None, revision: str | None = None,
+             token: str | bool | None = None, device: Any = None,
+             torch_dtype: str | None = None, **options) -> Pipeline:
     """Make a pipeline, which is called with texts and returns answers.
 
         fill = pipeline("fill-mask")
@@ -48,7 +48,8 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
     Args:
         task: fill-mask, text-classification (or sentiment-analysis),
             token-classification (or ner), question-answering, next-sentence,
-            multiple-choice, feature-extraction, sentence-embedding or text-generation.
+            multiple-choice, feature-extraction, sentence-embedding, text-generation or
+            zero-shot-classification.
         model: a folder or a name on the hub, to load into the class that the task
             needs; or a model of that class.  None means the checkpoint that comes with
             numbert.
@@ -59,6 +60,11 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
         progress: show a bar for lists: True, False, or None for "if stderr is a
             terminal".
         model_kwargs: a dict of more arguments for from_pretrained.
+        config: a BertConfig to use instead of the checkpoint's own, or where to load
+            one from.
+        revision, token: which version of a repository on the hub, and the key to it.
+        device: "cpu" or -1; there is no other.
+        torch_dtype: the old name of dtype.
         **options: the options of the task; see the class of its pipeline.
 
     Returns:
@@ -72,26 +78,35 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
         UserWarning: the checkpoint has no head for the task, so the head starts fresh.
     """
     kind = task_class(task)
+    check_device(device)
+    dtype = torch_dtype if dtype is None else dtype
+    if isinstance(config, (str, os.PathLike)):
+        config = BertConfig.from_pretrained(config)
+    model_kwargs = {**{name: value for name, value in (
+        ("config", config), ("revision", revision), ("token", token))
+        if value is not None}, **(model_kwargs or {})}
     if model is None:
-        from ..checkpoints import default_model
-        model = default_model(kind.task)
+        from ..checkpoints import example_checkpoint
+        model = example_checkpoint(kind.task)
     if not isinstance(model, (str, os.PathLike)):
         check_given(tokenizer, dtype, model_kwargs)
     else:
+        given = {"dtype": dtype or "float32", **model_kwargs}
+        hub = {name: value for name, value in given.items() if name in HUB}
         if tokenizer is None:
-            tokenizer = BertTokenizer.from_pretrained(model, **{
-                name: value for name, value in (model_kwargs or {}).items()
-                if name in HUB})
-        if kind is SentenceEmbeddingPipeline:
-            from .sentences import sentence_settings
-            hub = {name: value for name, value in (model_kwargs or {}).items()
-                   if name in HUB}
-            options = {**sentence_settings(model, **hub), **options}
-        model = loaded(kind.model_class, model,
-                       {"dtype": dtype or "float32", **(model_kwargs or {})})
+            tokenizer = BertTokenizer.from_pretrained(model, **hub)
+        options = {**kind.saved_options(model, hub), **options}
+        model = loaded(kind.model_class, model, {**kind.load_options(given), **given})
     if isinstance(tokenizer, (str, os.PathLike)):
         tokenizer = BertTokenizer.from_pretrained(tokenizer)
     return kind(model, tokenizer, batch_size=batch_size, progress=progress, **options)
+
+
+def check_device(device) -> None:
+    """Refuse every device but the processor."""
+    if device is not None and str(device) not in ("cpu", "-1"):
+        raise ValueError(f"device is {device!r}, expected 'cpu' or -1, as pipelines "
+                         "compute with NumPy: leave it out")
 
 
 def check_given(tokenizer, dtype, model_kwargs) -> None:
@@ -100,9 +115,10 @@ def check_given(tokenizer, dtype, model_kwargs) -> None:
         raise ValueError("tokenizer is None, expected a BertTokenizer, as the model is "
                          "an object: pass tokenizer=BertTokenizer.from_pretrained(...)")
     if dtype is not None or model_kwargs:
-        raise ValueError(f"dtype is {dtype!r} and model_kwargs is {model_kwargs!r}, "
-                         "expected neither, as the model is loaded already: leave them "
-                         "out")
+        named = {**({} if dtype is None else {"dtype": dtype}), **model_kwargs}
+        raise ValueError(f"{' and '.join(named)} is given, expected neither dtype nor "
+                         "arguments of from_pretrained, as the model is loaded already:"
+                         " pass them to from_pretrained")
 
 
 def task_class(task: str) -> type[Pipeline]:
@@ -110,7 +126,8 @@ def task_class(task: str) -> type[Pipeline]:
     name = ALIASES.get(task, task)
     if name not in TASKS:
         raise ValueError(f"task is {task!r}, expected one of "
-                         f"{', '.join(sorted([*TASKS, *ALIASES]))}")
+                         f"{', '.join(sorted([*TASKS, *ALIASES]))}: choose one of "
+                         "these")
     return TASKS[name]
 
 
@@ -122,19 +139,13 @@ def loaded(model_class, place, settings: dict):
     silently.
     """
     name = model_class.__name__
-    if name == "BertModel":             # hidden states need neither head nor pooler
-        settings = {"add_pooling_layer": False, **settings}
-    if name == "BertLMHeadModel" and "config" not in settings:
-        settings = {"is_decoder": True, **settings}
     with warnings.catch_warnings():
         # More heads than the one that is needed, as after pre-training, are fine.
         warnings.filterwarnings("ignore", message=f"{name} does not use")
         model = model_class.from_pretrained(place, **settings)
-    if name == "BertModel":
-        return model
     saved_as = getattr(model.config, "architectures", None) or []
-    fits = {name, "BertModel", *ALSO_FITS.get(name, ())}
-    if saved_as and not fits & set(saved_as):
+    fits = {name, model_class.backbone_class.__name__, *model_class.fits}
+    if model_class.heads and saved_as and not fits & set(saved_as):
         warnings.warn(f"{place} was saved as {', '.join(saved_as)}, expected {name}: "
                       "its head was trained for another task", stacklevel=3)
     return model

@@ -3,8 +3,8 @@
 A pipeline answers an item, most often a text, in three steps.  Each is a method:
 
     rows    an item -> rows of tokens (several if a long text is cut into windows)
-    run     a batch of rows -> what the model says of each, without the padding
-    result  what the model said of an item's rows -> plain Python values
+    run     a batch of rows -> the model's output for each row, without the padding
+    result  the outputs for an item's rows -> plain Python values
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..models.config import label_name
+from ..system.absent import refuse_arguments
 from ..system.numbers import is_whole_number
 from ..system.progress import progress as with_bar
 
-AHEAD = 32          # sort so many batches of a list by length at a time
-TOKENIZING = {"truncation": False, "max_length": None, "tokenizer_kwargs": None}
+AHEAD = 32          # how many batches of a list to sort by length at a time
+TOKENIZING = {"truncation": False, "max_length": None, "padding": False,
+              "tokenizer_kwargs": None}
+PADDINGS = (True, False, None, "longest", "max_length", "do_not_pad")
 
 
 class Row(NamedTuple):
@@ -91,11 +95,13 @@ class Pipeline:
     def checked(self, options: dict) -> dict:
         """Return the options of a call, checked; its own come before the pipeline's."""
         given = {**self.options, **options}
-        unknown = sorted(set(given) - set(self.defaults))
-        if unknown:
-            raise TypeError(f"{self.task} takes no option {', '.join(unknown)}, "
-                            f"expected some of {', '.join(self.defaults)}")
-        return self.check({**self.defaults, **given})
+        return self.check({**self.defaults, **self.known(given, self.defaults)})
+
+    def known(self, given: dict, names: Iterable[str]) -> dict:
+        """Return the options with these names; refuse others by name."""
+        refuse_arguments(f"the pipeline {self.task}", {
+            name: value for name, value in given.items() if name not in names}, names)
+        return {name: given[name] for name in given if name in names}
 
     def is_item(self, inputs, options: dict) -> bool:
         """Whether `inputs` is one item, not several."""
@@ -119,7 +125,7 @@ class Pipeline:
                 yield self.result(item, rows, list(islice(outputs, len(rows))), options)
 
     def compute(self, rows: list[Row], batch_size: int, options: dict) -> list[Any]:
-        """Return what the model says of each row; similar lengths share a batch."""
+        """Return the model's output for each row; similar lengths share a batch."""
         outputs: list[Any] = [None] * len(rows)
         for batch in self.batches([len(row.ids) for row in rows], batch_size):
             answers = self.run([rows[i] for i in batch], options)
@@ -133,6 +139,19 @@ class Pipeline:
 
     # ------------------------------------------------------- what each task fills in
 
+    @classmethod
+    def saved_options(cls, place, hub: dict) -> dict:
+        """Return the options that the files of a checkpoint set.
+
+        place, hub: where it is, and the arguments that the hub needs; see `resolve`.
+        """
+        return {}
+
+    @classmethod
+    def load_options(cls, given: dict) -> dict:
+        """Return arguments of from_pretrained that suit the task, unless `given`."""
+        return {}
+
     def check(self, options: dict) -> dict:
         """Refuse options that can't work; return them in the form the steps use."""
         return options
@@ -142,7 +161,7 @@ class Pipeline:
         return self.encode(text_of(self.task, item), None, options)
 
     def run(self, rows: list[Row], options: dict) -> list[Any]:
-        """Return what the model says of each row of a batch."""
+        """Return the model's output for each row of a batch."""
         raise NotImplementedError
 
     def result(self, item, rows: list[Row], outputs: list[Any], options: dict) -> Any:
@@ -158,8 +177,13 @@ class Pipeline:
                    self.model.config.max_position_embeddings)
 
     def encode(self, text, pair, options: dict, **kwargs) -> list[Row]:
-        """Return the rows of a text or a pair; refuse one too long for the model."""
+        """Return the rows of a text or a pair; refuse one too long for the model.
+
+        Rows are never padded: batches are, and no answer shows it.
+        """
         kwargs = {"verbose": False, **kwargs, **(options.get("tokenizer_kwargs") or {})}
+        one_of("padding", kwargs.pop("padding", options.get("padding")), PADDINGS)
+        pair = kwargs.pop("text_pair", pair)
         if options.get("truncation"):
             kwargs.setdefault("truncation", options["truncation"])
         if options.get("max_length") is not None:
@@ -182,7 +206,7 @@ class Pipeline:
 
     def label(self, index) -> str:
         """Return the name of a class."""
-        return self.model.config.id2label[int(index)]
+        return label_name(self.model.config, int(index))
 
 
 # --------------------------------------------------------------------- pure functions
@@ -237,10 +261,11 @@ def checked_size(batch_size) -> int:
 def count_option(name: str, value, least: int = 1) -> int:
     """Return an option that counts something; refuse what is below `least`."""
     if not is_whole_number(value):
-        raise TypeError(f"{name} is {value!r}, expected a whole number")
+        raise TypeError(f"{name} is {value!r}, expected a whole number: give one of "
+                        f"at least {least}")
     if value < least:
         raise ValueError(f"{name} is {value}, expected a whole number of at least "
-                         f"{least}")
+                         f"{least}: make it larger")
     return int(value)
 
 
@@ -248,7 +273,7 @@ def one_of(name: str, value, allowed: Iterable):
     """Return an option; refuse a value that is not allowed."""
     if value not in allowed:
         raise ValueError(f"{name} is {value!r}, expected one of "
-                         f"{', '.join(map(str, allowed))}")
+                         f"{', '.join(map(str, allowed))}: choose one of these")
     return value
 
 

@@ -27,7 +27,8 @@ PIPELINES = (
               "pads on the right, and doesn't pad prompts to be continued, so a batch "
               "changes no result"),
     Deviation("features_of_a_batch",
-              "includes the padding's states in feature-extraction with batch_size > 1",
+              "includes the padding's states in feature-extraction, with padding or "
+              "batch_size > 1",
               "returns the states of the text's tokens only"),
     Deviation("plain_numbers",
               "returns numpy.float32 scores from token-classification",
@@ -50,7 +51,7 @@ PIPELINES = (
               "respects max_position_embeddings"),
     Deviation("unknown_option",
               "passes an unknown option to the tokenizer, or ignores it",
-              "raises TypeError and lists the options"),
+              "raises TypeError, and lists the options or says why it has no such one"),
     Deviation("options_of_the_pipeline",
               "heeds is_split_into_words only in a call",
               "also takes it when the pipeline is made, like all options"),

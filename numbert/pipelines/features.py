@@ -6,8 +6,9 @@ import numpy as np
 
 from ..models.classes import BertModel
 from . import base
-from .base import Pipeline
-from .sentences import POOLINGS, pool, unit
+from .base import Pipeline, Row
+from .sentence_files import sentence_settings
+from .sentences import OPTIONS, Plan, planned, vectors_of
 
 
 class FeatureExtractionPipeline(Pipeline):
@@ -15,7 +16,7 @@ class FeatureExtractionPipeline(Pipeline):
 
     Options:
         return_tensors: return arrays instead of nested lists.
-        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+        truncation, max_length, padding, tokenizer_kwargs: see FillMaskPipeline.
         tokenize_kwargs: another name for tokenizer_kwargs.
 
     Returns for a text:
@@ -25,6 +26,10 @@ class FeatureExtractionPipeline(Pipeline):
     task = "feature-extraction"
     model_class = BertModel
     defaults = {"return_tensors": False, "tokenize_kwargs": None, **base.TOKENIZING}
+
+    @classmethod
+    def load_options(cls, given):
+        return {"add_pooling_layer": False}
 
     def check(self, options):
         if options["tokenize_kwargs"] is None:
@@ -47,50 +52,56 @@ class SentenceEmbeddingPipeline(Pipeline):
     """One vector per text; see numbert.embed.  transformers has no such pipeline.
 
     Options:
-        pooling: "mean" over the tokens, or "cls".
-        normalize: scale each vector to length 1.
-        max_length: cut texts to this many tokens; None means what the model allows.
+        pooling, normalize, max_length, steps, truncate_dim, prompt, prompt_name,
+        prompts, include_prompt, do_lower_case: see numbert.embed.
 
     The files of a sentence-transformers checkpoint decide the options that you leave
     out.
 
     Returns for a text:
-        an array (C,); for a list of n texts an array (n, C).
+        an array (E,); for a list of n texts an array (n, E).
     """
 
     task = "sentence-embedding"
     model_class = BertModel
-    defaults = {"pooling": "mean", "normalize": False, "max_length": None}
+    defaults = OPTIONS
+
+    @classmethod
+    def saved_options(cls, place, hub):
+        return sentence_settings(place, **hub)
+
+    @classmethod
+    def load_options(cls, given):
+        return {"add_pooling_layer": False}
 
     def __call__(self, inputs, **options):
         """Return the vector of a text, or the vectors of a list or iterable."""
         result = super().__call__(inputs, **options)
         if not isinstance(inputs, list):
             return result
-        width = self.model.config.hidden_size
-        return np.array(result, self.model.dtype).reshape(-1, width)   # (n, C)
+        width = len(result[0]) if result else \
+            self.plan({**self.options, **options}).width
+        return np.array(result, self.model.dtype).reshape(-1, width)   # (n, E)
+
+    def plan(self, options) -> Plan:
+        """Return how to make vectors with these options."""
+        return planned(self.model, self.tokenizer,
+                       **{name: options[name] for name in OPTIONS if name in options})
 
     def check(self, options):
-        base.one_of("pooling", options["pooling"], POOLINGS)
-        if options["max_length"] is not None:
-            length = base.count_option("max_length", options["max_length"], 3)
-            if length > self.model.config.max_position_embeddings:
-                raise ValueError(f"max_length is {length}, expected at most the "
-                                 "model's max_position_embeddings "
-                                 f"{self.model.config.max_position_embeddings}: leave "
-                                 "it out for as many tokens as fit")
-        return options
+        return {"plan": self.plan(options)}
 
-    def rows(self, item, options):
-        text = base.text_of(self.task, item)
-        return self.encode(text, None, options, truncation=True)
+    def rows(self, item, options) -> list[Row]:
+        plan = options["plan"]
+        text = plan.prompt + base.text_of(self.task, item)
+        batch = plan.tokenizer(text, truncation=True, max_length=plan.max_length)
+        return base.rows_of(batch, plan.tokenizer)
 
     def run(self, rows, options):
         inputs = self.inputs(rows)
         states = self.model(**inputs).last_hidden_state                # (B, T, C)
         mask = inputs.get("attention_mask", np.ones(states.shape[:2]))
-        vectors = pool(states, mask, options["pooling"])               # (B, C)
-        return list(unit(vectors) if options["normalize"] else vectors)
+        return list(vectors_of(states, mask, options["plan"]))         # (B, E)
 
     def result(self, item, rows, outputs, options):
         return outputs[0]

@@ -21,6 +21,7 @@ class FillMaskPipeline(Pipeline):
         targets: a word or a list of words to choose from.  A word that is not in the
             vocabulary is replaced by its first piece, with a warning.
         truncation, max_length: cut a text that is too long for the model.
+        padding: accepted as in transformers; it changes no answer.
         tokenizer_kwargs: a dict of more arguments for the tokenizer.
 
     Returns for a text:

@@ -21,7 +21,7 @@ class NextSentencePipeline(Pipeline):
     An item is {"text": ..., "text_pair": ...}.
 
     Options:
-        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+        truncation, max_length, padding, tokenizer_kwargs: see FillMaskPipeline.
 
     Returns for an item:
         a dict with two probabilities, is_next and not_next.
@@ -52,7 +52,7 @@ class MultipleChoicePipeline(Pipeline):
 
     Options:
         top_k: how many choices to give, best first; None means all.
-        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+        truncation, max_length, padding, tokenizer_kwargs: see FillMaskPipeline.
 
     Returns for an item:
         a list of dicts with choice, index (its place among the choices) and score (its

@@ -22,7 +22,8 @@ class TextClassificationPipeline(Pipeline):
             scores.  None lets the configuration decide, by problem_type and num_labels:
             none for a regression, sigmoid for one label or several at once, and softmax
             for one of several.
-        truncation, max_length, tokenizer_kwargs: see FillMaskPipeline.
+        text_pair: the second text of every pair, for texts that are not dicts.
+        truncation, max_length, padding, tokenizer_kwargs: see FillMaskPipeline.
 
     Returns for a text:
         a dict with label and score, or a list of such dicts.
@@ -30,7 +31,8 @@ class TextClassificationPipeline(Pipeline):
 
     task = "text-classification"
     model_class = BertForSequenceClassification
-    defaults = {"top_k": BEST, "function_to_apply": None, **base.TOKENIZING}
+    defaults = {"top_k": BEST, "function_to_apply": None, "text_pair": None,
+                **base.TOKENIZING}
 
     def __call__(self, inputs, **options):
         """Return the label of a text, or of each text of a list or iterable."""
@@ -42,6 +44,8 @@ class TextClassificationPipeline(Pipeline):
     def check(self, options):
         if options["top_k"] not in (BEST, None):
             base.count_option("top_k", options["top_k"])
+        if options["text_pair"] is not None:
+            base.text_of("text_pair", options["text_pair"])
         function = options["function_to_apply"]
         if function is not None:
             base.one_of("function_to_apply", str(function).lower(), FUNCTIONS)
@@ -50,8 +54,12 @@ class TextClassificationPipeline(Pipeline):
                 else str(function).lower()}
 
     def rows(self, item, options):
+        pair = options["text_pair"]
         if not isinstance(item, Mapping):
-            return super().rows(item, options)
+            return self.encode(base.text_of(self.task, item), pair, options)
+        if pair is not None:
+            raise ValueError(f"text_pair is {base.shown(pair)} and the item is a dict, "
+                             "expected one of the two: put it into each dict")
         text, pair = base.fields_of(self.task, item, "text", optional=("text_pair",))
         return self.encode(text, pair, options)
 

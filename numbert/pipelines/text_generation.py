@@ -25,7 +25,7 @@ class TextGenerationPipeline(Pipeline):
         skip_special_tokens: leave special tokens out of the text.
         clean_up_tokenization_spaces: passed to the tokenizer's decode.
         prefix: a text to put before each prompt; it is not returned.
-        truncation, tokenizer_kwargs: see FillMaskPipeline.
+        truncation, padding, tokenizer_kwargs: see FillMaskPipeline.
         generation_config, rng (a seed), and the fields of a GenerationConfig: see
             numbert.generate.  Without them the pipeline draws samples at temperature
             0.7, of 256 new tokens or as many as the model has room for.
@@ -40,7 +40,11 @@ class TextGenerationPipeline(Pipeline):
     defaults = {"return_full_text": True, "return_tensors": False,
                 "add_special_tokens": True, "skip_special_tokens": True,
                 "clean_up_tokenization_spaces": None, "prefix": "",
-                "truncation": False, "tokenizer_kwargs": None}
+                "truncation": False, "padding": False, "tokenizer_kwargs": None}
+
+    @classmethod
+    def load_options(cls, given):
+        return {} if "config" in given else {"is_decoder": True}
 
     def checked(self, options):
         from ..models.generation import check_decoder
@@ -48,11 +52,8 @@ class TextGenerationPipeline(Pipeline):
         given = {**self.options, **options}
         known = settings_known()
         settings = {name: given.pop(name) for name in known if name in given}
-        unknown = sorted(set(given) - set(self.defaults))
-        if unknown:
-            raise TypeError(f"{self.task} takes no option {', '.join(unknown)}, "
-                            "expected some of "
-                            f"{', '.join([*self.defaults, *known])}")
+        own = self.known({**given, **settings}, [*self.defaults, *known])
+        given = {name: own[name] for name in given if name in own}
         if "generation_config" not in settings:
             settings = {**sampling(settings), **settings}
         # One generator for all batches of a call, so that their draws differ.
@@ -71,9 +72,9 @@ class TextGenerationPipeline(Pipeline):
         new = options["generate"].get("max_new_tokens") or 1
         if len(rows[0].ids) + new > limit:
             raise ValueError(
-                f"the prompt has {len(rows[0].ids)} tokens, and "
-                f"max_position_embeddings {limit} leaves no room for {new} more: "
-                "shorten it, or lower max_new_tokens")
+                f"the prompt {base.shown(item)} has {len(rows[0].ids)} tokens, "
+                f"expected at most {limit - new}, as max_position_embeddings {limit} "
+                f"leaves no room for {new} more: shorten it, or lower max_new_tokens")
         return rows
 
     def batches(self, lengths, size):
@@ -105,8 +106,8 @@ class TextGenerationPipeline(Pipeline):
 
 def settings_known() -> list[str]:
     """Return the names of the settings that a pipeline can pass on to generate."""
-    from ..models.sampling import GenerationConfig
-    output = {"return_dict_in_generate", "output_scores", "output_logits"}
+    from ..models.generation_config import EXTRA, GenerationConfig
+    output = {"return_dict_in_generate", *EXTRA}
     return ["generation_config", "rng", *(field.name for field in
             fields(GenerationConfig) if field.name not in output)]
 

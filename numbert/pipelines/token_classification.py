@@ -16,7 +16,7 @@ STRATEGIES = ("none", "simple", "first", "average", "max")
 
 
 class Token(NamedTuple):
-    """A word piece, and what the model says of it."""
+    """A word piece with the scores of the classes for it."""
 
     word: str
     scores: np.ndarray        # (K,) probabilities of the classes
@@ -34,7 +34,8 @@ class TokenClassificationPipeline(Pipeline):
             neighbours with the same entity.  "simple" takes the tokens as they are.
             With "first", "average" and "max" all pieces of a word get one label before
             that: the label of the first piece, of the mean of their scores, or of the
-            surest piece.
+            surest piece.  The default is that of transformers.  But finetune trains a
+            model on first pieces, so "first" suits it, as `numbert ner` does.
         ignore_labels: labels (or entities) to leave out.
         is_split_into_words: each item is a list of words; start and end refer to the
             words joined by `delimiter`.
@@ -111,7 +112,7 @@ class TokenClassificationPipeline(Pipeline):
             starts = word_starts(item, options["delimiter"])
             item = options["delimiter"].join(item)
         strategy, entities = options["aggregation_strategy"], []
-        labels = self.model.config.id2label
+        labels = {i: self.label(i) for i in range(self.model.config.num_labels)}
         join = self.tokenizer.convert_tokens_to_string
         for row, scores in zip(rows, outputs):
             tokens = tokens_of(row, scores, item, self.tokenizer, starts)

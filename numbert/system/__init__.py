@@ -1,7 +1,8 @@
-"""What any model needs, not only BERT: files, the hub, threads and progress bars.
+"""What any model needs, not only BERT: files, the hub, threads and the terminal.
 
-checkpoint reads weights, and saving writes them whole or not at all; hub finds a
-checkpoint by its name.  datafiles reads training data, jsonfiles reads and writes JSON.
-numbers tells which arguments are numbers, parallel runs the parts of a batch in
-threads, and progress shows a bar.  This room imports nothing else from numbert.
+Files: checkpoint reads weights, saving writes whole files, places keeps results away
+from inputs, hub finds checkpoints by name, datafiles reads data, jsonfiles JSON.
+The rest: numbers checks arguments, absent explains names that numbert lacks, parallel
+runs threads, progress shows a bar, terminal escapes text.
+This room imports nothing else from numbert.
 """

@@ -7,7 +7,6 @@ Pickles are never read: opening one can run any code that its author put there.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import re
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from .jsonfiles import AGAIN, read_json
+from .jsonfiles import AGAIN, parse_json, read_json
 from .saving import INDEX, WEIGHTS
 
 # bfloat16 is the upper half of a float32; NumPy can only hold its bits.
@@ -46,17 +45,20 @@ class Report(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """Where a tensor is stored: `offset` bytes from the start of `file`."""
+    """Where a tensor is stored: `offset` bytes from the start of `file`, or in memory.
+    """
     file: Path
     dtype: str
     shape: Shape
     offset: int
+    values: np.ndarray | None = None
 
 
 def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
-         dtype: Any, base_prefix: str = "bert.",
+         dtype: Any, base_prefix: str,
          aliases: Mapping[str, str] | None = None,
-         ignore_mismatched_sizes: bool = False
+         ignore_mismatched_sizes: bool = False,
+         stored: Mapping[str, Stored] | None = None
          ) -> tuple[dict[str, np.ndarray], Report]:
     """Read the tensors of a model from a directory.
 
@@ -64,12 +66,13 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
         directory: a folder with model.safetensors, or an index and its shards.
         shapes: {name: shape} of the model, in Hugging Face's state-dict names.
         dtype: "float32" or "float64"; files of F16, BF16, F32 and F64 are converted.
-        base_prefix: the start of the backbone's names in a model with a head. Names
+        base_prefix: how the names of the backbone begin in a model with a head. Names
             match with or without it, in the files and in `shapes`.
         aliases: {other name: name in `shapes`} for tied tensors. An alias is used
             where the files lack the tensor itself.
         ignore_mismatched_sizes: leave out tensors of the wrong shape instead of
             refusing the checkpoint.
+        stored: what to read, if not `inventory(directory)`.
 
     Returns:
         ({name: array}, Report). The arrays are new, C-contiguous and writable, in
@@ -84,7 +87,7 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
         UserWarning: an alias and the tensor it stands for have different values.
     """
     to = _model_dtype(dtype)
-    stored = inventory(Path(directory))
+    stored = inventory(Path(directory)) if stored is None else stored
     claims, unexpected = _match(stored, shapes, base_prefix, aliases or {})
     chosen = {name: stored[claims[name][0]] for name in shapes if name in claims}
     _check_floats(directory, chosen)
@@ -135,12 +138,27 @@ def inventory(directory: Path) -> dict[str, Stored]:
     if foreign:
         raise FileNotFoundError(
             f"{directory} holds {', '.join(foreign)}, expected {WEIGHTS}: numbert "
-            "reads only safetensors, because a pickle can run code. Load the model in "
+            "reads only safetensors, because a pickle can run code; load the model in "
             "transformers and convert it with model.save_pretrained(folder, "
             "safe_serialization=True)")
     raise FileNotFoundError(
         f"{directory} holds no weights, expected {WEIGHTS} or {INDEX}: pass a "
         "directory that save_pretrained wrote, or download the weights into this one")
+
+
+def in_memory(state_dict: Mapping[str, Any]) -> dict[str, Stored]:
+    """Make an inventory of arrays of NumPy or tensors of torch, by name."""
+    codes = {np.dtype(code): name for name, code in FLOATS.items() if name != "BF16"}
+    stored = {}
+    for name, tensor in state_dict.items():
+        if hasattr(tensor, "detach"):
+            tensor = tensor.detach().cpu()
+            if str(tensor.dtype) == "torch.bfloat16":        # NumPy has no such dtype
+                tensor = tensor.float()
+        values = np.asarray(tensor)
+        stored[name] = Stored(Path("state_dict"), codes.get(values.dtype,
+                              values.dtype.name), values.shape, 0, values)
+    return stored
 
 
 def _header(path: Path) -> dict[str, Stored]:
@@ -150,12 +168,11 @@ def _header(path: Path) -> dict[str, Stored]:
             pass
     except SafetensorError as error:
         raise ValueError(
-            f"{path} ({path.stat().st_size} bytes) is not a whole safetensors file "
-            f"({error}): it was cut short or has another format; download it again"
-        ) from None
+            f"{path} ({path.stat().st_size} bytes) is cut short or has another format "
+            f"({error}), expected a whole safetensors file: {AGAIN}") from None
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        table = json.loads(file.read(length))
+        table = parse_json(file.read(length).decode(), path)
     return {name: Stored(path, entry["dtype"], tuple(entry["shape"]),
                          8 + length + entry["data_offsets"][0])
             for name, entry in table.items() if name != "__metadata__"}
@@ -170,14 +187,14 @@ def _sharded(directory: Path) -> dict[str, Stored]:
         raise FileNotFoundError(f"{index} names {', '.join(absent)}, expected in the "
                                 "same directory: copy or download the missing shards")
     for file in files:
-        _check_inside(directory, file)
+        check_inside(directory, file)
     headers = {file: _header(directory / file) for file in files}
     lost = [f"{name} ({file})" for name, file in weight_map.items()
             if name not in headers[file]]
     if lost:
-        raise ValueError(f"{index} names tensors that their shards lack: "
-                         f"{', '.join(lost)}. Index and shards come from different "
-                         "saves: copy or download them again")
+        raise ValueError(f"{index} names {', '.join(lost)}, expected tensors that are "
+                         "in their shards: copy or download index and shards of one "
+                         "save")
     return {name: headers[file][name] for name, file in weight_map.items()}
 
 
@@ -196,12 +213,13 @@ def read_index(path: Path) -> dict[str, str]:
         if not (isinstance(file, str)
                 and re.fullmatch(r"\w[\w.-]*\.safetensors", file)):
             raise ValueError(
-                f"{path} names the shard {file!r}, refused: expected a plain file "
-                "name, *.safetensors, in the same directory; download the index again")
+                f"{path} names the shard {file!r:.80}, expected a plain file name, "
+                "*.safetensors, in the same directory: refused as unsafe; download the "
+                "index again")
     return weight_map
 
 
-def _check_inside(directory: Path, file: str) -> None:
+def check_inside(directory: Path, file: str) -> None:
     """Refuse a shard that is a link to a file outside its checkpoint.
 
     One kind of link is allowed: in the hub's cache, snapshots/<revision>/<file> points
@@ -212,8 +230,8 @@ def _check_inside(directory: Path, file: str) -> None:
     if home.parent.name == "snapshots":
         allowed.append((home.parent.parent / "blobs").resolve())
     if not any(target.is_relative_to(place) for place in allowed):
-        raise ValueError(f"{directory / file} is a link to {target}, refused: expected "
-                         f"a file inside {home}; put the file itself there")
+        raise ValueError(f"{directory / file} is a link to {target}, expected a file "
+                         f"inside {home}: refused as unsafe; put the file itself there")
 
 
 # ---------------------------------------------------------- matching and reading
@@ -253,12 +271,14 @@ def _refuse_shapes(directory: Any, mismatched: list) -> None:
     listed = "".join(f"\n  {name}: {found} in the file, {wanted} in the model"
                      for name, found, wanted in mismatched)
     raise ValueError(
-        f"{directory}: {len(mismatched)} tensor(s) do not have the shape that the "
-        "config asks for. Use the config.json of these weights, or pass "
-        f"ignore_mismatched_sizes=True to start with new weights there:{listed}")
+        f"{directory} holds {len(mismatched)} tensor(s) of other shapes, expected "
+        "those of config.json: use the config.json of these weights, or pass "
+        f"ignore_mismatched_sizes=True to start with new weights there{listed}")
 
 
 def _read(found: Stored, dtype: np.dtype) -> np.ndarray:
+    if found.values is not None:
+        return np.array(found.values, dtype, order="C")
     raw = np.fromfile(found.file, FLOATS[found.dtype], math.prod(found.shape),
                       offset=found.offset)
     if found.dtype == "BF16":

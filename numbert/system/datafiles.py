@@ -5,12 +5,12 @@ Each reader yields (where, content).  `where` is "train.tsv, line 3", for later 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from .jsonfiles import parse_json
+from .jsonfiles import MOST_BYTES, json_text, parse_json
+from .numbers import is_whole_number
 
 
 def text_lines(path) -> Iterator[tuple[str, str]]:
@@ -20,14 +20,22 @@ def text_lines(path) -> Iterator[tuple[str, str]]:
 
 
 def decoded_lines(file: IO[bytes], name) -> Iterator[tuple[str, str]]:
-    """Yield the lines of an open file, which errors call `name`; see `text_lines`."""
-    for number, raw in enumerate(file, 1):
+    """Yield the lines of an open file, which errors call `name`; see `text_lines`.
+
+    It may be a stream, such as a pipe: its lines are read once, as they come.
+    """
+    lines = iter(lambda: file.readline(MOST_BYTES + 1), b"")
+    for number, raw in enumerate(lines, 1):
         where = f"{name}, line {number}"
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"{where} has more than {MOST_BYTES:,} bytes, expected "
+                             "text: check what the file is")
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{where}: not UTF-8 ({error.reason} at byte "
-                             f"{error.start}): save the file as UTF-8") from None
+            raise ValueError(
+                f"{where}: byte {error.start} is 0x{raw[error.start]:02x}, expected "
+                "UTF-8: save the file as UTF-8") from None
         yield where, line.rstrip("\n").rstrip("\r")
 
 
@@ -49,8 +57,9 @@ def read_tsv(path) -> Iterator[tuple[str, list[str]]]:
             if columns[-1].lower() in ("label", "labels"):
                 continue
         if len(columns) != first:
-            raise ValueError(f"{where}: {len(columns)} columns, but {first} in the "
-                             "first line: separate columns with a TAB")
+            raise ValueError(f"{where}: the number of columns is {len(columns)}, "
+                             f"expected {first} as in the first line: separate "
+                             "columns with a TAB")
         yield where, columns
 
 
@@ -85,11 +94,12 @@ def read_conll(path) -> Iterator[tuple[str, list[str], list[str]]]:
             continue
         if len(columns) < 2 or not columns[0] or not columns[-1]:
             raise ValueError(f"{where}: {line.strip()!r} has no label, expected a "
-                             "word, white space, and its label")
+                             "word, white space, and its label: add the label")
         width = width or len(columns)
         if len(columns) != width:
-            raise ValueError(f"{where}: {len(columns)} columns, but {width} in the "
-                             "first line: give every word the same columns")
+            raise ValueError(f"{where}: the number of columns is {len(columns)}, "
+                             f"expected {width} as in the first line: give every word "
+                             "the same columns")
         start = start if words else where
         words.append(columns[0])
         labels.append(columns[-1])
@@ -109,23 +119,17 @@ def field(where: str, row: dict, name: str, kind: type = str) -> Any:
         ValueError: it is absent or null, or has another type.
     """
     if row.get(name) is None:
-        found = f"{name!r} is null" if name in row else \
-            f"no {name!r}; it has {', '.join(row) or 'nothing'}"
-        raise ValueError(f"{where}: {found}, expected a {NAMES[kind]}")
+        found = "is null" if name in row else \
+            f"is missing (there is {', '.join(row) or 'nothing'})"
+        raise ValueError(f"{where}: {name} {found}, expected a {NAMES[kind]}: add it")
     return checked(where, name, row[name], kind)
 
 
 def checked(where: str, name: str, value: Any, kind: type = str) -> Any:
-    """Return `value` if it has this type and, as a string, is valid Unicode."""
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(f"{where}: {name} is {json.dumps(value)[:60]}, expected a "
-                         f"{NAMES[kind]}")
-    if isinstance(value, str):
-        try:
-            value.encode("utf-8")
-        except UnicodeEncodeError:
-            raise ValueError(f"{where}: {name} holds half of a surrogate pair, which "
-                             "is not a character: remove it") from None
+    """Return `value` if it has this type."""
+    if not (is_whole_number(value) if kind is int else isinstance(value, kind)):
+        raise ValueError(f"{where}: {name} is {json_text(value)[:60]}, expected a "
+                         f"{NAMES[kind]}: correct this value")
     return value
 
 
@@ -141,5 +145,5 @@ NAMES = {str: "string", list: "list", int: "whole number", dict: "JSON object"}
 def nonempty(examples: list, path) -> list:
     """Return the examples of a file, if there are any."""
     if not examples:
-        raise ValueError(f"{path} holds no examples, expected at least one")
+        raise ValueError(f"{path} holds no examples, expected at least one: add some")
     return examples

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from .checkpoint import read_index
@@ -20,19 +20,26 @@ REQUIRED = (CONFIG, WEIGHTS)
 
 
 class Repository(NamedTuple):
-    """A repository at one revision, and how to reach it."""
+    """A folder of a repository at one revision, and how to reach it."""
     name: str
+    subfolder: str
     revision: str | None
     cache_dir: Path | None
     local_files_only: bool
     token: str | bool | None
+    force_download: bool
 
 
 def resolve(name_or_path: str | os.PathLike,
             filenames: Sequence[str] = (CONFIG,), *, revision: str | None = None,
             cache_dir: str | os.PathLike | None = None, local_files_only: bool = False,
-            token: str | bool | None = None) -> Path:
+            token: str | bool | None = None, subfolder: str = "",
+            force_download: bool = False) -> Path:
     """Find the local directory of a checkpoint, fetching files from the hub if needed.
+
+    A directory of this name comes first.  Otherwise a name of one or two parts may be
+    on the hub, even if a directory has the name of its owner.  So the hub is asked, but
+    only once: without a network the error comes at once, too.
 
     Args:
         name_or_path: a directory, which is returned unchanged, or a hub name such as
@@ -42,41 +49,58 @@ def resolve(name_or_path: str | os.PathLike,
             will do instead of the latter). Other files are optional, but at least one
             of all must exist.
         revision: branch, tag or commit of the repository; None means its main branch.
-        cache_dir, local_files_only, token: as in huggingface_hub.hf_hub_download.
+        cache_dir, local_files_only, token, force_download: as in
+            huggingface_hub.hf_hub_download.
+        subfolder: where the checkpoint lies inside the directory or the repository.
 
     Returns:
-        The directory. All files come from one commit: the one in the local cache, if
-        the cache has any of them.
+        The directory, with its subfolder. All files come from one commit: the one in
+        the local cache, if the cache has any of them.
 
     Raises:
         OSError: the directory or repository does not exist or cannot be reached.
+        ValueError: the subfolder leads out of the directory.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
-        raise TypeError(f"{name_or_path!r} is not a model, expected a directory or a "
-                        "name on the hub")
+        raise TypeError(f"{name_or_path!r:.80} is not a model, expected a directory or "
+                        "a name on the hub: pass a text or a Path")
     path = Path(name_or_path)
     if name_or_path == "":                           # Path would take it for "."
         raise FileNotFoundError("'' is not a model, expected a directory or a name on "
-                                "the hub")
+                                "the hub: pass '.' for the current directory")
+    inside = PurePosixPath(subfolder or "")
+    if inside.is_absolute() or ".." in inside.parts or {*inside.as_posix()} & {*"\\:"}:
+        raise ValueError(f"subfolder is {subfolder!r}, expected a path inside the "
+                         "directory or repository: pass the path itself as the name")
     if path.is_dir():
-        return path
+        if not (path / inside).is_dir():
+            raise FileNotFoundError(f"{path} has no directory {subfolder!r}, expected "
+                                    "one with a checkpoint: check subfolder=...")
+        return path / inside
     if path.exists():
         raise NotADirectoryError(f"{path} is a file, expected a directory: pass the "
                                  "directory it is in")
     if not isinstance(name_or_path, str) or not REPOSITORY.fullmatch(name_or_path):
         raise FileNotFoundError(
             f"{path.absolute()}: no such directory, and {str(name_or_path)!r} is not "
-            "the name of a hub repository ('name' or 'owner/name'): check the path")
+            "the name of a hub repository ('name' or 'owner/name'), expected one of "
+            "these: check the path")
     try:
         import huggingface_hub  # noqa: F401
     except ImportError:
         raise FileNotFoundError(
-            f"{path.absolute()}: no such directory. If {name_or_path!r} is a "
-            'repository on the Hugging Face hub, pip install "numbert[hub]"; else pass '
-            "a directory") from None
+            f"{path.absolute()}: no such directory, expected one, or the name of a "
+            "repository on the Hugging Face hub: pass a directory, or pip install "
+            '"numbert[hub]"') from None
     cache = None if cache_dir is None else Path(cache_dir)
-    return _from_hub(Repository(name_or_path, revision, cache, local_files_only, token),
-                     filenames)
+    prefix = f"{inside}/" if inside.parts else ""
+    repository = Repository(name_or_path, prefix, revision, cache, local_files_only,
+                            token, force_download and not local_files_only)
+    try:
+        return _from_hub(repository, filenames) / inside
+    except ConnectionError as error:
+        raise ConnectionError(f"{path.absolute()}: no such directory, and {error}"
+                              ) from error
 
 
 def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
@@ -93,11 +117,11 @@ def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
         if found is None:
             if filename in REQUIRED:
                 raise FileNotFoundError(
-                    f"{_label(repository)} has no {' or '.join(choices)}. If its "
-                    "weights are in another format (numbert reads only safetensors), "
-                    "load them in transformers and convert them with save_pretrained")
+                    f"{_label(repository)} has no {' or '.join(choices)}, expected one "
+                    "of them: if its weights are in another format, convert them with "
+                    "transformers' save_pretrained, as numbert reads only safetensors")
             continue
-        folder = found.parents[filename.count("/")]
+        folder = found.parents[f"{repository.subfolder}{filename}".count("/")]
         # Stay on this commit: the branch may have moved on since the file was cached.
         repository = repository._replace(revision=folder.name)
         if found.name == INDEX:
@@ -105,8 +129,8 @@ def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
                 _fetch(repository, (shard,))
     if folder is None:
         raise FileNotFoundError(f"{_label(repository)} has none of "
-                                f"{', '.join(filenames)}: check that it is a BERT "
-                                "checkpoint")
+                                f"{', '.join(filenames)}, expected one of them: check "
+                                "the name of the repository")
     return folder
 
 
@@ -120,27 +144,29 @@ def _fetch(repository: Repository, choices: Sequence[str]) -> Path | None:
     from huggingface_hub import (_CACHED_NO_EXIST, hf_hub_download,
                                  try_to_load_from_cache)
     from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
-    name, revision, cache_dir, local_files_only, token = repository
+    name, subfolder, revision, cache_dir, local_files_only, token, force = repository
     wanted = f"cannot get {' or '.join(choices)} of {_label(repository)}: "
     unknown = []
     try:
-        for choice in choices:
-            cached = try_to_load_from_cache(name, choice, cache_dir=cache_dir,
+        for file in [f"{subfolder}{choice}" for choice in choices]:
+            cached = try_to_load_from_cache(name, file, cache_dir=cache_dir,
                                             revision=revision)
-            if isinstance(cached, str):
+            if isinstance(cached, str) and not force:
                 return Path(cached)
-            if cached is not _CACHED_NO_EXIST:
-                unknown.append(choice)
-        for choice in unknown:
+            if force or cached is not _CACHED_NO_EXIST:
+                unknown.append(file)
+        for file in unknown:
             try:
+                if not local_files_only:
+                    _reach(repository, file)
                 return Path(hf_hub_download(
-                    name, choice, revision=revision, cache_dir=cache_dir, token=token,
-                    local_files_only=local_files_only))
+                    name, file, revision=revision, cache_dir=cache_dir, token=token,
+                    local_files_only=local_files_only, force_download=force))
             except (LocalEntryNotFoundError, ConnectionError) as error:  # no answer
                 raise ConnectionError(
-                    f"{wanted}it is not in the local cache, and the hub cannot be "
-                    "reached, or may not be (offline mode). Connect once, or pass a "
-                    "directory") from error
+                    f"{wanted}it is not in the local cache, expected it there, as the "
+                    "hub cannot be reached, or may not be (offline mode): connect "
+                    "once, or pass a directory") from error
             except EntryNotFoundError:                       # the answer: no such file
                 pass
     except ConnectionError:
@@ -150,9 +176,26 @@ def _fetch(repository: Repository, choices: Sequence[str]) -> Path | None:
     return None
 
 
+def _reach(repository: Repository, file: str) -> None:
+    """Raise ConnectionError if the hub does not answer one request about a file.
+
+    Without a network, hf_hub_download tries again and again for 23 seconds.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.utils import HfHubHTTPError, HFValidationError
+    name, _, revision, _, _, token, _ = repository
+    try:
+        get_hf_file_metadata(hf_hub_url(name, file, revision=revision), token=token)
+    except (HfHubHTTPError, HFValidationError):
+        pass                           # an answer, which hf_hub_download explains
+    except Exception as error:                     # an HTTP library's own
+        raise ConnectionError(str(error)) from error
+
+
 def _label(repository: Repository) -> str:
+    folder = f"{repository.subfolder!r} in " if repository.subfolder else ""
     at = f" at {repository.revision}" if repository.revision else ""
-    return f"the hub repository {repository.name!r}{at}"
+    return f"{folder}the hub repository {repository.name!r}{at}"
 
 
 def _reason(error: Exception) -> str:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 KINDS = {dict: "an object", list: "a list", str: "a string", int: "a number",
          float: "a number", bool: "a boolean", type(None): "null"}
 AGAIN = "download or write it again"
+MOST_BYTES, MOST_LEVELS = 2**30, 100         # of a text that is read at once
+HALF = re.compile(r"\\u[dD][89a-fA-F]")      # an escape of half a character
 
 
 def read_text(path, expected: str = "UTF-8",
@@ -22,10 +25,16 @@ def read_text(path, expected: str = "UTF-8",
     expected, remedy: how the error says what the file should hold, and what to do.
 
     Raises:
-        OSError: the file can't be read.
-        ValueError: it is not UTF-8.
+        OSError: the file can't be read; see `refuse_pipe`, too.
+        ValueError: it is not UTF-8, or too large.
     """
-    raw = Path(path).read_bytes()
+    path = Path(path)
+    refuse_pipe(path, expected)
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise ValueError(f"{path} has {size:,} bytes, expected {expected} of at most "
+                         f"{MOST_BYTES:,}: {remedy}")
+    raw = path.read_bytes()
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -33,6 +42,22 @@ def read_text(path, expected: str = "UTF-8",
         raise ValueError(f"{path}: byte {error.start} (line {line}) is "
                          f"0x{raw[error.start]:02x}, expected {expected}: {remedy}"
                          ) from None
+
+
+def refuse_pipe(path, expected: str) -> None:
+    """Refuse a pipe or a device, which can be read only once and may never end.
+
+    expected: what the file should hold.
+
+    Raises:
+        OSError: `path` is a pipe, a device or a folder; it has not been opened.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        kind, error = ("a folder", IsADirectoryError) if path.is_dir() else \
+            ("a pipe or a device", OSError)
+        raise error(f"{path} is {kind}, expected a file with {expected}: save it to a "
+                    "file, and pass that")
 
 
 def read_json(path, kind: type = dict, expected: str = "a JSON object",
@@ -45,8 +70,9 @@ def read_json(path, kind: type = dict, expected: str = "a JSON object",
         expected, remedy: of the errors, as in `read_text`.
 
     Raises:
-        OSError: the file can't be read.
-        ValueError: it is not UTF-8, not JSON, nested too deeply, or of another kind.
+        OSError: as in `read_text`.
+        ValueError: it is not UTF-8, not JSON, nested too deeply, too large, or of
+            another kind.
     """
     text = read_text(path, f"{expected}, in UTF-8", remedy)
     return parse_json(text, path, kind, expected, remedy)
@@ -63,11 +89,41 @@ def parse_json(text: str, name, kind: type = dict, expected: str = "a JSON objec
     except RecursionError:
         problem = "is broken JSON (nested too deeply)"
     else:
-        if not isinstance(value, kind):
+        if is_deeper(value, text):
+            problem = "is broken JSON (nested too deeply)"
+        elif not isinstance(value, kind):
             problem = f"holds {KINDS[type(value)]}"
+        elif HALF.search(text) and not is_unicode(value):
+            problem = "holds half a surrogate pair"
     if problem:
         raise ValueError(f"{name} {problem}, expected {expected}: {remedy}")
     return value
+
+
+def is_deeper(value, text: str) -> bool:
+    """Whether a value has more than MOST_LEVELS levels of lists and objects.
+
+    What would walk such a value, level by level, could run out of stack.
+    """
+    if text.count("[") + text.count("{") <= MOST_LEVELS:       # most files: no walk
+        return False
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [x for outer in level if isinstance(outer, (dict, list))
+                 for x in (outer.values() if isinstance(outer, dict) else outer)
+                 if isinstance(x, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def is_unicode(value) -> bool:
+    """Whether all text in a value of JSON is valid Unicode."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def json_text(value, indent: int | None = None) -> str:

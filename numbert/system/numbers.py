@@ -1,4 +1,7 @@
-"""Numbers in arguments: which kinds there are, so that every check agrees."""
+"""Values in arguments and files: which types there are, so that every check agrees.
+
+JSON turns "False" and 12.0 into values that Python would use without a word.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import operator
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 
 def is_whole_number(value) -> bool:
     """Whether a value is a whole number, of Python or NumPy, and not a boolean.
 
     Whatever Python takes as an index counts: also an array of one integer, shape ().
     """
+    if isinstance(value, bool) or getattr(value, "dtype", None) == bool:
+        return False                    # older versions of NumPy take them as an index
     try:
         operator.index(value)
     except TypeError:
         return False
-    return not isinstance(value, bool)
+    return True
 
 
 def is_number(value) -> bool:
@@ -29,3 +36,56 @@ def plain(value) -> Any:
     """
     scalar = hasattr(value, "item") and not getattr(value, "shape", ())
     return value.item() if scalar else value
+
+
+KINDS = {
+    "bool": (lambda value: isinstance(value, bool), "True or False"),
+    "int": (is_whole_number, "a whole number"),
+    "float": (is_number, "a number"),
+    "str": (lambda value: isinstance(value, str), "a text"),
+    "dict": (lambda value: isinstance(value, dict), "an object"),
+    "list[int]": (lambda value: isinstance(value, list)
+                  and all(map(is_whole_number, value)), "a list of whole numbers"),
+    "list[str]": (lambda value: isinstance(value, list)
+                  and all(isinstance(item, str) for item in value), "a list of texts"),
+    "None": (lambda value: value is None, "None"),
+}
+
+
+def check_kind(name: str, value, kind: str,
+               remedy: str = "correct it, or leave it out") -> None:
+    """Refuse a value that has none of the types in `kind`.
+
+    HF: a strict dataclass checks its fields like this.  There 1 is no float; here a
+    whole number may stand for a number.
+
+    Args:
+        name: of the setting, for the error.
+        kind: types of KINDS, as in an annotation: "int | None".
+        remedy: what the error says to do.
+
+    Raises:
+        ValueError: the value has none of these types.
+    """
+    known = [KINDS[part] for part in kind.split(" | ")]
+    if not any(fits(value) for fits, _ in known):
+        expected = " or ".join(words for _, words in known)
+        raise ValueError(f"{name} is {value!r:.80}, expected {expected}: {remedy}")
+
+
+def generator(rng) -> np.random.Generator:
+    """Return a numpy Generator: `rng` itself, or a new one from a seed.
+
+    rng: a Generator, or a seed: a whole number >= 0 or a list of these.  None draws a
+    seed from the operating system.
+
+    Raises:
+        TypeError, ValueError: it is none of these.
+    """
+    try:
+        if isinstance(rng, (bool, np.bool_)):
+            raise TypeError
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng is {rng!r}, expected a whole number >= 0 or a numpy "
+                          "Generator: pass a seed, as in rng=0") from None

@@ -71,12 +71,17 @@ def in_threads(function: Callable, items: Iterable, threads: int) -> list:
     If the threads of matrix products can't be limited, the items run one by one:
     threads inside threads would be slower.
     """
+    def limited(item):
+        # Not this thread limits BLAS: Ctrl-C may stop it anywhere, even in a `finally`,
+        # but it stops no worker, and so each of them puts the number back.
+        with one_blas_thread():
+            return function(item)
+
     items = list(items)
     if min(threads, len(items)) < 2 or openblas() is None:
         return [function(item) for item in items]
     pool = ThreadPoolExecutor(threads)
     try:
-        with one_blas_thread():
-            return list(pool.map(function, items))
+        return list(pool.map(limited, items))
     finally:
         pool.shutdown(cancel_futures=True)     # after an error or Ctrl-C: drop the rest

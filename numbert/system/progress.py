@@ -42,16 +42,17 @@ def bar(total: int | None = None, desc: str = "", enabled: bool | None = None,
         from tqdm import tqdm
     except ImportError:
         return NoBar()
+    # A bar moves the cursor, which the command's stderr would escape.
     return tqdm(total=total, desc=desc or None, unit=unit, delay=0.5, smoothing=0.1,
-                dynamic_ncols=True)
+                dynamic_ncols=True, file=getattr(sys.stderr, "stream", sys.stderr))
 
 
 def progress(iterable: Iterable, total: int | None = None, desc: str = "",
              enabled: bool | None = None, unit: str = "it") -> Iterator:
     """Yield the items of `iterable` and show how many are done.
 
-    The arguments are those of `bar`.  If total is None, it is len(iterable), where
-    that exists.
+    The arguments are explained in `bar`.  If total is None, it is len(iterable), if
+    there is a length.
     """
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)

@@ -73,24 +73,34 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
     Readers see the whole old file or the whole new one.  After an error the old one
     stays.  A link is replaced, not followed.
     """
+    from .places import locked           # not at the top: `import numbert` is quicker
     path = Path(path)
+    remove_leftovers(path)
     # A folder, because safetensors writes to files with names of its own choice.
     folder = path.with_name(f".{path.name}.{os.urandom(16).hex()}.tmp")
+    held = None
     try:
         folder.mkdir()
+        held = locked(folder)            # which shows others that this writer lives
         yield folder / path.name
         _fsync(folder / path.name)
         os.replace(folder / path.name, path)
     finally:
+        if held is not None:
+            os.close(held)
         _remove_folder(folder)
     fsync_directory(path.parent)
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:
     """Remove what an `atomic_file(path)` left behind when its process was killed."""
+    from .places import locked
     path = Path(path)
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}\.tmp")
     for folder in list(path.parent.glob(".*.tmp")):
-        if folder.name.startswith(f".{path.name}."):
+        held = locked(folder) if name.fullmatch(folder.name) else None
+        if held is not None:
+            os.close(held)
             _remove_folder(folder)
 
 
@@ -126,7 +136,7 @@ def _bytes(size: int | str) -> int:
     number = int(float(match[1]) * UNITS[match[2] or ""]) if match else 0
     if number < 1:
         raise ValueError(f"max_shard_size is {size!r}, expected a number of bytes, or "
-                         "a text such as '5GB' or '200MB'")
+                         "a text such as '5GB' or '200MB': pass one of these")
     return number
 
 
@@ -178,7 +188,7 @@ def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
     # and the shards that it names. So one step decides which weights they see:
     #   to a single file:            model.safetensors is replaced, and hides an index.
     #   from shards to shards:       the index is replaced. Until then nothing names the
-    #                                new shards, whose names are not those of the old.
+    #                                new shards, which have names of their own.
     #   from single file to shards:  model.safetensors is removed. Until then it hides
     #                                the new index.
     # Everything else moves before that step, while nobody looks at it, and stale files
@@ -244,7 +254,8 @@ def write_tensors(tensors: Mapping[str, np.ndarray], path: Path,
     try:
         save_file(ordered, path, metadata)
     except SafetensorError as error:                 # such as a full disk
-        raise OSError(f"{path} could not be written: {error}") from None
+        raise OSError(f"{path} could not be written ({error}), expected a disk that "
+                      "takes it: free some space, or choose another folder") from None
     path.chmod(mode)
     _fsync(path)
 

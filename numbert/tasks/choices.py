@@ -33,24 +33,25 @@ def read(path) -> list[Choice]:
                         checked(where, "label", row.get("label"), int))
                  for where, row in read_jsonl(path)]
     else:
-        found = [Choice(where, columns[0], columns[1:-1], whole(where, columns[-1]))
+        found = [Choice(where, columns[0], columns[1:-1],
+                        choice_number(where, columns[-1]))
                  for where, columns in read_tsv(path)]
     for where, _, choices, label in found:
         if len(choices) < 2 or len(choices) != len(found[0].choices):
             raise ValueError(f"{where}: {len(choices)} choices, expected at least 2, "
                              "and as many as in the first example, "
-                             f"{len(found[0].choices)}")
+                             f"{len(found[0].choices)}: separate them by TABs")
         if not 0 <= label < len(choices):
             raise ValueError(f"{where}: label is {label}, expected the number of the "
-                             f"right choice, 0 to {len(choices) - 1}")
+                             f"right choice, 0 to {len(choices) - 1}: correct it")
     return nonempty(found, path)
 
 
-def whole(where: str, column: str) -> int:
+def choice_number(where: str, column: str) -> int:
     """Read the number of the right choice."""
-    if not (column.isascii() and column.isdigit()):
-        raise ValueError(f"{where}: label is {column!r}, expected the number of the "
-                         "right choice, from 0")
+    if not (column.isascii() and column.isdigit() and len(column) < 10):
+        raise ValueError(f"{where}: label is {column!r:.60}, expected the number of "
+                         "the right choice, from 0: put it into the last column")
     return int(column)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..models.config import label_name
 from ..system.parallel import cores, in_threads
 from ..system.progress import bar
 from ..training.batches import collate
@@ -97,14 +98,14 @@ def class_id(where: str, label: str, config) -> int:
     """
     if label not in config.label2id:
         known = ", ".join(list(config.label2id)[:20])
-        raise ValueError(f"{where}: label {label!r} does not occur in the training "
-                         f"data, which has {known}")
+        raise ValueError(f"{where}: label is {label!r}, expected one of the training "
+                         f"data's, {known}: correct it, or leave the example out")
     return config.label2id[label]
 
 
 def names_of(config) -> list[str]:
     """List the names of the classes in the order of their ids."""
-    return [config.id2label[i] for i in range(config.num_labels)]
+    return [label_name(config, i) for i in range(config.num_labels)]
 
 
 def longest(tokenizer, config, settings: Settings) -> int:
@@ -118,7 +119,7 @@ def longest(tokenizer, config, settings: Settings) -> int:
         return min(most, tokenizer.model_max_length)
     if not 3 <= settings.max_length <= most:
         raise ValueError(f"max_length is {settings.max_length}, expected 3 to {most}, "
-                         "the model's max_position_embeddings")
+                         "the model's max_position_embeddings: choose one in between")
     return settings.max_length
 
 

@@ -16,14 +16,17 @@ from typing import Any
 
 from ..models import classes as models, params as parameters
 from ..models.config import BertConfig
+from ..system.datafiles import checked
 from ..system.hub import REQUIRED, resolve
 from ..system.jsonfiles import json_text, read_json
+from ..system.numbers import is_number, is_whole_number
+from ..system.places import one_run, refuse_busy, refuse_inputs
 from ..system.saving import WEIGHTS, atomic_write_text
 from ..tokenization import BertTokenizer
 from ..training.distillation import from_teacher
 from ..training.loop import TrainingResult, train
 from ..training.objectives import LABELS
-from ..training.recipe import check_numbers, planned, recipe_of
+from ..training.recipe import check_numbers, planned, recipe_of, show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 from . import TASKS, Data, Settings, Task
@@ -62,7 +65,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
         overwrite: start anew if `out` holds a model or an unfinished run.
         eval_batch_size: examples computed at once in evaluation.
         progress: True shows bars, False hides them, None shows them on a terminal.
-        epochs, lr, warmup, accumulate, resume, **training: see `train`.
+        resume: see `train`; the other keywords are settings of the training, below.
 
     Returns:
         TrainingResult; `best` holds the scores on dev_file.
@@ -80,7 +83,8 @@ def finetune(task: str, train_file, dev_file, model, out, *,
                     **training)
     recipe = recipe_of(training, evaluates=dev_file is not None)
     check_numbers({"eval_batch_size": eval_batch_size})
-    refuse_finished(out, overwrite)
+    refuse_folder(out, overwrite, model=model, teacher=teacher, data=train_file,
+                  dev=dev_file)
     examples = chosen.read(train_file)
     dev_examples = None if dev_file is None else chosen.read(dev_file)
     tokenizer = BertTokenizer.from_pretrained(model)
@@ -99,16 +103,20 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     if guide is not None:
         identity |= {"temperature": temperature, "soft_weight": soft_weight}
     planned(recipe, len(data.inputs))      # an error comes before anything is removed
-    prepare_folder(out, overwrite)
-    result = train(
-        student, data.inputs, collate=chosen.collate(tokenizer, settings),
-        objective=objective, log=out / "log.jsonl", progress=progress,
-        evaluate=None if dev is None else lambda m: scores(
-            chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
-        checkpoint_dir=out, resume=resume, identity=identity, **training)
-    finish(out, student, tokenizer, result,
-           {"task": task, "settings": settings._asdict()})
+    with one_run(out):
+        prepare_folder(out, overwrite)
+        result = train(
+            student, data.inputs, collate=chosen.collate(tokenizer, settings),
+            objective=objective, log=out / "log.jsonl", progress=progress,
+            evaluate=None if dev is None else lambda m: scores(
+                chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
+            checkpoint_dir=out, resume=resume, identity=identity, **training)
+        finish(out, student, tokenizer, result,
+               {"task": task, "settings": settings._asdict()})
     return result
+
+
+show_settings(finetune, but=["metric"])
 
 
 def evaluate(model, file, *, task: str | None = None, settings: Settings | None = None,
@@ -132,8 +140,8 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     refuse_unfinished(Path(model))
     folder = Path(resolve(str(model), REQUIRED))
     record = read_record(folder)
-    chosen = known_task(task or record.get("task") or "")
-    settings = settings or Settings(**record.get("settings", {}))
+    chosen = known_task(task or record["task"])
+    settings = settings or record["settings"]
     examples = chosen.read(file)
     tokenizer = BertTokenizer.from_pretrained(model)
     loaded = load_finished(chosen, model, dtype)
@@ -175,26 +183,33 @@ def fingerprints(**parts) -> dict[str, str | None]:
 def known_task(name: str) -> Task:
     """Look up a task by name."""
     if name not in TASKS:
-        given = f"task is {name!r}, expected" if name else \
-            "the model does not say which task it is for: pass task (--task),"
-        raise ValueError(f"{given} one of {', '.join(TASKS)}")
+        given = f"task is {name!r}" if name else "the model names no task"
+        raise ValueError(f"{given}, expected one of {', '.join(TASKS)}: pass task "
+                         "(--task)")
     return TASKS[name]
+
+
+def refuse_folder(out: Path, overwrite: bool, **inputs) -> None:
+    """Refuse a folder that is taken, or that holds one of the inputs of the run."""
+    refuse_finished(out, overwrite)
+    refuse_inputs(out, **inputs)
+    refuse_busy(out)
 
 
 def refuse_finished(out: Path, overwrite: bool) -> None:
     """Make sure that no model in `out` is lost or mixed with another by mistake."""
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "this is a file, expected a folder for "
-                                 "the result", str(out))
+                                 "the result: choose another name", str(out))
     if not overwrite and ((out / RECORD).exists() or (
             (out / WEIGHTS).exists() and not (out / STATE).exists())):
-        raise ValueError(f"{out} already holds a model: choose another folder, or set "
-                         "overwrite (--overwrite) to replace it")
+        raise ValueError(f"{out} already holds a model, expected a folder without one: "
+                         "choose another, or set overwrite (--overwrite) to replace it")
 
 
 def prepare_folder(out: Path, overwrite: bool) -> None:
-    """Make the folder; with overwrite, remove an earlier run and its model."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Make sure that the folder is free, or with overwrite, make it so."""
+    refuse_finished(out, overwrite)            # another run may have ended meanwhile
     if overwrite:
         for name in (STATE, RECORD, WEIGHTS):
             (out / name).unlink(missing_ok=True)
@@ -208,9 +223,36 @@ def refuse_unfinished(folder: Path) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read what `finetune` recorded beside a model; {} for a model from elsewhere."""
+    """Read the task and settings that `finetune` recorded beside a model.
+
+    A model from elsewhere has no record: its task is "", its settings are the defaults.
+
+    Raises:
+        ValueError: the record does not hold what `finetune` writes.
+    """
     path = folder / RECORD
-    return read_json(path) if path.exists() else {}
+    record = read_json(path) if path.exists() else {}
+    task = checked(str(path), "task", record.get("task", ""))
+    given = checked(str(path), "settings", record.get("settings", {}), dict)
+    for name, value in given.items():
+        if name not in Settings._fields or not fits(
+                value, Settings._field_defaults[name]):
+            raise ValueError(f"{path}: the setting {name} is {value!r:.60}, expected "
+                             f"{', '.join(Settings._fields)} as `finetune` writes them:"
+                             " correct the file, or pass task and settings")
+    if record and task not in TASKS:
+        raise ValueError(f"{path}: task is {task!r:.60}, expected one of "
+                         f"{', '.join(TASKS)}: correct the file, or pass task (--task)")
+    return {"task": task, "settings": Settings(**given)}
+
+
+def fits(value, default) -> bool:
+    """Whether a value has the type of a default; None stands for a count."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, float):
+        return is_number(value)
+    return is_whole_number(value) or default is value is None
 
 
 def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
@@ -234,7 +276,7 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
         student, report = getattr(models, task.model).from_pretrained(
             model, dtype=dtype, rng=seed, ignore_mismatched_sizes=True,
             output_loading_info=True, **changes)
-    for name, found, expected in report["mismatched"]:
+    for name, found, expected in sorted(report["mismatched_keys"]):
         if not name.startswith(HEADS):
             raise ValueError(f"{model}: {name} has shape {found} in the file, expected "
                              f"{expected} from config.json: the two do not match")
@@ -259,15 +301,15 @@ def load_finished(task: Task, model, dtype):
         warnings.simplefilter("ignore")
         found, report = getattr(models, task.model).from_pretrained(
             model, dtype=dtype, output_loading_info=True)
-    fresh = [name for name in report["missing"] if name.startswith(HEADS)]
+    fresh = [name for name in sorted(report["missing_keys"]) if name.startswith(HEADS)]
     if fresh:
-        raise ValueError(f"{model} has no trained head for {task.name} "
-                         f"({', '.join(fresh)} missing): fine-tune it first")
+        raise ValueError(f"{model} lacks {', '.join(fresh)}, expected a trained head "
+                         f"for {task.name}: fine-tune it first")
     for name, wanted in task.config.items():
         value = getattr(found.config, name)
         if value not in (wanted, None):
-            raise ValueError(f"{model} has {name} {value}, but {task.name} needs "
-                             f"{wanted}: it was trained for another task")
+            raise ValueError(f"{model} has {name} {value}, expected {wanted} for "
+                             f"{task.name}: use a model that was trained for it")
     return found
 
 

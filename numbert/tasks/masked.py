@@ -85,8 +85,8 @@ def score(examples, predictions, names) -> dict[str, float]:
     masked, correct, loss = (sum(x[name] for x in predictions)
                              for name in ("masked", "correct", "loss"))
     if not masked:
-        raise ValueError("no word piece could be masked, expected at least one: all "
-                         "texts are empty")
+        raise ValueError("no word piece could be masked, expected at least one: give "
+                         "texts that are not empty")
     mean = loss / masked
     return {"accuracy": correct / masked, "loss": mean,
             "perplexity": math.exp(min(mean, 700.0))}

@@ -38,11 +38,11 @@ def same_length(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
     """Return both as arrays, if they can be compared entry by entry."""
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape:
-        raise ValueError(f"predictions have shape {predictions.shape}, but labels have "
-                         f"{labels.shape}: expected the same shape")
+        raise ValueError(f"predictions have shape {predictions.shape}, expected the "
+                         f"same as the labels, {labels.shape}: give one for each")
     if not labels.size:
         raise ValueError("predictions and labels are empty, expected at least one "
-                         "entry to compare")
+                         "entry to compare: check the data")
     return predictions, labels
 
 
@@ -112,7 +112,7 @@ def label_sets(predictions, labels) -> tuple[np.ndarray, np.ndarray]:
     predictions, labels = same_length(predictions, labels)
     if labels.ndim != 2:
         raise ValueError(f"predictions and labels have shape {labels.shape}, expected "
-                         "(texts, labels)")
+                         "(texts, labels): give each text a 0 or 1 for every label")
     for name, x in ("predictions", predictions), ("labels", labels):
         odd = x[(x != 0) & (x != 1)]
         if odd.size:
@@ -156,7 +156,8 @@ def numbers(x, y) -> tuple[np.ndarray, np.ndarray]:
     for z in (x, y):
         if z.dtype.kind not in "biuf" or z.ndim != 1:
             raise ValueError(f"predictions or labels are of type {z.dtype} and shape "
-                             f"{z.shape}, expected real numbers of shape (N,)")
+                             f"{z.shape}, expected real numbers of shape (N,): give "
+                             "one number for each text")
     return x, y
 
 
@@ -239,7 +240,8 @@ def entities(tags: Sequence[str]) -> list[Entity]:
     start, current = 0, None                           # of the entity that is open
     for i, tag in enumerate([*tags, "O"]):
         if not is_bio(tag):
-            raise ValueError(f"tag {i} is {tag!r}, expected O, B-<type> or I-<type>")
+            raise ValueError(f"tag {i} is {tag!r}, expected O, B-<type> or I-<type>: "
+                             "convert other schemes first")
         kind = None if tag == "O" else tag[2:]
         if current is not None and (kind != current or tag[0] == "B"):
             found.append((current, start, i))
@@ -267,7 +269,7 @@ def entity_f1(predictions: Iterable[Sequence[str]],
     predictions, labels = list(predictions), list(labels)
     if [len(tags) for tags in predictions] != [len(tags) for tags in labels]:
         raise ValueError("predictions and labels differ in length, expected the same "
-                         "sentences with one tag for each word")
+                         "sentences with one tag for each word: check their order")
     correct = predicted = actual = 0
     for guess, truth in zip(predictions, labels):
         found, true = set(entities(guess)), set(entities(truth))

@@ -8,6 +8,7 @@ Devlin et al. 2019, section 3.1 and appendix A.2.
 from __future__ import annotations
 
 import errno
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,16 @@ import numpy as np
 from ..models.classes import BertForPreTraining
 from ..models.config import BertConfig
 from ..system.datafiles import text_lines
+from ..system.jsonfiles import refuse_pipe
+from ..system.places import one_run
 from ..system.progress import bar
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, require_finite, train
 from ..training.masking import (Document, Vocabulary, masking_collate,
                                 next_sentence_pairs, pair_inputs, read_documents, tally,
                                 vocabulary)
-from ..training.recipe import planned, recipe_of
-from .finetuning import (finish, fingerprints, prepare_folder, refuse_finished,
+from ..training.recipe import planned, recipe_of, show_settings
+from .finetuning import (finish, fingerprints, prepare_folder, refuse_folder,
                          refuse_other_vocabulary)
 
 
@@ -31,9 +34,9 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
              short_probability: float = 0.1, rule: str = "exact",
              probability: float = 0.15, max_predictions: int = 20,
              whole_word: bool = False, dtype: str = "float32", seed: int = 0,
-             overwrite: bool = False, lr: float = 1e-4, epochs: float | None = None,
-             steps: int | None = None, warmup: float = 0.01, accumulate: int = 2,
-             progress: bool | None = None, resume: bool = True, **training
+             overwrite: bool = False, lr: float = 1e-4, warmup: float = 0.01,
+             accumulate: int = 2, progress: bool | None = None, resume: bool = True,
+             **training
              ) -> TrainingResult:
     """Train a BertForPreTraining from scratch; write it and its tokenizer to `out`.
 
@@ -56,9 +59,9 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         probability, max_predictions, whole_word: of the masking rule.  "bernoulli" has
             no max_predictions.
         dtype, seed, overwrite, progress: as in `finetune`.
-        lr, epochs, steps, warmup, accumulate, resume, **training: see `train`.  The
-            paper: batch_size 256, a million steps, lr 1e-4, 10,000 of warm-up.  Every
-            epoch masks anew.
+        resume: see `train`; the other keywords are settings of the training, below.
+            The paper's: batch_size 256, a million steps, lr 1e-4, 10,000 of warm-up.
+            Every epoch masks anew.
 
     Returns:
         TrainingResult
@@ -70,18 +73,15 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         DivergedError: see `train`; nothing is saved but earlier checkpoints.
         OSError: a file can't be read or written.
     """
-    out, config = Path(out), load_config(config)
-    training = dict(lr=lr, epochs=epochs, steps=steps, warmup=warmup, seed=seed,
-                    accumulate=accumulate, metric=None if dev is None else "loss",
-                    lower_is_better=True, **training)
+    out, shape, config = Path(out), config, load_config(config)
+    training = dict(lr=lr, warmup=warmup, seed=seed, accumulate=accumulate,
+                    metric=None if dev is None else "loss", lower_is_better=True,
+                    **training)
     recipe = recipe_of(training, evaluates=dev is not None)
-    if max_length is None:
-        max_length = min(128, config.max_position_embeddings)
-    if max_length > config.max_position_embeddings:
-        raise ValueError(f"max_length is {max_length}, expected at most "
-                         f"{config.max_position_embeddings}, the config's "
-                         "max_position_embeddings")
-    refuse_finished(out, overwrite)
+    max_length = checked_length(max_length, config)
+    refuse_folder(out, overwrite, corpus=corpus, dev=dev, config=shape,
+                  tokenizer=tokenizer)
+    refuse_pipe(corpus, "text, as it is read several times")
     words = load_tokenizer(tokenizer, corpus, config, lowercase)
     refuse_other_vocabulary(words, config)
     vocab = vocabulary(words)
@@ -89,26 +89,41 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     rng = np.random.default_rng([seed, 1])         # not the model's: its own
     examples = pairs(corpus, read_documents(corpus, words), rng, vocab, max_length,
                      repeats, short_probability)
-    masking = dict(probability=probability, whole_word=whole_word)
-    if rule == "exact":
-        masking["max_predictions"] = max_predictions
+    masking = dict(probability=probability, whole_word=whole_word) | (
+        {"max_predictions": max_predictions} if rule == "exact" else {})
     collate = masking_collate(vocab, rule, **masking)
     held_out = None if dev is None else evaluation_batches(
         dev, read_documents(dev, words), vocab, max_length, short_probability, collate,
         recipe.batch_size)
     planned(recipe, len(examples))         # an error comes before anything is removed
-    prepare_folder(out, overwrite)
-    model = BertForPreTraining(config, dtype=dtype, rng=seed)
-    identity = {"task": "pretraining", "rule": rule, **masking,
-                **fingerprints(model=[model.params], train_data=examples,
-                               dev_data=held_out)}
-    result = train(
-        model, examples, collate=collate, log=out / "log.jsonl",
-        evaluate=None if held_out is None else lambda m: scores(m, held_out, progress),
-        progress=progress, checkpoint_dir=out, resume=resume, identity=identity,
-        **training)
-    finish(out, model, words, result, {"task": "pretraining"})
+    with one_run(out):
+        prepare_folder(out, overwrite)
+        model = BertForPreTraining(config, dtype=dtype, rng=seed)
+        identity = {"task": "pretraining", "rule": rule, **masking} | fingerprints(
+            model=[model.params], train_data=examples, dev_data=held_out)
+        result = train(
+            model, examples, collate=collate, log=out / "log.jsonl",
+            evaluate=None if held_out is None else partial(
+                scores, batches=held_out, progress=progress),
+            progress=progress, checkpoint_dir=out, resume=resume, identity=identity,
+            **training)
+        finish(out, model, words, result, {"task": "pretraining"})
     return result
+
+
+show_settings(pretrain, but=["metric", "lower_is_better"])
+
+
+def checked_length(max_length: int | None, config) -> int:
+    """Return max_length, by default 128, once it is known to fit the model."""
+    most = config.max_position_embeddings
+    if max_length is None:
+        return min(128, most)
+    if max_length > most:
+        raise ValueError(f"max_length is {max_length}, expected at most {most}, the "
+                         "config's max_position_embeddings: shorten the pairs, or "
+                         "change the config")
+    return max_length
 
 
 def load_config(name) -> BertConfig:
@@ -118,8 +133,9 @@ def load_config(name) -> BertConfig:
         FileNotFoundError: the name ends in .json and there is no such file.
     """
     if str(name).lower().endswith(".json") and not Path(name).exists():
-        raise FileNotFoundError(errno.ENOENT, "no such file: expected a config.json "
-                                "with the shape of the model", str(name))
+        raise FileNotFoundError(errno.ENOENT, "no such file, expected a config.json "
+                                "with the shape of the model: check the path",
+                                str(name))
     return BertConfig.from_pretrained(name)
 
 
@@ -128,8 +144,8 @@ def load_tokenizer(name, corpus, config, lowercase: bool) -> BertTokenizer:
     if name is not None:
         return BertTokenizer.from_pretrained(str(name))
     if not any(line.strip() for _, line in text_lines(corpus)):
-        raise ValueError(f"{corpus} holds no words to learn a vocabulary from: choose "
-                         "another corpus, or name a tokenizer")
+        raise ValueError(f"{corpus} holds no words, expected some to learn a "
+                         "vocabulary from: choose another corpus, or name a tokenizer")
     from ..tokenization.learn import train_wordpiece
     learnt = train_wordpiece((line for _, line in text_lines(corpus)),
                              config.vocab_size, lowercase=lowercase)
@@ -141,7 +157,8 @@ def pairs(file, documents: list[Document], rng, vocab: Vocabulary, max_length: i
           repeats: int, short_probability: float) -> list[dict]:
     """Cut a corpus into examples, not masked yet.  file: its name, for errors."""
     if repeats < 1:
-        raise ValueError(f"repeats is {repeats}, expected at least 1")
+        raise ValueError(f"repeats is {repeats}, expected at least 1: it counts how "
+                         "often the corpus is used")
     if len(documents) < 2:
         raise ValueError(
             f"{file} is one document, expected at least 2, as a random next sentence "

@@ -70,7 +70,7 @@ def question(where: str, row: dict) -> Question:
                      for name in ("text", "answer_start"))
     if len(texts) != len(starts):
         raise ValueError(f"{where}: {len(texts)} answers and {len(starts)} starts, "
-                         "expected one start for each answer")
+                         "expected one start for each answer: correct the row")
     return Question(where, field(where, row, "question"), context,
                     [answer(where, context, *pair) for pair in zip(texts, starts)])
 
@@ -81,8 +81,8 @@ def answer(where: str, context: str, text: Any, start: Any) -> tuple[int, str]:
     checked(where, "answer_start", start, int)
     found = context[start:start + len(text)] if start >= 0 else ""
     if not text.strip() or found != text:
-        raise ValueError(f"{where}: the answer {text!r} does not stand at character "
-                         f"{start} of the context, which has {found!r} there")
+        raise ValueError(f"{where}: the context has {found!r} at character {start}, "
+                         f"expected the answer {text!r}: correct answer_start")
     return start + len(text) - len(text.lstrip()), text.strip()
 
 

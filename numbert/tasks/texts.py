@@ -49,23 +49,24 @@ def read(path, from_column: Callable, from_json: Callable) -> list[Text]:
             if len(columns) not in (2, 3):
                 raise ValueError(f"{where}: {len(columns)} columns, expected 2 (text, "
                                  "label) or 3 (text, second text, label) with a TAB "
-                                 "between")
+                                 "between: look for missing or extra TABs")
             found.append(Text(where, columns[0], columns[1] if columns[2:] else None,
                               from_column(where, columns[-1])))
     paired = {example.pair is not None for example in found}
     if len(paired) > 1:
         raise ValueError(f"{path}: some examples are pairs of texts and some are not, "
-                         "expected pairs everywhere or nowhere")
+                         "expected pairs everywhere or nowhere: split the file")
     return nonempty(found, path)
 
 
 def one_label(where: str, column: str) -> str:
     """Return a label, which must not be empty."""
     if not column:
-        raise ValueError(f"{where}: the label is empty, expected a name or a number")
+        raise ValueError(f"{where}: the label is empty, expected a name or a number: "
+                         "fill it in, or leave the example out")
     if column == str(IGNORE_INDEX):
-        raise ValueError(f"{where}: the label {column} means that there is none: leave "
-                         "the example out")
+        raise ValueError(f"{where}: the label is {column}, which stands for no label, "
+                         "expected a name or a number: leave the example out")
     return column
 
 
@@ -82,7 +83,7 @@ def some_labels(where: str, column: str) -> list[str]:
     names = [name.strip() for name in column.split(",")] if column else []
     if not all(names):
         raise ValueError(f"{where}: an empty label in {column!r}, expected names with "
-                         "one comma between them")
+                         "one comma between them: remove the extra comma")
     return names
 
 
@@ -94,14 +95,15 @@ def number(where: str, value) -> float:
         found = math.nan
     if not abs(found) <= LARGEST:
         raise ValueError(f"{where}: label is {value!r}, expected a number that is "
-                         "finite in float32")
+                         "finite in float32: correct it")
     return found
 
 
 def number_from_json(where: str, row: dict) -> float:
     """Return the field "label", a number."""
     if isinstance(row.get("label"), (bool, str)) or row.get("label") is None:
-        raise ValueError(f"{where}: label is {row.get('label')!r}, expected a number")
+        raise ValueError(f"{where}: label is {row.get('label')!r}, expected a number: "
+                         "write it without quotes")
     return number(where, row["label"])
 
 

@@ -32,7 +32,8 @@ def read(path) -> list[Sentence]:
     for where, words, labels in found:
         if len(words) != len(labels) or not words:
             raise ValueError(f"{where}: {len(words)} tokens and {len(labels)} labels, "
-                             "expected at least one token and a label for each")
+                             "expected at least one token and a label for each: "
+                             "correct the sentence")
     return nonempty(found, path)
 
 

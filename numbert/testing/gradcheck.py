@@ -34,7 +34,7 @@ import numpy as np
 from ..bert.scope import Run, Scope
 
 STEPS = (2e-2, 2e-3, 2e-4)      # the steps h to try, until one is fine enough
-SAFETY = 4                      # a right gradient is off by at most so many bounds
+SAFETY = 4                      # a right gradient is off by at most 4 bounds
 RESOLUTION = 1e-4               # the bound to reach, relative to the gradient's size
 ROUNDING = 64                   # how far rounding moves f, in eps times its scale
 

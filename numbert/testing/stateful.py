@@ -12,6 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from .strategies import st          # first, as it says what to install
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+from hypothesis.stateful import precondition, rule
+
+SEEDS = st.integers(0, 2 ** 32 - 1)
+started = precondition(lambda self: self.trial.cache is not None)
+
 
 def call_numbert(model, input_ids, attention_mask, past, source, source_mask):
     """Call a numbert decoder, in the form that make_cache_machine asks for.
@@ -111,6 +118,52 @@ class CacheTrial:
                 f"the cache holds {held} positions, expected {expected}")
 
 
+class CacheMachine(RuleBasedStateMachine):
+    """The rules of make_cache_machine; CacheTrial does the work."""
+
+    start_trial: Any                # seed -> a CacheTrial
+    batch = 2                       # rows to start with
+
+    @initialize(seed=SEEDS)
+    def start(self, seed):
+        self.trial = self.start_trial(seed)
+
+    @precondition(lambda self: self.trial.room > 0)
+    @rule(length=st.integers(1, 4), padded=st.booleans(), seed=SEEDS)
+    def append(self, length, padded, seed):
+        self.trial.append(length, padded, seed)
+
+    @started
+    @precondition(lambda self: self.trial.ids.shape[1] > 1)
+    @rule(data=st.data())
+    def crop(self, data):
+        drop = st.integers(1, self.trial.ids.shape[1] - 1)
+        self.trial.crop(data.draw(drop, label="drop"))
+
+    @started
+    @rule(data=st.data())
+    def reorder(self, data):
+        rows = len(self.trial.ids)
+        order = st.lists(st.integers(0, rows - 1), min_size=rows, max_size=rows)
+        self.trial.reorder(data.draw(order, label="rows"))
+
+    @started
+    @precondition(lambda self: len(self.trial.ids) <= self.batch)
+    @rule(times=st.integers(1, 3))
+    def repeat(self, times):
+        self.trial.repeat(times)
+
+    @started
+    @rule(seed=SEEDS)
+    def start_again(self, seed):
+        self.start(seed)
+
+    @invariant()
+    def length(self):
+        if hasattr(self, "trial"):
+            self.trial.check_length()
+
+
 def make_cache_machine(model_factory, *, call=call_numbert, tolerance=1e-12, batch=2,
                        source_length=4):
     """Make a Hypothesis RuleBasedStateMachine for a decoder and its KV cache.
@@ -133,54 +186,8 @@ def make_cache_machine(model_factory, *, call=call_numbert, tolerance=1e-12, bat
     Returns:
         the class; its `.TestCase` is a unittest case that pytest collects.
     """
-    from hypothesis import strategies as st
-    from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
-    from hypothesis.stateful import precondition, rule
+    def start_trial(self, seed):
+        return CacheTrial(model_factory(), call, tolerance, batch, source_length, seed)
 
-    seeds = st.integers(0, 2 ** 32 - 1)
-    started = precondition(lambda self: self.trial.cache is not None)
-
-    class CacheMachine(RuleBasedStateMachine):
-        """The rules; CacheTrial does the work."""
-
-        @initialize(seed=seeds)
-        def start(self, seed):
-            self.trial = CacheTrial(model_factory(), call, tolerance, batch,
-                                    source_length, seed)
-
-        @precondition(lambda self: self.trial.room > 0)
-        @rule(length=st.integers(1, 4), padded=st.booleans(), seed=seeds)
-        def append(self, length, padded, seed):
-            self.trial.append(length, padded, seed)
-
-        @started
-        @precondition(lambda self: self.trial.ids.shape[1] > 1)
-        @rule(data=st.data())
-        def crop(self, data):
-            drop = st.integers(1, self.trial.ids.shape[1] - 1)
-            self.trial.crop(data.draw(drop, label="drop"))
-
-        @started
-        @rule(data=st.data())
-        def reorder(self, data):
-            rows = len(self.trial.ids)
-            order = st.lists(st.integers(0, rows - 1), min_size=rows, max_size=rows)
-            self.trial.reorder(data.draw(order, label="rows"))
-
-        @started
-        @precondition(lambda self: len(self.trial.ids) <= batch)
-        @rule(times=st.integers(1, 3))
-        def repeat(self, times):
-            self.trial.repeat(times)
-
-        @started
-        @rule(seed=seeds)
-        def start_again(self, seed):
-            self.start(seed)
-
-        @invariant()
-        def length(self):
-            if hasattr(self, "trial"):
-                self.trial.check_length()
-
-    return CacheMachine
+    return type("CacheMachine", (CacheMachine,),
+                {"start_trial": start_trial, "batch": batch})

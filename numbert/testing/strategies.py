@@ -7,8 +7,12 @@ The simplest alternatives come first, so failures shrink to short lower-case wor
 Needs hypothesis, an optional package: pip install "numbert[test]".
 """
 
-import hypothesis.strategies as st
-from hypothesis.errors import InvalidArgument
+try:
+    import hypothesis.strategies as st
+    from hypothesis.errors import InvalidArgument
+except ImportError as error:
+    raise ImportError("hypothesis is not installed, expected for numbert.testing: "
+                      'pip install "numbert[test]"') from error
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "un", "unaffable", "hello", "world", "a", "b", "naive", "don't", "3.14")
@@ -100,27 +104,45 @@ def _numbered(known, pieces):
 
 
 def call_options(*, max_length=24, overflow=True):
-    """Draw arguments for a tokenizer call: padding, truncation and outputs.
+    """Draw arguments for a tokenizer call that go together: any texts succeed.
+
+    So tensors come with padding, a side with what pads, a stride with windows that it
+    fits in, and max_length with what needs it.
 
     Args:
         max_length: the largest max_length to draw; the smallest is 3.
-        overflow: also draw stride and return_overflowing_tokens.
+        overflow: also draw return_overflowing_tokens and stride.
     """
     if max_length < 3:
         raise InvalidArgument(f"max_length is {max_length!r}, expected 3 or more: "
                               "[CLS], a token and [SEP] need that much room")
-    choices = {
+    return _options_that_fit(max_length, overflow)
+
+
+@st.composite
+def _options_that_fit(draw, max_length, overflow):
+    """Draw the free options first, then what goes with them."""
+    named = draw(st.fixed_dictionaries({}, optional={
         "padding": st.sampled_from((True, "max_length")),
         "truncation": st.sampled_from((True, "only_first")),
-        "max_length": st.integers(3, max_length),
         "add_special_tokens": st.just(False),
-        "padding_side": st.sampled_from(("right", "left")),
         "return_special_tokens_mask": st.just(True),
         "return_offsets_mapping": st.just(True),
         "return_length": st.just(True),
-        "return_tensors": st.just("np"),
-    }
-    if overflow:
-        choices["return_overflowing_tokens"] = st.just(True)
-        choices["stride"] = st.integers(0, 4)
-    return st.fixed_dictionaries({}, optional=choices)
+    }))
+    if named.get("padding") == "max_length" or "truncation" in named:
+        named["max_length"] = draw(st.integers(3, max_length))
+    if "padding" in named:
+        named |= draw(st.fixed_dictionaries({}, optional={
+            "padding_side": st.sampled_from(("right", "left")),
+            "return_tensors": st.just("np"),
+        }))
+    if named.get("padding") == "max_length" and "truncation" not in named:
+        named.pop("return_tensors", None)       # a longer text would stick out
+    if overflow and "truncation" in named:
+        # A window holds [CLS] and [SEP], and must move on by a token.
+        named |= draw(st.fixed_dictionaries({}, optional={
+            "return_overflowing_tokens": st.just(True),
+            "stride": st.integers(0, min(named["max_length"] - 3, 4)),
+        }))
+    return named

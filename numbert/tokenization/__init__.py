@@ -9,6 +9,8 @@ This room may import system, and nothing else of numbert.
 
 from .definition.added_tokens import AddedToken
 from .learn import train_wordpiece
+from .legacy.pieces import WordpieceTokenizer
 from .legacy.tokenizer import BertTokenizerLegacy
+from .legacy.words import BasicTokenizer
 from .rows.batch import BatchEncoding
 from .tokenizer import BertTokenizer, BertTokenizerFast

@@ -3,6 +3,7 @@
 import os
 import warnings
 
+from ..system.absent import refuse_arguments
 from .rows import inputs, options
 from .rows.batch import BatchEncoding, check_tensor_type
 from .rows.padding import NO_PAD_TOKEN, pad as pad_rows
@@ -35,7 +36,7 @@ class TokenizerBase(Vocabulary):
             add_special_tokens: put [CLS] and [SEP] around the texts.
             padding: False; True or "longest" (to the longest row); or "max_length".
             truncation: False; True or "longest_first"; "only_first"; "only_second".
-            max_length: in tokens; None means model_max_length.
+            max_length: the most tokens of a row; None means model_max_length.
             stride: how many tokens neighbouring windows of a long text share.
             is_split_into_words: each text is a list of words.
             pad_to_multiple_of: round the padded width up to a multiple of this.
@@ -65,24 +66,17 @@ class TokenizerBase(Vocabulary):
             ValueError: options that contradict each other, a sample that can't be cut,
                 or an empty batch.
         """
-        given = {
-            "add_special_tokens": add_special_tokens, "padding": padding,
-            "truncation": truncation, "max_length": max_length, "stride": stride,
-            "is_split_into_words": is_split_into_words,
-            "pad_to_multiple_of": pad_to_multiple_of, "padding_side": padding_side,
-            "return_tensors": return_tensors,
-            "return_token_type_ids": return_token_type_ids,
-            "return_attention_mask": return_attention_mask,
-            "return_overflowing_tokens": return_overflowing_tokens,
-            "return_special_tokens_mask": return_special_tokens_mask,
-            "return_offsets_mapping": return_offsets_mapping,
-            "return_length": return_length, "verbose": verbose,
-            "split_special_tokens": split_special_tokens}
+        given = options.Arguments(
+            add_special_tokens, padding, truncation, max_length, stride,
+            is_split_into_words, pad_to_multiple_of, padding_side, return_tensors,
+            return_token_type_ids, return_attention_mask, return_overflowing_tokens,
+            return_special_tokens_mask, return_offsets_mapping, return_length, verbose,
+            split_special_tokens)
         if tokenizer_kwargs:
             return self(**{
                 "text": text, "text_pair": text_pair, "text_target": text_target,
-                "text_pair_target": text_pair_target,
-                "max_target_length": max_target_length, **given, **tokenizer_kwargs})
+                "text_pair_target": text_pair_target, **given._asdict(),
+                "max_target_length": max_target_length, **tokenizer_kwargs})
         settled = self._settle(given)
         if text_target is None:
             if text is None:
@@ -103,27 +97,27 @@ class TokenizerBase(Vocabulary):
         return batch
 
     def _settle(self, given):
-        """Check the arguments of a call, {name: value}, and return them as Options."""
+        """Check the Arguments of a call, and return them as Options."""
         padding, truncation, max_length = options.resolve(
-            given["padding"], given["truncation"], given["max_length"],
-            self.model_max_length, given["pad_to_multiple_of"], given["verbose"])
+            given.padding, given.truncation, given.max_length, self.model_max_length,
+            given.pad_to_multiple_of, given.verbose)
         if padding is not None and self.pad_token is None:
             raise ValueError(NO_PAD_TOKEN)
-        tensors, split = given["return_tensors"], given["split_special_tokens"]
+        tensors, split = given.return_tensors, given.split_special_tokens
         return options.Options(
             padding=padding, truncation=truncation, max_length=max_length,
-            stride=options.stride(given["stride"]),
-            pad_to_multiple_of=given["pad_to_multiple_of"],
+            stride=options.stride(given.stride),
+            pad_to_multiple_of=given.pad_to_multiple_of,
             padding_side=options.side(
-                "padding_side", given["padding_side"] or self.padding_side),
+                "padding_side", given.padding_side or self.padding_side),
             truncation_side=self.truncation_side,
-            add_special_tokens=bool(given["add_special_tokens"]),
-            overflow=bool(given["return_overflowing_tokens"]),
-            keys=self._keys(given), length=given["return_length"],
+            add_special_tokens=bool(given.add_special_tokens),
+            overflow=bool(given.return_overflowing_tokens),
+            keys=self._keys(given), length=given.return_length,
             tensors=None if tensors is None else check_tensor_type(tensors),
-            words=given["is_split_into_words"],
+            words=given.is_split_into_words,
             split=self.split_special_tokens if split is None else split,
-            warn=given["verbose"] and given["max_length"] is None)
+            warn=given.verbose and given.max_length is None)
 
     def _read(self, text, text_pair, words):
         """Return the texts of a call as inputs.Samples."""
@@ -132,13 +126,13 @@ class TokenizerBase(Vocabulary):
     def _keys(self, given):
         """Return the names of the outputs with one value per token, in order."""
         keys = ["input_ids"]
-        for name, asked in (("token_type_ids", given["return_token_type_ids"]),
-                            ("attention_mask", given["return_attention_mask"])):
+        for name, asked in (("token_type_ids", given.return_token_type_ids),
+                            ("attention_mask", given.return_attention_mask)):
             if name in self.model_input_names if asked is None else asked:
                 keys.append(name)
-        if given["return_special_tokens_mask"]:
+        if given.return_special_tokens_mask:
             keys.append("special_tokens_mask")
-        if given["return_offsets_mapping"]:
+        if given.return_offsets_mapping:
             keys.append("offset_mapping")
         return tuple(keys)
 
@@ -175,9 +169,14 @@ class TokenizerBase(Vocabulary):
                         padding_side, return_attention_mask, return_tensors,
                         verbose)
 
-    def encode(self, text, text_pair=None, **kwargs):
+    def encode(self, text, text_pair=None, add_special_tokens=True, padding=False,
+               truncation=None, max_length=None, stride=0, padding_side=None,
+               return_tensors=None, **kwargs):
         """Return only the ids of a call; the arguments are those of a call."""
-        return self(text, text_pair, **kwargs)["input_ids"]
+        return self(text, text_pair, add_special_tokens=add_special_tokens,
+                    padding=padding, truncation=truncation, max_length=max_length,
+                    stride=stride, padding_side=padding_side,
+                    return_tensors=return_tensors, **kwargs)["input_ids"]
 
     def save_vocabulary(self, save_directory, filename_prefix=None):
         """Write the vocabulary as vocab.txt, one token per line.
@@ -188,39 +187,67 @@ class TokenizerBase(Vocabulary):
         return files.save_vocabulary(self._vocab, save_directory, filename_prefix)
 
     @classmethod
-    def from_pretrained(cls, path, **kwargs):
+    def from_pretrained(cls, pretrained_model_name_or_path, *, revision=None,
+                        cache_dir=None, force_download=False, local_files_only=False,
+                        token=None, subfolder="", tokenizer_file=None,
+                        tokenizer_object=None, use_fast=None, **kwargs):
         """Load a saved tokenizer.
 
         Args:
-            path: a directory, a vocab.txt, a tokenizer.json, or a name on the Hugging
-                Face hub (which needs huggingface_hub).
-            kwargs: settings that override those in the files; for the hub also
-                revision, cache_dir, local_files_only and token.
+            pretrained_model_name_or_path: a directory, a vocab.txt, a tokenizer.json,
+                or a name on the Hugging Face hub (which needs huggingface_hub).
+            revision, cache_dir, force_download, local_files_only, token: for the hub;
+                see system.hub.resolve.
+            subfolder: where the files lie in the directory or the repository.
+            tokenizer_file: the path of a tokenizer.json, read in place of the
+                directory's.
+            tokenizer_object: a tokenizers.Tokenizer, whose vocabulary, added tokens
+                and normaliser take the place of the files'.
+            use_fast: HF: has no effect; BertTokenizerLegacy is the slow tokenizer.
+            kwargs: arguments of the constructor, which override the files.
 
         Raises:
             FileNotFoundError: there is no tokenizer there.
             ValueError: a file is broken, or belongs to another kind of tokenizer.
+            TypeError: a setting has the wrong type, or an argument is unknown.
         """
-        vocab, settings = loading.load(path, dict(kwargs), legacy=not cls.is_fast)
-        return cls(vocab, **settings)
+        hub = {"revision": revision, "cache_dir": cache_dir, "token": token,
+               "force_download": force_download, "subfolder": subfolder,
+               "local_files_only": local_files_only}
+        return loading.load(cls, pretrained_model_name_or_path, hub, kwargs,
+                            tokenizer_file, tokenizer_object)
 
-    def save_pretrained(self, save_directory, filename_prefix=None):
+    def save_pretrained(self, save_directory, legacy_format=None, filename_prefix=None,
+                        **kwargs):
         """Save the tokenizer; transformers can load it too.
 
         A crash leaves each file either as it was or as it should be.
 
         Args:
             save_directory: a directory, created if it doesn't exist.
+            legacy_format: True writes vocab.txt and, for tokens that it lacks,
+                added_tokens.json; False writes tokenizer.json; None means as the
+                class does.  BertTokenizerLegacy can only do the former.
             filename_prefix: put before the file names, with a "-".
 
         Returns:
             tuple of the paths written
-        """
-        os.makedirs(save_directory, exist_ok=True)
-        return self._save(save_directory, filename_prefix)
 
-    def _save(self, directory, prefix):
-        return loading.save(self, directory, prefix)
+        Raises:
+            ValueError: legacy_format=False with BertTokenizerLegacy.
+            TypeError: an unknown argument.
+        """
+        refuse_arguments(f"{type(self).__name__}.save_pretrained", kwargs,
+                         ("legacy_format", "filename_prefix"))
+        if legacy_format is None:
+            legacy_format = not self.is_fast
+        if not legacy_format and not self.is_fast:
+            raise ValueError("legacy_format is False, expected True or None, because "
+                             "BertTokenizerLegacy has no other format: use "
+                             "BertTokenizer")
+        os.makedirs(save_directory, exist_ok=True)
+        save = loading.save_legacy if legacy_format else loading.save
+        return save(self, save_directory, filename_prefix)
 
     def __repr__(self):
         added = "".join(f"\n\t{i}: {token!r}," for i, token in

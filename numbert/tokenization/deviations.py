@@ -1,15 +1,15 @@
-"""Where the tokenizers differ from those of transformers on purpose.
+"""Where the tokenizers differ on purpose from those in transformers.
 
 Everything else is meant to be equal: ids, offsets, words, masks, decoded text, files.
 Quirks that numbert copies are marked HF: in the source.  Each row has a test, test_NAME
-in tests/tokenization/test_tokenizer_deviations.py.
+in tests/tokenization/test_tokenizer_deviations.py or test_settings_deviations.py.
 """
 
 from typing import NamedTuple
 
 
 class Deviation(NamedTuple):
-    """One difference: what either library does in the same case, verb first."""
+    """One difference: what each library does in the same case, verb first."""
     name: str
     transformers: str            # what transformers 5.24 does
     numbert: str                 # what numbert does
@@ -81,7 +81,59 @@ DEVIATIONS = (
               "gives it the same id, with a warning"),
     Deviation("missing_special_token",
               "begins rows with the token of id 2 if cls_token is None",
-              "raises ValueError"),
+              "raises ValueError, when cls_token is set to None later, too"),
+    Deviation("tokenizer_file",
+              "ignores do_lower_case and the like beside tokenizer_file=, but saves "
+              "them",
+              "takes them from the file, and refuses others"),
+    Deviation("absent_tokenizer_file",
+              "makes a tokenizer of five tokens if tokenizer_file= does not exist",
+              "raises FileNotFoundError"),
+    Deviation("another_tokenizer_file",
+              "takes the added tokens of the folder in from_pretrained(folder, "
+              "tokenizer_file=path)",
+              "takes those of the file"),
+    Deviation("late_settings",
+              "ignores do_lower_case and the like when they are set as attributes, but "
+              "saves them",
+              "applies them at once"),
+    Deviation("late_sides",
+              "does not save a padding_side that was set as an attribute",
+              "saves it, and the other settings"),
+    Deviation("unknown_setting",
+              "keeps arguments of the constructor and of from_pretrained that have no "
+              "effect",
+              "raises TypeError; keeps those in files"),
+    Deviation("legacy_settings",
+              "ignores never_split and do_basic_tokenize in BertTokenizer",
+              "refuses them as arguments, and warns of them in files"),
+    Deviation("without_effect",
+              "ignores use_fast in from_pretrained, and spaces_between_special_tokens "
+              "in decode",
+              "ignores them too: there are always spaces"),
+    Deviation("old_special_tokens_map",
+              "takes the additional_special_tokens of a special_tokens_map.json as "
+              "ordinary tokens if added_tokens.json holds them",
+              "takes them as special tokens"),
+    Deviation("explicit_none",
+              "takes mask_token from special_tokens_map.json in from_pretrained(path, "
+              "mask_token=None)",
+              "has none"),
+    Deviation("legacy_format",
+              "ignores legacy_format=True in save_pretrained",
+              "writes vocab.txt in place of tokenizer.json"),
+    Deviation("learned_vocabulary",
+              "joins the most frequent pair of pieces in train_new_from_iterator, and "
+              "shows its progress",
+              "joins the pair that makes the text most likely, and shows none"),
+    Deviation("renamed_special_token",
+              "also keeps the old name of an extra special token that "
+              "train_new_from_iterator renames",
+              "keeps only the new one"),
+    Deviation("collators",
+              "makes torch tensors in data collators, and draws from a global "
+              "generator without a seed",
+              "makes NumPy arrays, and draws from the collator's own generator"),
     Deviation("blank_in_special_token",
               "raises ValueError for a cls_token or sep_token with a blank in it",
               "accepts it as a token like any other"),
@@ -91,8 +143,20 @@ DEVIATIONS = (
     Deviation("other_normalizer",
               "overrules a tokenizer.json that contradicts do_lower_case, silently",
               "overrules it with a warning"),
+    Deviation("half_surrogate",
+              "loads a tokenizer_config.json with half a surrogate pair; can't save it",
+              "raises ValueError"),
+    Deviation("token_without_content",
+              "ignores an added token without content in tokenizer.json",
+              "raises ValueError"),
+    Deviation("other_input_names",
+              "takes each letter of a str as one of the model_input_names",
+              "raises TypeError"),
+    Deviation("boolean_id",
+              "decodes True as the id 1",
+              "raises TypeError"),
     Deviation("saved_settings",
-              "saves backend, is_local, local_files_only in tokenizer_config.json, too",
+              "also saves backend, is_local, local_files_only in tokenizer_config.json",
               "leaves them out"),
     Deviation("save_to_file",
               "logs an error and returns None if save_pretrained gets a file's path",
@@ -109,6 +173,10 @@ DEVIATIONS = (
     Deviation("same_normal_form",
               "finds a random one of the added tokens with one normal form (New, new)",
               "finds the special one, else the one added first"),
+    Deviation("blank_panic",
+              "aborts with a Rust panic if a blank token with lstrip follows one whose "
+              "rstrip took the blank",
+              "leaves the blank token out"),
     Deviation("rust_backend",
               "has the Rust object as tokenizer.backend_tokenizer",
               "has none and raises AttributeError"),

@@ -5,8 +5,8 @@ most likely, and repeat until the vocabulary is full.
 
 Source: Schuster and Nakajima, "Japanese and Korean voice search", ICASSP 2012: of all
 possible new units, take the one that increases the likelihood of the training data
-most.  The likelihood here is that of a unigram model.  A piece u that occurs n(u) times
-among N has the probability n(u) / N, so the log-likelihood is
+most.  The model behind the likelihood is a unigram model here: a piece u that occurs
+n(u) times among N has the probability n(u) / N.  So the log-likelihood is
 
     L = sum over u of n(u) log n(u)  -  N log N.
 
@@ -26,12 +26,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .definition import normalization as norm
-from .definition.encode import check_unicode
+from .definition.normalization import (check_unicode, normalize, normalizer_steps,
+                                       plain, spanned, split_words)
 from .definition.tables import CJK, PUNCT, flags
 from .definition.wordpiece import MAX_CHARS, PREFIX
 from .fast.words import TO_SPACE
 
+ONE_STR = ("texts is one str, expected an iterable of str: pass a list of texts, or an "
+           "open file")
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -49,8 +51,8 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
         lowercase, strip_accents, chinese_chars: as for the tokenizer that will use it.
         special_tokens: the first pieces.
         min_frequency: leave pairs alone that occur less often.
-        limit_alphabet: keep so many characters, the most frequent ones.  Words with
-            other characters are left out.
+        limit_alphabet: how many characters to keep, the most frequent ones.  Words
+            with other characters are left out.
 
     Returns:
         {piece: id}: the special tokens, the characters, and the joined pieces in the
@@ -68,7 +70,7 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
         raise TypeError(f"vocab_size is {vocab_size!r}, expected a whole number of "
                         "pieces: pass 30000, for example") from None
     counts = count_words(
-        texts, norm.normalizer_steps(lowercase, strip_accents, chinese_chars))
+        texts, normalizer_steps(lowercase, strip_accents, chinese_chars))
     if not counts:
         raise ValueError("texts holds no words, expected some to learn from: pass at "
                          "least one text that is not blank (an iterator can be read "
@@ -92,6 +94,17 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
     return _join_pairs(_Corpus(known), vocab, vocab_size, max(min_frequency, 1))
 
 
+def each_text(texts):
+    """Yield the texts of an iterable of str and of lists of str, one by one."""
+    if isinstance(texts, str):
+        raise TypeError(ONE_STR)
+    for item in texts:
+        if isinstance(item, (list, tuple)):
+            yield from item
+        else:
+            yield item
+
+
 def count_words(texts, steps):
     """Count how often each normalised word occurs; return a Counter.
 
@@ -100,8 +113,7 @@ def count_words(texts, steps):
         steps: from `normalizer_steps`.
     """
     if isinstance(texts, str):
-        raise TypeError("texts is one str, expected an iterable of str: pass a list of "
-                        "texts, or an open file")
+        raise TypeError(ONE_STR)
     if not isinstance(texts, Iterable):
         raise TypeError(f"texts is {texts!r}, expected an iterable of str: pass a list "
                         "of texts, or an open file")
@@ -114,10 +126,9 @@ def count_words(texts, steps):
         raw.update(text.translate(TO_SPACE).split(" "))
     words: Counter = Counter()
     for stretch, n in raw.items():
-        chars = norm.normalize(norm.spanned(stretch), steps)
-        for word in norm.split_words(chars):
+        for word in split_words(normalize(spanned(stretch), steps)):
             if len(word) <= MAX_CHARS:
-                words[norm.plain(word)] += n
+                words[plain(word)] += n
     return words
 
 
@@ -271,7 +282,7 @@ def _best_pair(corpus, min_frequency):
 
 
 def _gains(corpus, rows, total):
-    """Return by how much joining each pair would change the log-likelihood.  -> (n,)"""
+    """Return how much joining each pair would raise the log-likelihood.  -> (n,)"""
     def x_log_x(x):
         return x * np.log(np.maximum(x, 1))
 

@@ -2,14 +2,30 @@
 
 import dataclasses
 
+from ..system.absent import refuse_arguments
 from .base import TokenizerBase
-from .fast.pipeline import compile_core, normalize
+from .fast.pipeline import compile_core, find_added, normalize
+from .learn import each_text, train_wordpiece
 from .rows import encoding, inputs
 from .rows.options import flag
-from .vocabulary import decoding, files
-from .vocabulary.tokens import as_special, as_vocabulary
+from .vocabulary import decoding, loading, rust
+from .vocabulary.special_tokens import check_extra
+from .vocabulary.tokens import as_special, as_vocabulary, in_order
 
-FEW, SHORT = 8, 10_000      # up to so many samples and characters, lists are quicker
+FEW, SHORT = 8, 10_000      # lists are quicker up to 8 samples and 10,000 characters
+
+
+def _normalizer_setting(name):
+    """Return a property: a setting of the normaliser, which a new value changes."""
+    def get(self):
+        return getattr(self, "_" + name)
+
+    def set_(self, value):
+        setattr(self, "_" + name, flag(name, value, name == "strip_accents"))
+        self._core = None
+        self._written.clear()
+
+    return property(get, set_, doc=f"The {name} of the normaliser.")
 
 
 class BertTokenizer(TokenizerBase):
@@ -24,59 +40,68 @@ class BertTokenizer(TokenizerBase):
         tokenize_chinese_chars: make every CJK ideograph a word of its own.
         strip_accents: strip accents; None means "if do_lower_case".
         vocab_file: another name for `vocab`.
+        tokenizer_object, tokenizer_file: a tokenizers.Tokenizer, or the path of a
+            tokenizer.json.  Its vocabulary, added tokens, do_lower_case, strip_accents
+            and tokenize_chinese_chars are used.
         kwargs: model_max_length, padding_side, truncation_side, split_special_tokens,
-            clean_up_tokenization_spaces, extra_special_tokens, model_input_names.
-            Others are kept, and saved with the tokenizer.
+            clean_up_tokenization_spaces, extra_special_tokens, model_input_names,
+            name_or_path, and special tokens of other names, such as image_token.
 
     Raises:
-        TypeError: a vocabulary, a token or a setting of the wrong type.
+        TypeError: a vocabulary, a token or a setting of the wrong type, or an unknown
+            argument.
         ValueError: two tokens with one id, a vocab.txt that is not UTF-8, an unknown
-            side, or no unk_token, cls_token or sep_token.
+            side, no unk_token, cls_token or sep_token, or a tokenizer_file that is not
+            BERT's or contradicts an argument.
 
     Source: Devlin et al., "BERT", 2019, section 3 ([CLS] a [SEP] b [SEP], segments).
-    Ids, offsets and defaults are those of transformers 5.24, except for what
+    Ids, offsets and defaults are as in transformers 5.24, except for what
     `numbert.tokenization.deviations` lists.
     """
 
     vocab_files_names = {"vocab_file": "vocab.txt", "tokenizer_file": "tokenizer.json"}
     model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    needed = "unk_token", "cls_token", "sep_token"
     is_fast = True               # it maps tokens to words and characters
+    do_lower_case = _normalizer_setting("do_lower_case")
+    strip_accents = _normalizer_setting("strip_accents")
+    tokenize_chinese_chars = _normalizer_setting("tokenize_chinese_chars")
 
-    def __init__(self, vocab=None, do_lower_case=True, unk_token="[UNK]",
+    def __init__(self, /, vocab=None, do_lower_case=True, unk_token="[UNK]",
                  sep_token="[SEP]", pad_token="[PAD]", cls_token="[CLS]",
                  mask_token="[MASK]", tokenize_chinese_chars=True, strip_accents=None,
-                 vocab_file=None, **kwargs):
+                 vocab_file=None, tokenizer_object=None, tokenizer_file=None, **kwargs):
         special = {"unk_token": unk_token, "sep_token": sep_token,
                    "pad_token": pad_token, "cls_token": cls_token,
                    "mask_token": mask_token}
+        own = {"do_lower_case": do_lower_case, "strip_accents": strip_accents,
+               "tokenize_chinese_chars": tokenize_chinese_chars}
         vocab = vocab_file if vocab is None else vocab
+        added, model_unk_token = [], None
+        if tokenizer_object is not None or tokenizer_file is not None:
+            vocab, model_unk_token, own, added, sides = rust.read(
+                tokenizer_object, tokenizer_file, own)
+            kwargs = {**sides, **kwargs}
         if vocab is None:
             names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
             vocab = {str(special[name]): i for i, name in enumerate(names)}
         super().__init__(as_vocabulary(vocab), special, kwargs)
-        self.do_lower_case = flag("do_lower_case", do_lower_case)
-        self.tokenize_chinese_chars = flag(
-            "tokenize_chinese_chars", tokenize_chinese_chars)
-        self.strip_accents = flag("strip_accents", strip_accents, or_none=True)
-        self.init_kwargs.update(
-            do_lower_case=do_lower_case, strip_accents=strip_accents,
-            tokenize_chinese_chars=tokenize_chinese_chars)
-        for name in ("unk_token", "cls_token", "sep_token"):
-            if self._special[name] is None:
-                raise ValueError(f"{name} is None, expected a token, because BERT "
-                                 "needs one: leave it out for the default")
         self._written: dict[int, str] = {}      # what each id adds to a decoded text
-        self._add_first_tokens(kwargs.get("added_tokens_decoder") or {})
+        for name, value in own.items():
+            setattr(self, name, value)
+        self.init_kwargs.update(own)
+        self._add_first_tokens([
+            *added, *in_order(kwargs.get("added_tokens_decoder")).values()])
         # HF: rows keep these tokens, even if the attributes change later.
-        self.model_unk_token = self.unk_token
+        self.model_unk_token = model_unk_token or self.unk_token
         self.template_tokens = self.cls_token, self.sep_token
         self._template_ids = self.cls_token_id, self.sep_token_id
 
-    def _add_first_tokens(self, decoder):
+    def _add_first_tokens(self, saved):
         """Add the tokens of a saved tokenizer, then the special ones."""
         named = self.special_tokens_map.values()
         tokens = {}
-        for _, token in sorted(decoder.items()):
+        for token in saved:
             tokens[token.content] = dataclasses.replace(
                 token, special=token.special or token.content in named)
         for token in [*self._special.values(), *self._extra_special]:
@@ -120,31 +145,34 @@ class BertTokenizer(TokenizerBase):
             inputs.check_unicode(samples, settled.words)    # says which text it is
             raise
 
-    def token_texts(self, ids, offsets, sources):
+    def token_texts(self, ids, offsets, sources, split_special_tokens):
         """Return the text of each token of a row.
+
+        HF: an added token is shown as the text that it was found in, white space
+        included, and normalised if the token is.
 
         Args:
             ids: the ids of the tokens.
             offsets: (start, end) of each token in its text.
             sources: the text that each token comes from; None for special tokens.
+            split_special_tokens: as in the call.
         """
         tokens = list(map(self._token_of, ids))
-        wide = {i for i, token in self._added.items() if token.lstrip or token.rstrip}
-        if wide:       # HF: the text of such a token includes the stripped white space
-            for k, (i, (start, end), source) in enumerate(zip(ids, offsets, sources)):
-                if i in wide and source is not None:
-                    tokens[k] = self._with_spaces(i, tokens[k], source[start:end])
+        odd = set()         # added tokens whose text may be another than the token
+        for i in self._added.keys() & ids:
+            token = self._added[i]
+            if token.lstrip or token.rstrip or self._shown(token) != token.content:
+                odd.add(i)
+        found: dict[str, dict] = {}         # {source: {(id, start, end): text}}
+        for k, (i, offset, source) in enumerate(zip(ids, offsets, sources)):
+            if i not in odd or source is None:
+                continue
+            if source not in found:
+                matches = find_added(self.core, source, split_special_tokens)
+                found[source] = {match[:3]: match.text for match in matches}
+            text = found[source].get((i, *offset))
+            tokens[k] = self._piece_of(i) or tokens[k] if text is None else text
         return tokens
-
-    def _with_spaces(self, index, token, found):
-        """Return `token` with the white space around it in the text it was found in."""
-        if self._added[index].normalized:
-            found = normalize(self.core, found)
-        start = found.find(token)
-        end = start + len(token)
-        left = len(found[:start]) - len(found[:start].rstrip(files.WHITE_SPACE))
-        right = len(found[end:]) - len(found[end:].lstrip(files.WHITE_SPACE))
-        return found[start - left:end + right] if start >= 0 else token
 
     def _shown(self, token):
         """Return what stands for a token in text.
@@ -173,6 +201,56 @@ class BertTokenizer(TokenizerBase):
         return self(text, pair, add_special_tokens=add_special_tokens, verbose=False,
                     is_split_into_words=is_split_into_words,
                     split_special_tokens=split_special_tokens).tokens()
+
+    def train_new_from_iterator(self, text_iterator, vocab_size, length=None,
+                                new_special_tokens=None, special_tokens_map=None,
+                                min_frequency=0, limit_alphabet=None,
+                                show_progress=False, **kwargs):
+        """Return a tokenizer like this one, with a vocabulary learned from text.
+
+        `learn.train_wordpiece` learns it.  The special tokens come first; other added
+        tokens are left out.
+
+        Args:
+            text_iterator: an iterable of str, or of lists of str.
+            vocab_size: the number of tokens, special tokens included.
+            new_special_tokens: more special tokens, a list of str or AddedToken.
+            special_tokens_map: {old: new}, to rename special tokens.
+            min_frequency: leave pairs of pieces alone that occur less often.
+            limit_alphabet: how many characters to keep; None keeps all.
+            length, show_progress: have no effect; there is no progress to show.
+
+        Raises:
+            TypeError: what is not text, or an unknown argument.
+            ValueError: no words, or a vocab_size that is too small.
+        """
+        refuse_arguments("train_new_from_iterator", kwargs, (
+            "length", "new_special_tokens", "special_tokens_map", "min_frequency",
+            "limit_alphabet", "show_progress"))
+        renamed = special_tokens_map or {}
+
+        def new(token):
+            """Return a special token, a str or an AddedToken, under its new name."""
+            text = renamed.get(str(token), str(token))
+            return text if isinstance(token, str) else dataclasses.replace(
+                token, content=text)
+
+        more = [as_special(token) for token in check_extra(new_special_tokens or [])]
+        special = [new(token) for token in in_order(self._added).values()
+                   if token.special]
+        special = list({token.content: token for token in special + more}.values())
+        vocab = train_wordpiece(
+            each_text(text_iterator), vocab_size, lowercase=self.do_lower_case,
+            strip_accents=self.strip_accents, chinese_chars=self.tokenize_chinese_chars,
+            special_tokens=[token.content for token in special],
+            min_frequency=min_frequency, limit_alphabet=limit_alphabet)
+        settings = {
+            **loading.settings_of(self), "name_or_path": self.name_or_path,
+            **{name: new(token) for name, token in self._special.items()
+               if token is not None},
+            "extra_special_tokens": [*map(new, self._extra_special), *more],
+            "added_tokens_decoder": {vocab[token.content]: token for token in special}}
+        return loading.make(type(self), vocab, settings)
 
     def convert_tokens_to_string(self, tokens):
         """Join tokens into text, without spaces before English punctuation."""

@@ -1,7 +1,7 @@
 """Tokenization made visible: the plain text that `numbert tokenize` prints."""
 
-from .definition import normalization as norm
-from .definition.encode import check_unicode, cut
+from .definition.encode import cut
+from .definition.normalization import check_unicode, plain, spanned, split_words
 from .legacy.pieces import LegacyCore, find_words
 
 SPACE = "\u2423"                # shown instead of a space
@@ -72,17 +72,19 @@ def stages(core, text):
         text: a str.  Special and added tokens in it are treated as ordinary text.
     """
     check_unicode(text)
-    chars, out = norm.spanned(text), []
+    chars, out = spanned(text), []
     if isinstance(core, LegacyCore):
         words = find_words(core, text)
+        pieces = [piece for word in words for piece in core.wordpiece.tokenize(word)]
     else:
+        core = core.plain
         for name, step in core.steps:
             chars = step(chars)
-            out.append((name, norm.plain(chars)))
-        words = [norm.plain(word) for word in norm.split_words(chars)]
-    names = {index: piece for piece, index in core.vocab.items()}
-    names[core.unk_id] = core.unk_token
-    pieces = [names[index] for word in words for index, _, _ in cut(core, word)]
+            out.append((name, plain(chars)))
+        words = [plain(word) for word in split_words(chars)]
+        names = {index: piece for piece, index in core.vocab.items()}
+        names[core.unk_id] = core.unk_token
+        pieces = [names[index] for word in words for index, _, _ in cut(core, word)]
     return out + [("split", "|".join(words)), ("pieces", " ".join(pieces))]
 
 

@@ -59,7 +59,8 @@ def array(name: str, value, i: int) -> np.ndarray:
 def check_names(examples: Sequence[dict]) -> None:
     """Refuse a batch that is empty or whose examples do not hold the same names."""
     if not len(examples):
-        raise ValueError("the batch holds no examples, expected at least one")
+        raise ValueError("the batch holds no examples, expected at least one: leave "
+                         "empty batches out")
     names = set(examples[0])
     if "input_ids" not in names:
         raise ValueError(f"an example holds {', '.join(sorted(names)) or 'nothing'}, "
@@ -67,8 +68,8 @@ def check_names(examples: Sequence[dict]) -> None:
     for i, example in enumerate(examples):
         if set(example) != names:
             raise ValueError(
-                f"example {i} of a batch holds {', '.join(sorted(example))}, but "
-                f"example 0 holds {', '.join(sorted(names))}: give all the same names")
+                f"example {i} of a batch holds {', '.join(sorted(example))}, expected "
+                f"{', '.join(sorted(names))}, as in example 0: give all the same names")
 
 
 def stacked(name, arrays, lengths, longest, fill) -> np.ndarray:

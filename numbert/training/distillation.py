@@ -66,26 +66,30 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
     """
     if not temperature > 0 or not 0 <= weight <= 1:
         raise ValueError(f"temperature is {temperature} and weight {weight}, expected "
-                         "a temperature above 0 and a weight from 0 to 1")
+                         "a temperature above 0 and a weight from 0 to 1: 2 and 0.5 "
+                         "are usual")
     kind, problem = type(teacher).__name__, teacher.config.problem_type
     if len(teacher.terms) != 1 or problem in ("regression",
                                               "multi_label_classification"):
         raise ValueError(f"teacher is a {kind} of problem_type {problem}, which gives "
                          "no probabilities of classes, expected a model with one "
-                         "cross-entropy loss, such as BertForSequenceClassification")
+                         "cross-entropy loss: load a BertForSequenceClassification, "
+                         "say")
     term, = teacher.terms
 
     def gradients(model, part, totals, rng):
         targets, = model.targets(part)
         if targets.loss != "cross_entropy":
-            raise ValueError("the labels are numbers, expected one class each: a "
-                             "teacher's probabilities need classes")
+            raise ValueError("the labels are numbers, expected one class each, as a "
+                             "teacher gives probabilities of classes: leave the "
+                             "teacher out")
         inputs = {name: x for name, x in part.items() if name != term.labels}
         out, saved = model.forward(**inputs, rng=rng)
         logits, taught = out[term.output], teacher(**inputs)[term.output]
         if taught.shape != logits.shape:
-            raise ValueError(f"the teacher's logits have shape {taught.shape}, the "
-                             f"student's {logits.shape}: expected the same classes")
+            raise ValueError(f"the teacher's logits have shape {taught.shape}, "
+                             f"expected the student's, {logits.shape}: give both the "
+                             "same classes")
         labels = targets.labels.reshape(-1)                # (R,)
         used = np.flatnonzero(labels != IGNORE_INDEX)      # few of them in masked LM
         loss, loss_saved = distillation(

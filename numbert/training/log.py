@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..system.jsonfiles import json_text
-from ..system.saving import atomic_write_text, remove_leftovers
+from ..system.saving import atomic_write_text
 
 
 @dataclass
@@ -73,7 +73,7 @@ def log_suffix(path) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in (".jsonl", ".csv"):
         raise ValueError(f"log is {str(path)!r}, expected a name that ends in .jsonl "
-                         "or .csv")
+                         "or .csv: the ending chooses the format")
     return suffix
 
 
@@ -81,7 +81,6 @@ def write_log(path, history: list[dict]) -> None:
     """Write the whole history, replacing what an interrupted run may have left."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path)                          # of a run that was killed
     atomic_write_text(path, log_text(log_suffix(path), history, history, head=True))
 
 

@@ -34,7 +34,7 @@ from .state import TrainingState, load_state, save_state
 
 
 KEPT = "a checkpoint of an earlier step, if there is one, is kept"
-REMEDY = "Try a lower lr, a longer warmup or a smaller clip"
+REMEDY = "try a lower lr, a longer warmup or a smaller clip"
 
 
 class Task(NamedTuple):
@@ -232,8 +232,8 @@ def refuse_nan(value: float, what: str, state: TrainingState, lr: float) -> None
     if not math.isfinite(value):
         raise DivergedError(
             f"step {state.step + 1}: the {what} is {value} at learning rate {lr:.3g}, "
-            "expected a finite number.  The parameters are still those after step "
-            f"{state.step}, and {KEPT}.  {REMEDY}, and look at the data of this step")
+            f"expected a finite number: {REMEDY}, and look at the data of this step.  "
+            f"The parameters are still those after step {state.step}, and {KEPT}")
 
 
 def refuse_broken(params: dict, state: TrainingState) -> None:
@@ -241,7 +241,7 @@ def refuse_broken(params: dict, state: TrainingState) -> None:
     for name, x in params.items():
         if not np.isfinite(x).all():
             raise DivergedError(f"step {state.step}: {name} holds nan or inf, expected "
-                                f"finite numbers; {KEPT}.  {REMEDY}")
+                                f"finite numbers: {REMEDY}; {KEPT}")
 
 
 def refuse_ruined(task: Task, parts: list[dict], state: TrainingState, lr) -> None:
@@ -250,7 +250,7 @@ def refuse_ruined(task: Task, parts: list[dict], state: TrainingState, lr) -> No
     if not math.isfinite(loss):
         raise DivergedError(
             f"step {state.step}: after this last update, at learning rate {lr:.3g}, "
-            f"the loss is {loss}, expected a finite number; {KEPT}.  {REMEDY}")
+            f"the loss is {loss}, expected a finite number: {REMEDY}; {KEPT}")
 
 
 def require_finite(model, outputs: dict) -> None:
@@ -277,8 +277,8 @@ def judge(task: Task, plan: Plan, state: TrainingState) -> None:
         try:
             metrics = as_metrics(task.evaluate(task.model))
         except DivergedError as error:
-            raise DivergedError(f"evaluation after step {state.step}: {error}; {KEPT}."
-                                f"  {REMEDY}") from error
+            raise DivergedError(f"evaluation after step {state.step}: {error}; "
+                                f"{REMEDY}; {KEPT}") from error
         state.history.append({**position(state, plan), **metrics})
         if is_better(metrics, state.best, plan):
             state.best_step, state.best, state.worse = state.step, metrics, 0
@@ -301,8 +301,8 @@ def as_metrics(found) -> dict[str, float]:
     except (TypeError, ValueError):
         metrics = {}
     if not metrics:
-        raise ValueError(f"evaluate gave {found!r}, expected {{name: number}} with at "
-                         "least one entry, or one number")
+        raise ValueError(f"evaluate gave {found!r}, expected a dict of name and number "
+                         "with at least one entry, or one number: return one of these")
     return metrics
 
 
@@ -310,14 +310,14 @@ def is_better(metrics: dict, best: dict | None, plan: Plan) -> bool:
     """Whether an evaluation beats the best so far; a nan beats nothing."""
     name = plan.metric or next(iter(metrics))
     if name not in metrics:
-        raise ValueError(f"metric is {name!r}, but evaluate gives "
+        raise ValueError(f"metric is {name!r}, expected one that evaluate gives, "
                          f"{', '.join(metrics)}: choose one of these")
     value = -metrics[name] if plan.lower_is_better else metrics[name]
     if best is None:
         return not math.isnan(value)
     if name not in best:
-        raise ValueError(f"evaluate gives {', '.join(metrics)}, but the best so far is "
-                         f"of {', '.join(best)}: give the same names each time")
+        raise ValueError(f"evaluate gives {', '.join(metrics)}, expected "
+                         f"{', '.join(best)}, as before: give the same names each time")
     return value > (-best[name] if plan.lower_is_better else best[name])
 
 

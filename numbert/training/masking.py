@@ -92,7 +92,8 @@ def mask_exact(input_ids, rng: np.random.Generator, vocab: Vocabulary,
         raise ValueError(f"input_ids has shape {ids.shape}, expected (tokens,): "
                          "mask one sequence at a time")
     if max_predictions < 1:
-        raise ValueError(f"max_predictions is {max_predictions}, expected at least 1")
+        raise ValueError(f"max_predictions is {max_predictions}, expected at least 1: "
+                         "the paper's code has 20 for 128 tokens")
     require_generator(rng)
     fixed = np.isin(ids, [i for i in vocab.special_ids if i != vocab.unk_id])
     length = int(np.sum(ids != vocab.pad_id))
@@ -122,7 +123,8 @@ def pick_words(starts, fixed, rng, count: int) -> np.ndarray:
 
 def mask_bernoulli(input_ids, rng: np.random.Generator, vocab: Vocabulary,
                    probability: float = 0.15, whole_word: bool = False,
-                   special_tokens_mask=None) -> tuple[np.ndarray, np.ndarray]:
+                   special_tokens_mask=None, to_mask: float = 0.8,
+                   to_random: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
     """Mask each word piece with the same probability, independently of the others.
 
     Args:
@@ -134,6 +136,8 @@ def mask_bernoulli(input_ids, rng: np.random.Generator, vocab: Vocabulary,
             text, so that "don't" is one word.
         special_tokens_mask: (..., T) true where nothing may be masked, as a tokenizer
             returns it.  None spares every special token.
+        to_mask, to_random: the shares of the picked pieces that become [MASK] or a
+            random piece; they do not matter with whole_word.
 
     Returns:
         the masked ids (..., T) and the labels (..., T).
@@ -146,10 +150,10 @@ def mask_bernoulli(input_ids, rng: np.random.Generator, vocab: Vocabulary,
         fixed = np.asarray(special_tokens_mask).astype(bool)
         if fixed.shape != ids.shape:
             raise ValueError(f"special_tokens_mask has shape {fixed.shape}, expected "
-                             f"{ids.shape}, that of input_ids")
+                             f"{ids.shape}, as input_ids has: give a number per id")
     drawn = rng.random(ids.shape) < probability                         # (..., T)
     if not whole_word:
-        return replace(ids, drawn & ~fixed, rng, vocab)
+        return replace(ids, drawn & ~fixed, rng, vocab, to_mask, to_random)
     starts = word_starts(ids, vocab, fixed)                             # (..., T)
     place = np.maximum.accumulate(np.where(starts, np.arange(ids.shape[-1]), 0), -1)
     picked = np.take_along_axis(drawn, place, -1) & ~fixed   # as the word's first piece
@@ -194,14 +198,16 @@ def tally(logits, labels) -> tuple[int, int, float]:
 def checked_ids(input_ids, vocab: Vocabulary, probability: float) -> np.ndarray:
     """Return the ids as an int64 array, once they and the probability are checked."""
     if not 0 <= probability <= 1:
-        raise ValueError(f"probability is {probability}, expected 0 to 1")
+        raise ValueError(f"probability is {probability}, expected 0 to 1: the paper "
+                         "has 0.15")
     ids = np.asarray(input_ids)
     if ids.dtype.kind not in "iu":
-        raise TypeError(f"input_ids has dtype {ids.dtype}, expected integers")
+        raise TypeError(f"input_ids has dtype {ids.dtype}, expected integers: encode "
+                        "text with a tokenizer first")
     if ids.size and not (0 <= ids.min() and ids.max() < vocab.size):
-        raise ValueError(f"input_ids holds {ids.min()} to {ids.max()}, but the "
-                         f"vocabulary has {vocab.size} tokens: expected ids from 0 to "
-                         f"{vocab.size - 1}")
+        raise ValueError(f"input_ids holds {ids.min()} to {ids.max()}, expected ids "
+                         f"from 0 to {vocab.size - 1}, those of the vocabulary: encode "
+                         "with the tokenizer that it comes from")
     return ids.astype(np.int64, copy=False)
 
 
@@ -247,18 +253,20 @@ def next_sentence_pairs(documents: Sequence[Document], rng: np.random.Generator,
     Source: google-research/bert, create_instances_from_document.
     """
     if not 0 <= short_probability <= 1:
-        raise ValueError(f"short_probability is {short_probability}, expected 0 to 1")
+        raise ValueError(f"short_probability is {short_probability}, expected 0 to 1: "
+                         "the paper's code has 0.1")
     if max_length < 5:
         raise ValueError(f"max_length is {max_length}, expected at least 5: [CLS], "
                          "[SEP], [SEP] and a token of each segment")
     if not documents:
-        raise ValueError("there are no documents, expected at least one to make pairs "
-                         "from")
+        raise ValueError("documents is empty, expected at least one to make pairs "
+                         "from: check the corpus")
     require_generator(rng)
     for i, document in enumerate(documents):
         if not document or not all(map(len, document)):
-            raise ValueError(f"document {i} is empty or holds an empty sentence: leave "
-                             "it out")
+            raise ValueError(f"document {i} is empty or holds an empty sentence, "
+                             "expected sentences of at least one token: leave empty "
+                             "ones out")
     return [pair for i in range(len(documents))
             for pair in document_pairs(documents, i, rng, max_length - 3,
                                        short_probability)]
@@ -350,9 +358,10 @@ def masking_collate(vocab: Vocabulary, rule: str = "exact", **settings) -> Calla
     Returns:
         collate(examples, rng) -> a padded batch with masked input_ids and labels.
     """
-    rules = {"exact": mask_exact, "bernoulli": mask_bernoulli}
+    rules: dict[str, Callable] = {"exact": mask_exact, "bernoulli": mask_bernoulli}
     if rule not in rules:
-        raise ValueError(f"rule is {rule!r}, expected one of {', '.join(rules)}")
+        raise ValueError(f"rule is {rule!r}, expected one of {', '.join(rules)}: the "
+                         "paper's is exact")
     nothing = [vocab.cls_id], np.random.default_rng(0)
     rules[rule](*nothing, vocab, **settings)       # so that bad settings show up here
 
@@ -382,7 +391,7 @@ def read_documents(path, tokenizer) -> list[Document]:
     sentences = [sentence for document in documents for sentence in document]
     if not sentences:
         raise ValueError(f"{path} holds no sentences, expected one per line, and a "
-                         "blank line between documents")
+                         "blank line between documents: choose another file")
     encoded = iter(tokenizer(sentences, add_special_tokens=False, verbose=False,
                              return_attention_mask=False)["input_ids"])
     found = [[ids for ids in (list(next(encoded)) for _ in document) if ids]

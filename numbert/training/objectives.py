@@ -29,7 +29,7 @@ class Objective(NamedTuple):
 
 
 def label_counts(model, part: dict) -> tuple[int, ...]:
-    """How many labels each term of the model's own loss is a mean over.
+    """Return the number of labels that each term of the model's loss averages over.
 
     Raises:
         ValueError: the part lacks labels, so there is no loss.
@@ -37,8 +37,8 @@ def label_counts(model, part: dict) -> tuple[int, ...]:
     for term in model.terms:
         if part.get(term.labels) is None:
             raise ValueError(
-                f"the examples hold {', '.join(sorted(part))}, but "
-                f"{type(model).__name__} learns from {term.labels}: add it to each")
+                f"the examples hold {', '.join(sorted(part))}, expected {term.labels} "
+                f"too, from which {type(model).__name__} learns: add it to each")
     return tuple(targets.used for targets in model.targets(part))
 
 
@@ -84,7 +84,7 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
     jobs = list(zip(parts, generators(rng, len(parts))))
     loss = 0.0
     grads: dict[str, np.ndarray] = {}
-    for start in range(0, len(jobs), threads):          # so many gradients in memory
+    for start in range(0, len(jobs), threads):          # bounds the memory
         for share, more in in_threads(
                 lambda job: objective.gradients(model, job[0], totals, job[1]),
                 jobs[start:start + threads], threads):

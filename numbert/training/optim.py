@@ -159,16 +159,18 @@ def checked_settings(params, grads, lr, betas, eps) -> tuple[float, float]:
         raise ValueError(f"lr is {lr}, expected a number >= 0: check the schedule that "
                          "it comes from")
     if not all(0 <= beta < 1 for beta in betas):
-        raise ValueError(f"betas are {betas}, expected two numbers in [0, 1)")
+        raise ValueError(f"betas are {betas}, expected two numbers in [0, 1): 0.9 and "
+                         "0.999 are usual")
     if not eps >= 0:
-        raise ValueError(f"eps is {eps}, expected a number >= 0")
+        raise ValueError(f"eps is {eps}, expected a number >= 0: 1e-8 is usual")
     for name, g in grads.items():
         if name not in params:
-            raise ValueError(f"there is a gradient of {name!r}, which is not a "
-                             "parameter: take it out of grads")
+            raise ValueError(f"grads holds {name!r}, expected only names of "
+                             "parameters: take it out")
         if g.shape != params[name].shape:
             raise ValueError(f"the gradient of {name} has shape {g.shape}, expected "
-                             f"{params[name].shape}")
+                             f"{params[name].shape}, as the parameter has: check the "
+                             "backward that it comes from")
     return betas
 
 
@@ -265,7 +267,7 @@ def constant_schedule(step: int, warmup: int = 0, total: int = 0) -> float:
 
 
 def linear_schedule(step: int, warmup: int, total: int) -> float:
-    """Fall in a straight line from 1 at the end of the warm-up to 0 at `total`.
+    """Decrease linearly from 1 at the end of the warm-up to 0 at `total`.
 
     This is transformers' get_linear_schedule_with_warmup.  In google-research/bert the
     line starts at step 0, so that lr jumps to 1 - warmup / total after the warm-up.

@@ -99,16 +99,22 @@ class Plan(Recipe):
         return math.ceil(self.examples / self.batch_size)
 
 
-def show_settings(function: Any) -> None:
-    """Let help(function) list the fields of Recipe in place of its **settings."""
+def show_settings(function: Any, but: Sequence[str] = ()) -> Any:
+    """Let help(function) list the fields of Recipe in place of its **settings.
+
+    A default of the function's own wins over the recipe's.
+    but: fields that the function chooses itself, and so are no arguments of it.
+    """
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    fields = inspect.signature(Recipe).parameters.values()
+    fields = [p for p in inspect.signature(Recipe).parameters.values()
+              if p.name not in signature.parameters and p.name not in but]
     function.__signature__ = signature.replace(
         parameters=sorted([*fields, *own], key=lambda p: p.kind))
     explained = (inspect.getdoc(Recipe) or "").partition("\n\n")[2]
     function.__doc__ = (f"{inspect.getdoc(function)}\n\nSettings:\n"
                         + indent(explained, "    "))
+    return function
 
 
 def recipe_of(settings: dict, evaluates: bool) -> Recipe:
@@ -124,23 +130,23 @@ def recipe_of(settings: dict, evaluates: bool) -> Recipe:
     try:
         signature.bind(**settings)
     except TypeError as error:
-        raise TypeError(f"train() {error}; its settings are "
+        raise TypeError(f"train() {error}, expected the settings "
                         f"{', '.join(signature.parameters)}: see help(numbert.train)"
                         ) from None
     check_numbers(settings)
     recipe = Recipe(**settings)
-    require(recipe.optimizer in OPTIMIZERS, "optimizer", recipe.optimizer,
-            " or ".join(OPTIMIZERS))
-    require(recipe.schedule in SCHEDULES, "schedule", recipe.schedule,
-            " or ".join(SCHEDULES))
+    for name, known in ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES):
+        require(getattr(recipe, name) in known, name, getattr(recipe, name),
+                " or ".join(known), "choose one of these")
     if (recipe.epochs is None) == (recipe.steps is None):
         raise ValueError(f"epochs is {recipe.epochs} and steps is {recipe.steps}, "
                          "expected exactly one: leave the other None")
     for name in ("patience", "metric"):
         value = getattr(recipe, name)
         if value is not None and not evaluates:
-            raise ValueError(f"{name} is {value!r}, but there is no evaluate (no data "
-                             f"to evaluate on): pass it, or leave {name} out")
+            raise ValueError(f"{name} is {value!r}, expected None, as there is no "
+                             f"evaluate (no data to evaluate on): pass it, or leave "
+                             f"{name} out")
     return recipe
 
 
@@ -151,12 +157,14 @@ def planned(recipe: Recipe, examples: int) -> Plan:
         ValueError: there are no examples, or the warm-up is longer than the run.
     """
     if not examples:
-        raise ValueError("the dataset holds no examples, expected at least one")
+        raise ValueError("the dataset holds no examples, expected at least one: check "
+                         "the data")
     per_epoch = math.ceil(examples / recipe.batch_size)
     steps = int(recipe.steps or math.ceil((recipe.epochs or 0) * per_epoch))
     warmup = recipe.warmup
     warmup = math.ceil(warmup * steps) if warmup < 1 else int(warmup)
-    require(warmup <= steps, "warmup", warmup, f"at most the run's {steps} updates")
+    require(warmup <= steps, "warmup", warmup, f"at most the run's {steps} updates",
+            "train longer, or warm up for less")
     same = {name: plain(value) for name, value in vars(recipe).items()}
     same |= {"betas": tuple(map(plain, recipe.betas)), "frozen": tuple(recipe.frozen)}
     return Plan(**{**same, "examples": examples, "steps": steps, "warmup": warmup,
@@ -170,7 +178,8 @@ def check_numbers(given: dict) -> None:
         for name in names:
             value = given.get(name)
             if name in given and not (or_none and value is None):
-                require(fits(value), name, value, expected + ", or None" * or_none)
+                require(fits(value), name, value, expected + ", or None" * or_none,
+                        "see help(numbert.train)")
 
     check(COUNTS, lambda x: is_whole_number(x) and x > 0, "a whole number above 0")
     check(OPTIONAL_COUNTS, lambda x: is_whole_number(x) and x > 0,
@@ -189,10 +198,10 @@ def check_numbers(given: dict) -> None:
           or_none=True)
 
 
-def require(fits: bool, name: str, value, expected: str) -> None:
+def require(fits: bool, name: str, value, expected: str, remedy: str) -> None:
     """Refuse a value that does not fit."""
     if not fits:
-        raise ValueError(f"{name} is {value!r}, expected {expected}")
+        raise ValueError(f"{name} is {value!r}, expected {expected}: {remedy}")
 
 
 def require_loss(model, objective) -> None:
@@ -247,11 +256,11 @@ def run_settings(model, plan: Plan, identity: dict | None) -> dict:
         more = as_json({} if identity is None else dict(identity))
     except (TypeError, ValueError) as error:
         raise ValueError(f"identity is {identity!r}, expected a dict of values that "
-                         f"JSON can hold ({error})") from None
+                         f"JSON can hold ({error}): convert them") from None
     twice = [name for name in more if name in own]
     if twice:
-        raise ValueError(f"identity names {', '.join(twice)}, which is recorded anyway:"
-                         " choose another name")
+        raise ValueError(f"identity names {', '.join(twice)}, expected other names, as "
+                         "these are recorded anyway: rename them")
     return {**own, **more}
 
 

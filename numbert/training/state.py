@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +18,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from ..system.jsonfiles import as_json, parse_json
-from ..system.saving import atomic_file, remove_leftovers, write_tensors
+from ..system.jsonfiles import as_json, json_text, parse_json
+from ..system.saving import atomic_file, write_tensors
 from .fields import check_fields
 from .recipe import completed
 
@@ -64,10 +63,9 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
     tensors = {f"{group}/{name}": x
                for group, arrays in groups.items() for name, x in arrays.items()}
     plain = {name: getattr(state, name) for name in PLAIN}
-    text = json.dumps({"settings": settings, **plain,
-                       "updates": state.optimizer["step"],
-                       "rng": state.rng.bit_generator.state})
-    remove_leftovers(path)                          # of a save that was killed
+    text = json_text({"settings": settings, **plain,
+                      "updates": state.optimizer["step"],
+                      "rng": state.rng.bit_generator.state})
     try:
         with atomic_file(path) as temporary:
             write_tensors(tensors, temporary,
@@ -77,7 +75,8 @@ def save_state(directory, params: dict, state: TrainingState, settings: dict) ->
             "there is no earlier one"
         number = error.errno or errno.EIO
         raise OSError(number, f"the checkpoint of step {state.step} could not be "
-                      f"written ({error}); {kept}", str(path)) from error
+                      f"written ({error}), expected room for it: free some, and repeat "
+                      f"the run to go on; {kept}", str(path)) from error
 
 
 def load_state(directory, params: dict,
@@ -130,8 +129,8 @@ def read_header(path: Path) -> tuple[str, str | None]:
             metadata = file.metadata() or {}
         return metadata["state"], metadata.get("sha256")
     except (SafetensorError, KeyError) as error:
-        raise ValueError(f"{path} is not a checkpoint of a training run ({error}): "
-                         f"{REMEDY}") from error
+        raise ValueError(f"{path} is broken ({error}), expected the checkpoint of a "
+                         f"training run: {REMEDY}") from error
 
 
 def read_groups(path: Path) -> dict[str, dict]:
@@ -143,8 +142,8 @@ def read_groups(path: Path) -> dict[str, dict]:
                 group, name = key.split("/", 1)
                 groups[group][name] = file.get_tensor(key)
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a checkpoint of a training run ({error}): "
-                         f"{REMEDY}") from error
+        raise ValueError(f"{path} is broken ({error}), expected the checkpoint of a "
+                         f"training run: {REMEDY}") from error
     return groups
 
 
@@ -175,9 +174,9 @@ def check_settings(path, saved: dict, settings: dict) -> None:
                for name in {**saved, **settings}
                if saved.get(name) != settings.get(name)]
     if changed:
-        raise ValueError(f"{path} is a checkpoint of another run: {'; '.join(changed)}."
-                         " Use the same settings and data to go on, or another folder, "
-                         f"or {ANEW}")
+        raise ValueError(f"{path} is a checkpoint of another run, expected the same "
+                         f"settings and data ({'; '.join(changed)}): use these to go "
+                         f"on, or another folder, or {ANEW}")
 
 
 def check_params(path, saved: dict, params: dict) -> None:
@@ -186,8 +185,8 @@ def check_params(path, saved: dict, params: dict) -> None:
         there, here = described(saved.get(name)), described(params.get(name))
         if there != here:
             raise ValueError(
-                f"{path} is a checkpoint of another model: {name} is {there} there, "
-                f"{here} here. Use the same model to go on, or {ANEW}")
+                f"{path} is a checkpoint of another model, in which {name} is {there}, "
+                f"expected {here}: use the same model to go on, or {ANEW}")
 
 
 def check_copies(path, groups: dict[str, dict], values: dict, settings: dict) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from ..checkpoints import FINE_TUNED, PRETRAINED
 from ..models.classes import BertForPreTraining
 from ..models.config import BertConfig
+from ..system.numbers import is_whole_number
 from . import HELD_OUT, TRAIN, statements
 from .exercises import split_words
 from .steps import plain_texts
@@ -35,9 +36,8 @@ A pipeline without `model=` takes the model that fits its task:
 
 The folders are ordinary checkpoints, which transformers reads, too:
 
-    from numbert.checkpoints import default_model
-
-    model = numbert.BertForPreTraining.from_pretrained(default_model("fill-mask"))
+    folder = numbert.example_checkpoint("fill-mask")
+    model = numbert.BertForPreTraining.from_pretrained(folder)
 
 {shape}
 
@@ -55,23 +55,23 @@ float64 if you ask for it.
 
 ## What they learnt from
 
-The text is simple English of {words:,} words, read in lower case.  It tells of capital
-cities, animals, colours, tools, jobs, sums up to twenty, days, months and a dozen
-families; of made-up people with their homes, work and pets; of causes and what follows
-from them.  It also has reviews of films, hotels and meals.  In all, {facts:,} different
-sentences state facts.  What they say of the real world is true; the families, people
-and companies are inventions.
+The text is simple English with {words:,} different words, in lower case.  It is about
+capital cities, animals, colours, tools, jobs, sums up to twenty, days, months and a
+dozen families; about made-up people, their homes, work and pets; and about causes and
+their effects.  It also contains reviews of films, hotels and meals.  In all, {facts:,}
+different sentences state facts.  What they say about the real world is true; the
+families, people and companies are invented.
 
 One sentence in ten, chosen by a checksum of its letters, is held out: it never occurs
 in training.  Neither do the names that are made up for the tests.  But held-out
-sentences have the patterns of training, except for "unseen patterns" below.  So the
-scores tell how well a model handles new combinations in patterns that it knows.  They
-don't tell how well it understands English.
+sentences follow the same patterns as training, except for "unseen patterns" below.  So
+the scores show how well a model handles new combinations of patterns that it knows.
+They don't show how well it understands English.
 
 ## What they can do
 
-In the patterns that they know, the models reach {opinions} on opinions, {names} on
-names and {questions} on questions.  On opinions in unseen patterns, {unseen}.
+In patterns that they know, the models reach {opinions} on opinions, {names} on names
+and {questions} on questions.  On opinions in unseen patterns they reach {unseen}.
 
 {table}
 
@@ -85,11 +85,11 @@ The baselines show what a score is worth:
   that is most often in an answer for questions, the choice that is most often right for
   multiple choice, and the frequencies of word pieces for text generation.
 
-Two rows need an explanation.  Where a text says the same things of two people, only the
+Two rows need an explanation.  Where a text says the same about two people, only the
 name in the question tells which of them is meant: a coin would be right half of the
 time.  In multiple choice, nearly all held-out examples are questions about facts.  A
 held-out question and its answer never occur together in training, so that answer was
-right there less often than the other choices.  Hence the unigram below chance.
+right there less often than the other choices.  So the unigram scores below chance.
 
 ## How far they reach beyond their patterns
 
@@ -125,8 +125,8 @@ and every gradient.
 
 On the same kind of processor, with the same NumPy and BLAS, the files come out the same
 bit for bit, whatever the number of cores and the load, as every matrix product uses one
-thread.  Another processor or BLAS rounds differently.  After so many steps that shows:
-the scores are then similar, but not equal.
+thread.  Another processor or BLAS rounds differently.  Over thousands of steps that
+shows: the scores are then similar, but not equal.
 
 ## Licence
 
@@ -210,7 +210,7 @@ def probes(scores: dict[str, dict[str, int]]) -> str:
 
 def shown(value: Any) -> str:
     """Write a share in per cent, and a count or another number as it is."""
-    if isinstance(value, int):
+    if is_whole_number(value):
         return f"{value:,}"
     return f"{100 * value:.1f} %" if value <= 1 else f"{value:.1f}"
 

@@ -101,7 +101,7 @@ def survey(dice: Dice, topic: Topic, split: str, count: int) -> list[str]:
 
 def story(dice: Dice, subjects: Mapping[str, Sequence[Line]], words: Mapping[str, str],
           split: str, most: int, name: str) -> Said:
-    """Tell a story of 2 to `most` sentences, each on another subject.
+    """Tell a story of 2 to `most` sentences, each on a different subject.
 
     The first has the slot `name`, as most others do.  Sentences that bring in somebody
     else come last, so that it stays clear who "he" is.

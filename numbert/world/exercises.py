@@ -1,6 +1,6 @@
 """Labelled examples of the tasks: opinions, names, questions, choices.
 
-As in `corpus`, the two splits have no sentence in common, and no made-up name.
+As in `corpus`, the two splits share no sentence and no made-up name.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Choice(NamedTuple):
 
 def opinion_texts(count: int, split: str = TRAIN, seed: int = 0, unseen: bool = False
                   ) -> list[Opinion]:
-    """Reviews of 1 to 3 sentences, as many good as bad ones.
+    """Reviews of 1 to 3 sentences, half of them good and half bad.
 
     unseen: use sentence patterns that no training text has.
     """

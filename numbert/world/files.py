@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..system.jsonfiles import json_text
+from ..system.saving import atomic_write_text
 from .corpus import documents
 from .exercises import (choices, opinion_texts, passage, questions, short,
                         tagged_texts)
@@ -37,7 +38,7 @@ def write_all(folder, seed: int = 0, scale: float = 1.0) -> None:
     for kind, sizes in SIZES.items():
         for split, size in zip((TRAIN, HELD_OUT), sizes):
             lines = MAKERS[kind](max(10, round(size * scale)), split, seed)
-            path(folder, kind, split).write_text("".join(lines), encoding="utf-8")
+            atomic_write_text(path(folder, kind, split), "".join(lines))
 
 
 def corpus_lines(count: int, split: str, seed: int) -> Iterable[str]:

@@ -25,6 +25,7 @@ import numpy as np
 from ..checkpoints import FINE_TUNED, FOLDER, PRETRAINED
 from ..system.jsonfiles import json_text
 from ..system.parallel import cores
+from ..system.places import one_run
 from ..system.saving import atomic_write_text
 
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
@@ -49,9 +50,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.step:
         run_step(args.out, args.step, args.seed, args.scale)
         return
-    args.out.mkdir(parents=True, exist_ok=True)
     names = ("data", PRETRAINED, *FINE_TUNED, "scores")
-    report(args.out / "models", {name: child(args, name) for name in names})
+    with one_run(args.out):
+        report(args.out / "models", {name: child(args, name) for name in names})
 
 
 def run_step(folder: Path, name: str, seed: int, scale: float) -> None:
@@ -88,7 +89,7 @@ def child(args: argparse.Namespace, name: str) -> float:
             f"the exit status of the step {name} is {found.returncode}, expected 0: "
             "see its error above, then run the same command again to go on from there")
     took = time.perf_counter() - start
-    done.write_text(f"{took:.1f}")
+    atomic_write_text(done, f"{took:.1f}")
     print(f"{name}: {took:.0f} s", flush=True)
     return took
 

@@ -34,7 +34,7 @@ SHAPE: dict[str, Any] = {
     "max_position_embeddings": 128,
     "initializer_range": 0.06}         # narrow models start slowly from BERT's 0.02
 STATED = 15                            # how often an epoch states each fact alone
-# Options of `train`: first those of every model, then those of each.
+# Options of `train`: first what all models share, then what each has of its own.
 TRAINING: dict[str, Any] = {"batch_size": 32, "accumulate": 2, "dropout": False,
                             "group_by_length": True, "warmup": 0.05}
 PRETRAINING: dict[str, Any] = {"epochs": 3, "lr": 2e-3}

@@ -1,5 +1,6 @@
 """Scopes, and the table of leaf operations that stands behind every block."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 import numbert
 from cases import CASES
 from common import config, ids, stressed
-from numbert.bert import activations, losses, ops
+from numbert.bert import (activations, attention, blocks, embeddings, encoder, heads,
+                          losses, ops)
 from numbert.bert.scope import NUMPY, Run, Scope
 
 PAIRS = sorted(name.removesuffix("_backward") for name in vars(NUMPY)
                if name.endswith("_backward"))
+LEAVES = {module.__name__ for module in (activations, losses, ops)}
 
 
 def test_a_scope_is_a_view_under_a_prefix():
@@ -62,6 +65,19 @@ class Watched:
             assert self.depth, f"{name} is called past the table of the run"
             return f(*args, **kwargs)
         return call
+
+
+def test_blocks_hold_no_operation_of_their_own():
+    """What a block computes, it asks its run for: neither NumPy nor a leaf's file."""
+    for module in (blocks, embeddings, attention, encoder, heads):
+        for name, value in vars(module).items():
+            assert getattr(value, "__module__", "") not in LEAVES, (module, name)
+    # attention makes the causal mask, of booleans, before any block runs.
+    assert [module for module in (blocks, embeddings, attention, encoder, heads)
+            if "np" in vars(module)] == [attention]
+    used = {name for f in vars(attention).values() if inspect.isfunction(f)
+            and f is not attention.causal_mask for name in f.__code__.co_names}
+    assert "np" not in used and "attention_scores" in used
 
 
 @pytest.mark.parametrize("name", CASES)

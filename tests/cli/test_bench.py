@@ -1,11 +1,14 @@
-"""`numbert bench tokenizer` on a little text."""
+"""`numbert bench` on a little text and a little model."""
 
 import argparse
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
-from numbert.cli import bench_tokenizer as bench
+import tiny
+from numbert.cli import bench_tokenizer as bench, main
 
 
 @pytest.fixture
@@ -80,8 +83,21 @@ def test_the_made_up_text_is_always_the_same():
 
 
 @pytest.mark.parametrize("content, match", [
-    (b"", "no text"), (b" \n ", "no text"), (b"ab\xff", "not UTF-8 .* at byte 2")])
+    (b"", "no text"), (b" \n ", "no text"), (b"ab\xff", "byte 2 .line 1. is 0xff")])
 def test_a_file_without_text(content, match, tmp_path):
     (tmp_path / "f.txt").write_bytes(content)
     with pytest.raises(ValueError, match=match):
-        bench.read_text(str(tmp_path / "f.txt"))
+        bench.text_of(str(tmp_path / "f.txt"))
+
+
+def test_a_forward_pass_needs_no_tokenizer(capsys, tmp_path, monkeypatch):
+    folder = tiny.checkpoint(tmp_path / "model")
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        Path(folder, name).unlink(missing_ok=True)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec",
+                        lambda name: None if name == "torch" else find(name))
+    code = main(["bench", "forward", "--model", str(folder), "--batch", "2", "--length",
+                 "4", "--rounds", "1", "--threads", "1"])
+    text = capsys.readouterr().out
+    assert code == 0 and f"no cold start, as {folder} holds no tokenizer" in text

@@ -1,5 +1,6 @@
 """`numbert embed`: vectors on the screen, as JSON and in files."""
 
+import io
 import json
 import os
 import resource
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 import numbert
+import sentence_cases
 from cli_cases import TEXTS, sentence_files, start
 from minilm import minilm_dir
-from numbert.cli.embed import npy_rows
+from numbert.cli.embed import check_target, npy_rows
 
 
 def test_embed_prints_a_summary(numbert_main, folder):
@@ -70,12 +72,45 @@ def test_embed_takes_defaults_from_the_folder(numbert_main, folder, parts, tmp_p
         return [json.loads(line)["embedding"] for line in out.splitlines()]
     np.testing.assert_array_equal(vectors(), numbert.embed(
         *parts, TEXTS[:2], pooling="cls", normalize=True, max_length=5))
-    sentence_files(tmp_path, {"pooling_mode_max_tokens": True})
+    sentence_files(tmp_path, {"pooling_mode": "median"})
     code, _, err = numbert_main("embed", "a", "--model", tmp_path)
-    assert code == 2 and "pooling is 'max', expected one of mean, cls" in err
+    assert code == 2 and "is 'median', expected a name, or a list of names" in err
+    sentence_files(tmp_path, {"pooling_mode_max_tokens": True})
     np.testing.assert_array_equal(
         vectors("--pooling", "mean", "--no-normalize", "--max-length", "4"),
         numbert.embed(*parts, TEXTS[:2], max_length=4))
+
+
+def test_embed_writes_to_stdout(folder, parts, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("\n".join(TEXTS[:3]))
+    process = start("embed", "--file", lines, "--model", folder, "--out", "-",
+                    "--dtype", "float64", "--pooling", "cls,max", "--truncate-dim", 20)
+    out, err = process.communicate()
+    assert process.returncode == 0 and not err
+    np.testing.assert_array_equal(
+        np.load(io.BytesIO(out)),
+        numbert.embed(*parts, TEXTS[:3], ["cls", "max"], truncate_dim=20))
+
+
+def test_embed_refuses_to_write_to_a_terminal(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    with pytest.raises(ValueError, match="--out is -, and stdout is a terminal, expec"):
+        check_target("-")
+
+
+def test_embed_puts_prompts_before_texts(numbert_main, tmp_path):
+    folder = sentence_cases.saved(tmp_path, "e5")
+
+    def vectors(*options):
+        out = numbert_main("embed", "a man", "--model", folder, "--json", *options)[1]
+        return json.loads(out)["embedding"]
+    assert vectors("--prompt-name", "query") == vectors("--prompt", "query : ")
+    assert vectors() == vectors("--prompt-name", "passage") != vectors("--prompt", "")
+    code, _, err = numbert_main("embed", "a", "--model", folder, "--prompt-name", "b")
+    assert code == 2 and "prompt_name is 'b', expected one of 'query', 'passage'" in err
+    said = numbert_main("embed", "a", "--model", folder)[1]
+    assert "prompt 'passage : ', mean of the tokens, scaled to length 1, f" in said
 
 
 def test_embed_takes_a_name_on_the_hub(folder, tmp_path):

@@ -77,7 +77,7 @@ def test_classify(run, folders):
 
 
 def test_ner(run, folders):
-    ask = pipeline("ner", folders["ner"], aggregation_strategy="simple")
+    ask = pipeline("ner", folders["ner"], aggregation_strategy="first")
     assert answers(run, "ner", TEXT) == [{"text": TEXT, "result": ask(TEXT)}]
     everything = answers(run, "ner", TEXT, "--all", "--strategy", "none")[0]["result"]
     assert [e["word"] for e in everything] == ask.tokenizer.tokenize(TEXT)

@@ -79,8 +79,8 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
 
 @pytest.mark.parametrize("arguments, message", [
     (["--train", "{no}"], "none.tsv: No such file or directory"),
-    (["--train", "{bad}"], "bad.tsv, line 2: 1 columns, but 2 in the first line"),
-    (["--train", "{good}", "--dev", "{other}"], "other.tsv, line 1: label 'x' does"),
+    (["--train", "{bad}"], "bad.tsv, line 2: the number of columns is 1, expected 2"),
+    (["--train", "{good}", "--dev", "{other}"], "other.tsv, line 1: label is 'x', exp"),
     (["--train", "{good}", "--max-length", "99"], "max_length is 99, expected 3 to 32"),
     (["--train", "{good}", "--lr", "-1"], "lr is -1.0, expected"),
     (["--train", "{good}", "--patience", "2"],
@@ -94,7 +94,7 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
     (["--train", "{good}", "--max-answer-length", "9"], "leave --max-answer-length"),
     (["--train", "{good}", "--whole-word"], "expected masked-lm for --whole-word: "),
     (["--train", "{good}", "--mask-probability", ".2"], "the task is text-classif"),
-    (["--train", "{good}", "--teacher", "{base}"], "has no trained head for text-c"),
+    (["--train", "{good}", "--teacher", "{base}"], "expected a trained head"),
     (["--train", "{good}", "--model", "{no}"], "none.tsv"),
 ])
 def test_errors_are_one_line(capsys, base, tmp_path, arguments, message):
@@ -136,7 +136,7 @@ def test_predictions_go_where_a_link_names(capsys, tmp_path):
 
 @pytest.mark.parametrize("more, message", [
     ([], "got no model, expected --model DIR, or --task TASK for one that comes with"),
-    (["--task", "regression"], "no checkpoint for 'regression' comes with this copy"),
+    (["--task", "regression"], "task is 'regression', expected one with a checkpoint"),
 ])
 def test_evaluate_says_which_model_it_lacks(capsys, tmp_path, more, message):
     file = tiny.write(tmp_path, "data.tsv", "a\t1\n")
@@ -180,6 +180,31 @@ def test_an_unknown_task_lists_the_known(capsys, base):
         main(["finetune", "poetry", "--train", "t", "--model", base, "--out", "o"])
     assert stop.value.code == 2
     assert "text-classification" in capsys.readouterr().err
+
+
+def test_adam_and_frozen_parameters(capsys, base, tmp_path):
+    """They reach the training, and the frozen parameters stay what they were."""
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    code, _, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
+                          "--out", out, *QUICK, "--betas", 0.7, 0.95, "--eps", 0.5,
+                          "--freeze", "bert.embeddings.*", "*.layer.0.*", "--lr", 0.1)
+    assert (code, errors) == (0, "")
+    cls = numbert.BertForSequenceClassification
+    before, after = (cls.from_pretrained(folder).params for folder in (base, out))
+    for name in after:
+        still = name.startswith("bert.embeddings.") or ".layer.0." in name
+        if not name.startswith("classifier."):          # the head starts fresh
+            assert np.array_equal(before[name], after[name]) == still, name
+    code, _, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
+                          "--out", tmp_path / "next", "--betas", 2, 0.9)
+    assert code == 2 and "betas is [2.0, 0.9], expected two numbers" in errors
+
+
+def test_without_a_model_it_says_where_it_starts_from(capsys, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    code, _, errors = run(capsys, "finetune", TEXT, "--train", file, "--out",
+                          tmp_path / "out", *QUICK)
+    assert code == 0 and "comes with numbert" in errors and "--model DIR" in errors
 
 
 # ------------------------------------------------------------------- pre-training
@@ -250,7 +275,7 @@ def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
 @pytest.mark.parametrize("corpus, options, message", [
     ("a cat\nthe dog\n", {}, "c.txt is one document"),
     ("\n", {"tokenizer": "{base}"}, "c.txt holds no sentences"),
-    (" \n", {}, "c.txt holds no words to learn a vocabulary from"),
+    (" \n", {}, "c.txt holds no words, expected some"),
     (CORPUS, {"short_probability": 7}, "short_probability is 7, expected 0 to 1"),
     (CORPUS, {"max_length": 33}, "max_length is 33, expected at most 32, the"),
     (CORPUS, {"repeats": 0}, "repeats is 0"),
@@ -258,7 +283,7 @@ def test_an_interrupted_pretraining_goes_on(tmp_path, config, monkeypatch):
     (CORPUS, {"probability": 2}, "probability is 2"),
     (CORPUS, {"seed": -1}, "seed is -1, expected a whole number >= 0"),
     (CORPUS, {"batch_size": "8"}, "batch_size is '8', expected a whole number"),
-    (b"a\xff\n", {}, "c.txt, line 1: not UTF-8"),
+    (b"a\xff\n", {}, "c.txt, line 1: byte 1 is 0xff, expected UTF-8"),
 ])
 def test_what_pretraining_refuses(base, tmp_path, config, corpus, options, message):
     path = tiny.write(tmp_path, "c.txt", corpus)
@@ -288,13 +313,13 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(pretraining, "finish", lambda *args: None)   # as if killed
         again()
-    with pytest.raises(ValueError, match=f"a checkpoint of another run: .*{message}"):
+    with pytest.raises(ValueError, match=f"a checkpoint of another run, .*{message}"):
         again(**change)
     assert again().steps == 3
 
 
 @pytest.mark.parametrize("options, message", [
-    (["--config", "typo.json"], "typo.json: no such file: expected a config.json"),
+    (["--config", "typo.json"], "typo.json: no such file, expected a config.json"),
     (["--config", "{config}", "--rule", "bernoulli", "--max-predictions", "20"],
      "--rule is bernoulli, expected exact for --max-predictions: leave"),
     (["--config", "{config}", "--tokenizer", "{base}", "--cased"],

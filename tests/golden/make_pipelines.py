@@ -4,7 +4,7 @@
 
 writes pipelines.json: the results of all calls in tests/pipeline_cases.py that the
 installed transformers has a pipeline for, and keeps those of the others.  Recorded with
-transformers 5.23.0, and question-answering, which that lacks, with 4.57.6.
+transformers 5.24.0, and question-answering, which that lacks, with 4.57.6.
 """
 
 import json

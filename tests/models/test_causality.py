@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cache_cases import LONGEST, MASKS, B, T, across, decoder, error
-from common import assert_near, ids, to_torch, twin
+from common import assert_near, ids, of_today, to_torch, twin
 
 
 # ------------------------------------------------------------------------ causality
@@ -78,6 +78,7 @@ def test_logits_to_keep_is_slicing(name):
 @pytest.mark.parametrize("name", KEEP)
 def test_hugging_face_keeps_the_same_logits(name):
     torch = pytest.importorskip("torch")
+    of_today()
     model, x, keep = decoder(), ids((B, T)), KEEP[name]
     if name == "from the end":
         keep = keep % T

@@ -9,7 +9,8 @@ import numbert
 from common import assert_near, bound, config, ids, stressed, to_torch
 from generation_cases import decoder_config, encoder_decoder, hf_of
 from numbert.models.encoder_decoder import (EncoderDecoderConfig, EncoderDecoderModel,
-                                            Seq2SeqLMOutput, shift_tokens_right)
+                                            shift_tokens_right)
+from numbert.models.outputs import Seq2SeqLMOutput
 
 B, S, T, V = 3, 6, 5, 23
 WIDTHS = {"equal": {}, "projected": {"hidden_size": 8, "num_attention_heads": 2}}
@@ -241,7 +242,7 @@ def checkpoints(tmp_path):
 
 def warm(*paths, **options):
     """A warm start; what starts fresh is warned of."""
-    with pytest.warns(UserWarning, match="starts fresh.* need training.*crossattent"):
+    with pytest.warns(UserWarning, match="starts fresh.* so train it.*crossattent"):
         return EncoderDecoderModel.from_encoder_decoder_pretrained(
             *paths, dtype="float64", **options)
 
@@ -425,7 +426,8 @@ def test_foreign_and_damaged_checkpoints(tmp_path):
     with pytest.raises(ValueError, match="broken JSON"):
         EncoderDecoderModel.from_pretrained(tmp_path / "two")
     encoder_decoder().save_pretrained(tmp_path / "three")
-    stressed(numbert.BertModel).save_pretrained(tmp_path / "four")
+    stressed(numbert.BertModel, config(num_hidden_layers=3)).save_pretrained(
+        tmp_path / "four")
     (tmp_path / "four" / "model.safetensors").replace(
         tmp_path / "three" / "model.safetensors")
     with pytest.raises(ValueError, match="lacks encoder.embeddings"):

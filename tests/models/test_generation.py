@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import numbert
-from common import assert_near, ids, stressed
+from common import assert_near, ids, of_today, stressed
 from generation_cases import (
     POSITIONS, V, arrays, build, decoder_config, hf_of, ours, random_call, theirs)
 from numbert.bert.scope import NUMPY
 from numbert.models.generation import generate
-from numbert.models.sampling import GenerationConfig
+from numbert.models.generation_config import GenerationConfig
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "generation.json"
 RECORDED = json.loads(GOLDEN.read_text(encoding="utf-8"))
@@ -55,6 +55,7 @@ def test_the_recorded_cases_show_something():
 @pytest.mark.parametrize("kind", ["decoder", "cross", "encoder_decoder"])
 def test_hugging_face_generates_the_same_now(kind):
     pytest.importorskip("torch")
+    of_today()
     rng = np.random.default_rng(5)
     for seed in range(100, 104):
         model = build(kind, seed)

@@ -143,7 +143,7 @@ def test_ignored_labels_have_no_part():                                      # N
     backward = numbert.Trace("classifier.out")
     out, saved = model.forward(x, labels=labels)
     model.backward(saved, trace=backward)
-    gradient = backward["classifier.out"]
+    gradient = backward["grad:classifier.out"]
     assert np.all(gradient[:, 2:] == 0) and np.all(gradient[:, :2] != 0)     # exactly
 
 

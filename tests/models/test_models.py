@@ -146,7 +146,7 @@ def test_call_is_forward_without_saving(cls):
     assert saved.bert is not None
     _, nothing = model.forward(**inputs, keep=False)
     given = {} if "loss" in output else {"pooler_output": output.pooler_output}
-    with pytest.raises(ValueError, match="nothing was saved"):
+    with pytest.raises(ValueError, match="saved is empty"):
         model.backward(nothing, **given)
 
 

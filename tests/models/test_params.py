@@ -1,5 +1,8 @@
 """Parameters: names, counts, initialisation, ties, resizing, loading and saving."""
 
+import json
+import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 import numbert
 from common import CLASSES, assert_near, config, ids, stressed, twin
 from numbert.models.params import param_shapes
+from numbert.system.saving import write_tensors
 
 
 @pytest.mark.parametrize("tie", [True, False])
@@ -82,7 +86,8 @@ def test_hugging_face_loads_what_we_save_and_back(cls, tie, tmp_path):
                                      "mismatched_keys")), info
     hf.save_pretrained(tmp_path / "theirs")
     again, report = cls.from_pretrained(tmp_path / "theirs", output_loading_info=True)
-    assert report == {"missing": [], "unexpected": [], "mismatched": []}
+    assert report == {"missing_keys": set(), "unexpected_keys": set(),
+                      "mismatched_keys": set(), "error_msgs": []}
     for name, x in model.params.items():
         assert np.array_equal(x, again.params[name]), name
 
@@ -94,8 +99,8 @@ def test_a_head_that_starts_fresh_is_named(tmp_path):
         model, report = numbert.BertForSequenceClassification.from_pretrained(
             tmp_path, num_labels=5, output_loading_info=True)
     assert model.params["classifier.weight"].shape == (5, 12)
-    assert len(report["unexpected"]) == 5
-    assert sorted(report["missing"]) == [
+    assert len(report["unexpected_keys"]) == 5
+    assert sorted(report["missing_keys"]) == [
         "bert.pooler.dense.bias", "bert.pooler.dense.weight", "classifier.bias",
         "classifier.weight"]
     with pytest.warns(UserWarning, match="BertModel starts fresh.*pooler.dense.weight"):
@@ -108,10 +113,40 @@ def test_a_head_that_starts_fresh_is_named(tmp_path):
 def test_a_checkpoint_without_its_backbone_is_refused(tmp_path):
     model = stressed(numbert.BertModel, dtype="float32")
     model.save_pretrained(tmp_path)
-    config(num_hidden_layers=3).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="lacks 16 tensors of the backbone: "
-                       "encoder.layer.2.attention.self.query.weight.*of unknown name"):
+    lost = [name for name in model.params if ".layer.1.output." in name]
+    write_tensors({name: x for name, x in model.params.items() if name not in lost},
+                  tmp_path / "model.safetensors", {})
+    with pytest.raises(ValueError, match="lacks 4 tensors of the backbone.*"
+                       "encoder.layer.1.output.dense.weight.*of unknown name"):
         numbert.BertModel.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("fields, message", [
+    ({"num_hidden_layers": 3}, "num_hidden_layers is 3, expected 2, as many as"),
+    ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000, expected 2, as"),
+    ({"num_labels": 10**8}, "config.json: num_labels is 100000000, expected .*100000:"),
+    ({"vocab_size": 10**12}, "word_embeddings.weight: .37, 12. in the file, "),
+    ({"max_position_embeddings": 10**12}, "position_embeddings.weight: .11, 12."),
+    ({"hidden_size": 3 * 10**12}, "word_embeddings.weight: .37, 12. in the file"),
+    ({"intermediate_size": 10**12}, "intermediate.dense.weight: .* in the file")])
+def test_a_config_beyond_its_weights_costs_neither_time_nor_memory(
+        tmp_path, fields, message):
+    cls = numbert.BertForSequenceClassification
+    model = stressed(cls, dtype="float32")
+    model.save_pretrained(tmp_path)
+    values = {**model.config.to_dict(), **fields}
+    if "num_labels" in fields:
+        del values["id2label"], values["label2id"]
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    begin = time.monotonic()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=message):
+            cls.from_pretrained(tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 4e6
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - begin < 5
 
 
 def test_wrong_shapes_are_all_named(tmp_path):
@@ -161,16 +196,33 @@ def test_embeddings_and_ties():
     assert stressed(numbert.BertModel).get_output_embeddings() is None
     untied = stressed(numbert.BertForMaskedLM, config(tie_word_embeddings=False))
     assert untied.get_output_embeddings() is not untied.get_input_embeddings()
-    untied.tie_weights()
-    assert untied.get_output_embeddings() is untied.get_input_embeddings()
-    assert untied.config.tie_word_embeddings
-    assert untied(ids()).logits.shape == (2, 5, 37)
+    untied.tie_weights()                                       # HF: changes nothing
+    assert untied.get_output_embeddings() is not untied.get_input_embeddings()
+    assert not untied.config.tie_word_embeddings
+    hf = twin(untied)
+    assert hf.get_output_embeddings().weight is not hf.get_input_embeddings().weight
     untied.set_input_embeddings(np.ones((37, 12), "float32"))
     assert untied.get_input_embeddings().dtype == np.float64
     with pytest.raises(ValueError, match="resize_token_embeddings"):
         untied.set_input_embeddings(np.ones((38, 12)))
     every = untied.num_parameters()
     assert every - untied.num_parameters(exclude_embeddings=True) == (37 + 11 + 2) * 12
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_tie_weights_changes_nothing(tied):
+    """Neither here nor in transformers, whose logits stay as they were."""
+    model = stressed(numbert.BertForMaskedLM, config(tie_word_embeddings=tied))
+    before, logits = dict(model.params), model(ids()).logits
+    model.tie_weights()
+    assert list(model.params) == list(before)
+    assert all(model.params[name] is x for name, x in before.items())
+    assert model.config.tie_word_embeddings is tied
+    assert np.array_equal(model(ids()).logits, logits)
+    torch = pytest.importorskip("torch")
+    hf = twin(model)
+    hf.tie_weights()
+    assert_near(hf(torch.tensor(ids())).logits.detach().numpy(), logits, 1e-12)
 
 
 def test_a_decoder_starts_from_an_encoder(tmp_path):
@@ -184,9 +236,12 @@ def test_a_decoder_starts_from_an_encoder(tmp_path):
 
 def test_unknown_arguments_of_from_pretrained(tmp_path):
     stressed(numbert.BertModel, dtype="float32").save_pretrained(tmp_path)
-    for name in ("dtyp", "device_map", "attn_implementation"):
-        with pytest.raises(TypeError, match=f"takes no argument {name}"):
+    for name, message in (("dtyp", "has no argument dtyp, expected its own or a "),
+                          ("device_map", "takes no device_map, on purpose: a NumPy ")):
+        with pytest.raises(TypeError, match=message):
             numbert.BertModel.from_pretrained(tmp_path, **{name: "auto"})
+    numbert.BertModel.from_pretrained(tmp_path, device_map=None,
+                                      trust_remote_code=False)
     with pytest.raises(TypeError, match="None is not a model, expected a directory"):
         numbert.BertModel.from_pretrained(None)
     assert numbert.BertModel.from_pretrained(tmp_path, torch_dtype="float64"

@@ -11,6 +11,7 @@ from common import ids
 from generation_cases import V, build, hf_of, ours, theirs
 from numbert.models import sampling
 from numbert.models.generation import beam_step, generate
+from numbert.models.generation_config import GenerationConfig, filled
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,8 @@ def test_repetition_penalty():
     ({"min_new_tokens": 0, "eos_token_id": 4}, [2, 1, 0, -1, 3]),
 ], ids=str)
 def test_the_settings_together(given_settings, expected):
-    chosen = sampling.GenerationConfig(**{"do_sample": True, **given_settings})
+    chosen = filled(GenerationConfig(
+        **{"do_sample": True, **given_settings}))
     got = sampling.processed(np.array([[2.0, 1.0, 0.0, -1.0, 3.0]]), np.array([[2, 2]]),
                              2, None, chosen)
     want = [-math.inf if x is None else x for x in expected]
@@ -150,7 +152,8 @@ def test_beams_may_be_drawn_too(model):
 
 def test_drawn_beams_go_on_in_the_order_of_their_scores():
     # HF: the first beam is the best one: whether to stop is judged by it.
-    chosen = sampling.GenerationConfig(num_beams=3, do_sample=True, max_length=9)
+    chosen = filled(GenerationConfig(
+        num_beams=3, do_sample=True, max_length=9))
     rng = np.random.default_rng(0)
     for _ in range(20):
         step = beam_step(rng.standard_normal(3 * V), np.zeros((3, 4), int), 2, chosen,

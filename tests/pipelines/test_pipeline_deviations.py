@@ -140,7 +140,7 @@ def test_too_long(theirs):
 
 
 def test_unknown_option(theirs):
-    with pytest.raises(TypeError, match="no option topk, expected .*return_t"):
+    with pytest.raises(TypeError, match="no argument topk, expected .*return_t"):
         pipe("feature-extraction", return_tensors=True)("Bob", topk=3)
     theirs("feature-extraction", "states")("Bob", topk=3)
 
@@ -177,5 +177,5 @@ def test_chats():
     write = pipe("text-generation", name="writer")
     with pytest.raises(TypeError, match="expected a str"):
         write({"role": "user", "content": "Hello"})
-    with pytest.raises(TypeError, match="no option stop_sequence"):
+    with pytest.raises(TypeError, match="no stop_sequence, on purpose"):
         write(TEXT, stop_sequence="a")

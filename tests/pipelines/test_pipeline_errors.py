@@ -18,7 +18,7 @@ BAD_CALLS = [
     ("fill-mask", ("[MASK]", "b"), {}, "tuple"),
     ("fill-mask", "[MASK]", {"top_k": 0}, "top_k is 0"),
     ("fill-mask", "[MASK]", {"top_k": "5"}, "top_k is '5'"),
-    ("fill-mask", "[MASK]", {"topk": 5}, "no option topk, expected .*top_k"),
+    ("fill-mask", "[MASK]", {"topk": 5}, "no argument topk, expected .*top_k"),
     ("fill-mask", "[MASK]", {"targets": []}, "nothing to choose from"),
     ("fill-mask", "[MASK]", {"batch_size": 0}, "batch_size is 0"),
     ("text-classification", TEXT, {"function_to_apply": "relu"}, "expected one of"),
@@ -55,11 +55,11 @@ BAD_CALLS = [
     ("multiple-choice", {"prompt": "a", "choices": "bc"}, {}, "expected a list"),
     ("multiple-choice", {"prompt": "a", "choices": [3]}, {}, "expected a str"),
     ("feature-extraction", LONG + LONG, {}, "pass truncation=True"),
-    ("sentence-embedding", TEXT, {"pooling": "max"}, "expected one of mean, cls"),
+    ("sentence-embedding", TEXT, {"pooling": "median"}, "expected one of cls, max"),
     ("sentence-embedding", TEXT, {"max_length": 41}, "max_length is 41"),
     ("text-generation", "", {"add_special_tokens": False}, "no tokens"),
     ("text-generation", TEXT, {"max_new_tokens": 40}, "no room"),
-    ("text-generation", TEXT, {"beams": 3}, "no option beams"),
+    ("text-generation", TEXT, {"beams": 3}, "no argument beams"),
 ]
 
 
@@ -82,7 +82,7 @@ def test_bad_pipelines():
         pipeline("fill-mask", model)
     with pytest.raises(TypeError, match="a BertForMaskedLM, expected a BertForTok"):
         pipeline("ner", model, tokenizer)
-    with pytest.raises(ValueError, match="dtype is 'float64' .*loaded already"):
+    with pytest.raises(ValueError, match="dtype is given.*loaded already"):
         pipeline("fill-mask", model, tokenizer, dtype="float64")
     with pytest.raises(FileNotFoundError):
         pipeline("fill-mask", "./nowhere")
@@ -94,7 +94,7 @@ def test_bad_pipelines():
 
 def test_default_model(monkeypatch, tmp_path):
     monkeypatch.setattr("numbert.checkpoints.FOLDER", tmp_path)
-    with pytest.raises(ValueError, match="no checkpoint for 'token-cl.*pass model="):
+    with pytest.raises(ValueError, match="task is 'token-cl.*pass model="):
         pipeline("ner")
     cases.saved(tmp_path / "token-classification", "names")
     assert isinstance(pipeline("ner")("Bob"), list)
@@ -109,6 +109,33 @@ def test_labels_that_do_not_fit(tmp_path):
     path.write_text(json.dumps(config))
     with pytest.raises(ValueError, match=rf"classifier.*{len(LABELS)}"):
         pipeline("ner", tmp_path)
+
+
+def test_labels_with_a_gap_or_numbers_for_names(tmp_path):
+    """A name is asked for where it is used, and only there."""
+    cases.saved(tmp_path, "names")
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    config["id2label"], config["label2id"] = {str(i): i for i in range(6)}, None
+    path.write_text(json.dumps(config))
+    labels = {entity["entity"] for entity in pipeline("ner", tmp_path)("Bob sees Ann")}
+    assert labels and labels <= set("012345")
+    config["id2label"]["7"] = config["id2label"].pop("5")
+    path.write_text(json.dumps(config))
+    ner = pipeline("ner", tmp_path)
+    with pytest.raises(ValueError, match="id2label has no name for class 5, expected"):
+        ner("Bob")
+
+
+def test_a_checkpoint_without_a_head_was_not_trained_for_another_task(tmp_path):
+    folder = cases.saved(tmp_path, "words")
+    numbert.BertModel.from_pretrained(folder).save_pretrained(folder)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pipeline("ner", folder)
+    texts = [str(warning.message) for warning in caught]
+    assert any("starts fresh" in text for text in texts)
+    assert not any("was saved as" in text for text in texts), texts
 
 
 def test_warnings(tmp_path):

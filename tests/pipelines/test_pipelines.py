@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pipeline_cases as cases
+from cli_cases import sentence_files
 from numbert.pipelines import TASKS, pipeline
 from pipeline_cases import ASK, LONG, MODELS, PAIR, TEXT, TWO, pipe
 
@@ -144,12 +145,11 @@ def test_sentence_embedding(pooling):
 
 def test_sentence_settings_come_from_the_checkpoint(folders, tmp_path):
     cases.saved(tmp_path, "states")
-    (tmp_path / "1_Pooling").mkdir()
-    (tmp_path / "1_Pooling" / "config.json").write_text(
-        '{"pooling_mode_cls_token": true}')
+    sentence_files(tmp_path, {"pooling_mode_cls_token": True})
     got = pipeline("sentence-embedding", tmp_path)(TEXT)
+    options = {"pooling": "cls", "normalize": True, "max_length": 5}
     np.testing.assert_array_equal(
-        got, pipeline("sentence-embedding", folders["states"], pooling="cls")(TEXT))
+        got, pipeline("sentence-embedding", folders["states"], **options)(TEXT))
 
 
 # ------------------------------------------- lists, iterators, batches, progress
@@ -166,6 +166,7 @@ INPUTS = {
     "feature-extraction": [TEXT, "Bob", ""],
     "sentence-embedding": [TEXT, "Bob", LONG + LONG],
     "text-generation": [TEXT, "Bob", "Anna", "a b"],
+    "zero-shot-classification": [TEXT, "Bob", LONG],
 }
 
 
@@ -177,12 +178,16 @@ def numbers_as_lists(value):
 def test_batches_and_iterators_change_nothing(task):
     decoder = {"is_decoder": True} if task == "text-generation" else {}
     model = cases.model(TASKS[task].model_class, **decoder)
-    ask = pipeline(task, model, cases.tokenizer())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message='.*begins with "entail"')
+        ask = pipeline(task, model, cases.tokenizer())
     options = {"do_sample": False, "max_new_tokens": 4} if decoder else {}
     if task == "question-answering":
         options = {"max_seq_len": 20, "doc_stride": 4}
     if task == "text-classification":
         options = {"top_k": 2}
+    if task == "zero-shot-classification":
+        options = {"candidate_labels": ["sea", "the capital of France"]}
     want = [numbers_as_lists(ask(item, **options)) for item in INPUTS[task]]
     for size in (1, 2, 3, 50):
         got = ask(list(INPUTS[task]), batch_size=size, **options)
@@ -219,6 +224,8 @@ def test_dtype_and_objects(folders):
     assert wide.model.dtype == np.float64
     assert_same(pipe("fill-mask")("a [MASK]"), wide("a [MASK]"))
     assert "BertForMaskedLM" in repr(wide)
+    assert pipeline("fill-mask", folders["words"],
+                    torch_dtype="float64").model.dtype == np.float64
 
 
 def test_options_of_the_call_win():

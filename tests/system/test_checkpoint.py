@@ -157,6 +157,7 @@ def test_an_alias_that_differs_is_warned_of(tmp_path, other):
               {"cls.predictions.decoder.weight": other, WORDS: f32([1, 2])})
     with pytest.warns(UserWarning, match="weight' differs from .*tie_word") as caught:
         params, _ = checkpoint.load(tmp_path, {WORDS: (2,)}, dtype="float32",
+                                    base_prefix="bert.",
                                     aliases=TIES)
     assert len(caught) == 1 and params[WORDS].tolist() == [1, 2]
     assert caught[0].filename == __file__
@@ -241,7 +242,7 @@ def test_damaged_files(tmp_path):
     for data in cut + foreign:
         path.write_bytes(data)
         refused(tmp_path, ValueError, WEIGHTS, f"({len(data)} bytes)",
-                "not a whole safetensors file", "download it again")
+                "expected a whole safetensors file", "download or write it again")
 
 
 # ------------------------------------------------------------------ shards
@@ -321,4 +322,4 @@ def test_shards_that_do_not_fit_their_index(tmp_path):
     refused(tmp_path, FileNotFoundError, INDEX, "gone.safetensors, lost.safetensors",
             "missing shards")
     write_shards(tmp_path, {"w": "one.safetensors", "v": "one.safetensors"})
-    refused(tmp_path, ValueError, INDEX, "v (one.safetensors)", "different saves")
+    refused(tmp_path, ValueError, INDEX, "v (one.safetensors)", "of one save")

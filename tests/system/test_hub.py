@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,19 @@ def cached(cache, name, files, commit=OLD, absent=()):
 def test_a_directory_is_returned_as_it_is(tmp_path, monkeypatch, kind):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)    # not needed for that
     assert resolve(kind(tmp_path), (WEIGHTS,)) == tmp_path
-    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert" / "last").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert resolve(kind("bert")) == Path("bert")    # before the hub's "bert"
+    assert resolve(kind("bert"), subfolder="last") == Path("bert/last")
+    with pytest.raises(FileNotFoundError, match="bert has no directory 'first', exp"):
+        resolve(kind("bert"), subfolder="first")
+
+
+@pytest.mark.parametrize("subfolder", ["..", "a/../..", "/etc", "a\\..", "C:x"])
+def test_a_subfolder_stays_inside(tmp_path, subfolder):
+    for name in tmp_path, "org/model":
+        with pytest.raises(ValueError, match="subfolder is .*, expected a path inside"):
+            resolve(name, subfolder=subfolder)
 
 
 def test_a_file_is_not_a_directory(tmp_path):
@@ -104,6 +115,15 @@ def test_files_in_the_cache(hub, tmp_path, name):
     assert offline(tmp_path, name, "vocab.txt", CONFIG) == snapshot      # optional
 
 
+def test_a_subfolder_in_the_cache(hub, tmp_path):
+    snapshot = cached(tmp_path, "org/model", {CONFIG: "{}"})
+    (snapshot / "a" / "b").mkdir(parents=True)
+    (snapshot / "a" / "b" / CONFIG).write_text("{}")
+    assert offline(tmp_path, "org/model", CONFIG, subfolder="a/b") == snapshot / "a/b"
+    with pytest.raises(OSError, match="config.json of 'a/' in the hub repository"):
+        offline(tmp_path, "org/model", CONFIG, subfolder="a")
+
+
 @pytest.mark.parametrize("absent", [(), (WEIGHTS,)])
 def test_shards_in_the_cache(hub, tmp_path, absent):
     files = dict.fromkeys(json.loads(SHARDS)["weight_map"].values(), "w")
@@ -128,7 +148,7 @@ def test_not_in_the_cache(hub, tmp_path):
         text = str(error.value)
         assert repr(name) in text and files[0] in text and "\n" not in text
         assert "not in the local cache" in text and "pass a directory" in text
-    with pytest.raises(FileNotFoundError, match="'org/nothing' has none of v.txt, x: "):
+    with pytest.raises(FileNotFoundError, match="has none of v.txt, x, expected one"):
         offline(tmp_path, "org/nothing", "v.txt", "x")
 
 
@@ -142,6 +162,7 @@ def test_a_hub_out_of_reach_is_asked_once(hub, tmp_path, monkeypatch):
         raise LocalEntryNotFoundError("no network\nat all")
 
     monkeypatch.setattr(hub, "hf_hub_download", unreachable)
+    monkeypatch.setattr(hub, "get_hf_file_metadata", lambda url, token: None)
     snapshot = cached(tmp_path, "org/model", {"vocab.txt": "[PAD]"})
     files = ("a", "b", "vocab.txt", "c")
     assert resolve("org/model", files, cache_dir=tmp_path) == snapshot
@@ -169,7 +190,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
     """Answers /{owner}/{name}/resolve/{revision}/{file} as the hub does."""
 
     def do_HEAD(self):
-        match = re.fullmatch(r"/(org/\w+)/resolve/(\w+)/([\w.-]+)", self.path)
+        match = re.fullmatch(r"/(org/\w+)/resolve/(\w+)/([\w./-]+)", self.path)
         name, revision, file = match.groups() if match else ("", "", "")
         self.server.asked.append((self.command, revision, file))
         commit = NEW if revision == "main" else revision
@@ -207,7 +228,8 @@ def server():
     server.files = {
         ("org/single", OLD): {CONFIG: "old", WEIGHTS: "old", "vocab.txt": "old"},
         ("org/single", NEW): {CONFIG: "new", WEIGHTS: "new", "vocab.txt": "new",
-                              "pytorch_model.bin": "x", "README.md": "x"},
+                              "pytorch_model.bin": "x", "README.md": "x",
+                              f"last/{CONFIG}": "last", f"last/{WEIGHTS}": "last"},
         ("org/sharded", NEW): {
             CONFIG: "{}", INDEX: SHARDS, "model-00001-of-00002.safetensors": "1",
             "model-00002-of-00002.safetensors": "2", "extra.safetensors": "x"},
@@ -258,6 +280,36 @@ def test_only_what_is_wanted_is_fetched(hub, server, tmp_path):
         "found", folder, ["none.txt", "vocab.txt"])
     assert online(server, tmp_path, "org/single", "none.txt", "vocab.txt") == (
         "found", folder, [])                         # remembered: there is no none.txt
+
+
+def test_a_subfolder_of_a_repository(hub, server, tmp_path):
+    status, folder, asked = online(server, tmp_path, "org/single", CONFIG, WEIGHTS,
+                                   "vocab.txt", subfolder="last")
+    assert (status, asked) == ("found", [f"last/{CONFIG}", f"last/{WEIGHTS}",
+                                         "last/vocab.txt"])
+    assert Path(folder).name == "last" and Path(folder).parent.name == NEW
+    assert (Path(folder) / WEIGHTS).read_text() == "last"
+
+
+def test_force_download_fetches_again(hub, server, tmp_path):
+    cached(tmp_path / "hub", "org/single", {CONFIG: "old"})
+    status, folder, asked = online(server, tmp_path, "org/single", CONFIG,
+                                   force_download=True)
+    assert (status, asked, Path(folder).name) == ("found", [CONFIG], NEW)
+    assert (Path(folder) / CONFIG).read_text() == "new"
+
+
+def test_without_a_network_the_error_comes_at_once(hub, tmp_path):
+    """Left to itself, hf_hub_download tries again for 23 seconds."""
+    class Nobody:
+        asked: list = []
+        server_address = ("127.0.0.1", 9)                # nothing listens there
+    begin = time.monotonic()
+    status, text, _ = online(Nobody, tmp_path, "toy/model", CONFIG)
+    assert time.monotonic() - begin < 10
+    assert status == "ConnectionError"
+    assert re.search("toy/model: no such directory, and cannot get config.json of the "
+                     "hub repository 'toy/model': .* pass a directory", text)
 
 
 def test_all_files_come_from_one_commit(hub, server, tmp_path):

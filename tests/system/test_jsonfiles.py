@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 
 import pytest
 from hypothesis import given, strategies as st
@@ -49,6 +50,55 @@ def test_an_error_says_what_was_expected_and_what_to_do(tmp_path, data, problem)
         f"{path} {problem}, expected an object of fields: remove it")
     with pytest.raises(ValueError, match="expected a JSON object: download or"):
         jsonfiles.read_json(path)
+
+
+@pytest.mark.parametrize("opening, closing", ["[]", ("[0,", "]"), ('{"a":', "}")])
+def test_the_deepest_json(tmp_path, opening, closing):
+    """A hundred levels are read; one more is refused."""
+    path, inner = tmp_path / "a.json", "" if opening == "[" else "0"
+    for levels, deepest in ((99, False), (100, True), (900, True)):
+        path.write_text(f'{{"a": {opening * levels}{inner}{closing * levels}}}')
+        if deepest:
+            with pytest.raises(ValueError, match="a.json is broken JSON .nested too"):
+                jsonfiles.read_json(path)
+        else:
+            jsonfiles.json_text(jsonfiles.read_json(path))
+
+
+def test_many_short_lists_are_not_deep(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps({"a": [[{}]] * 1000}))
+    assert jsonfiles.read_json(tmp_path / "a.json") == {"a": [[{}]] * 1000}
+
+
+def test_a_file_that_is_too_large(tmp_path, monkeypatch):
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    monkeypatch.setattr(jsonfiles, "MOST_BYTES", 8)
+    assert jsonfiles.read_json(tmp_path / "a.json") == {"a": 1}
+    monkeypatch.setattr(jsonfiles, "MOST_BYTES", 7)
+    with pytest.raises(ValueError, match="a.json has 8 bytes, expected a JSON object"):
+        jsonfiles.read_json(tmp_path / "a.json")
+
+
+def test_pipes_devices_and_folders_are_refused(tmp_path):
+    """Nothing is read from them: a pipe that nobody writes to would block for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path / "pipe", "a pipe or a device"),
+                       (tmp_path, "a folder"), ("/dev/zero", "a pipe or a device")):
+        with pytest.raises(OSError, match=f"is {kind}, expected .*: save it to a f"):
+            jsonfiles.read_json(path)
+    with pytest.raises(FileNotFoundError):
+        jsonfiles.read_json(tmp_path / "nothing")
+
+
+def test_half_a_surrogate_pair_is_no_text(tmp_path):
+    path = tmp_path / "a.json"
+    for text in (r'{"a": "x\ud800"}', r'{"\uDFFF": 1}', r'{"a": ["\ude00\ud83d"]}',
+                 "[" * 90 + r'"\udc00"' + "]" * 90):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="a.json holds half a surrogate pair"):
+            jsonfiles.read_json(path, (dict, list))
+    path.write_text(r'{"a": "\ud83d\ude00 \\ud800"}')
+    assert jsonfiles.read_json(path) == {"a": "\U0001f600 \\ud800"}
 
 
 def test_a_number_that_is_too_long(tmp_path):

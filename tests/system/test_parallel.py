@@ -1,6 +1,10 @@
 """Threads: order, errors, and the number of BLAS threads put back."""
 
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +13,8 @@ import numbert
 from common import config, ids, stressed
 from numbert.training import objectives
 from numbert.system import parallel
+
+ROOT = Path(numbert.__file__).parents[1]
 
 
 def test_results_are_in_order_and_threads_are_used():
@@ -43,6 +49,51 @@ def test_blas_has_one_thread_inside_and_its_own_number_after():
         assert get() == 2
     finally:
         put(before)
+
+
+INTERRUPTS = """
+import signal, time
+from numbert.system import parallel
+
+def interrupt(number, frame):
+    raise KeyboardInterrupt
+
+get, put = parallel.openblas()
+signal.signal(signal.SIGALRM, interrupt)
+put(2)
+for i in range(300):
+    state = "finished"
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-5 + 2e-6 * i)
+        parallel.in_threads(lambda j: sum(range(2000)), range(3), 2)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except (KeyboardInterrupt, RuntimeError):
+        state = "interrupted"
+    deadline = time.monotonic() + 10
+    while get() != 2 and time.monotonic() < deadline:
+        time.sleep(0.001)                       # for a worker to end its item
+    print(state if get() == 2 else "stuck", flush=True)
+"""
+
+
+def test_an_interrupt_at_any_moment_puts_the_number_back(tmp_path):
+    """Ctrl-C raises in the main thread, between any two of its steps.
+
+    It may also leave one of Python's own locks locked, and then the process hangs when
+    it next starts a thread: hence a process of its own, and a limit of time.
+    """
+    if parallel.openblas() is None or not hasattr(signal, "setitimer"):
+        pytest.skip("this NumPy has no OpenBLAS, or this system no timers")
+    with open(tmp_path / "states", "w") as states:
+        process = subprocess.Popen([sys.executable, "-c", INTERRUPTS], cwd=ROOT,
+                                   stdout=states, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    found = (tmp_path / "states").read_text().split()
+    assert "interrupted" in found and "stuck" not in found
 
 
 def test_without_openblas_items_follow_each_other(monkeypatch):

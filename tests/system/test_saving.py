@@ -180,14 +180,15 @@ def test_an_interrupt_after_the_last_step(tmp_path, monkeypatch, old_limit, limi
          max_shard_size=old_limit)
     decisive = WEIGHTS if limit == 10**6 or old_limit == 10**6 else INDEX
     name = "unlink" if limit == 10 and old_limit == 10**6 else "replace"
-    step = getattr(os, name)
+    owner = Path if name == "unlink" else os
+    step = getattr(owner, name)
 
     def interrupted(*arguments, **options):
         step(*arguments, **options)
         if Path(arguments[-1]) == tmp_path / decisive:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, name, interrupted)
+    monkeypatch.setattr(owner, name, interrupted)
     new = {"a": floats(2, 2), "b": floats(3, 2)}
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path, new, "new", max_shard_size=limit)
@@ -327,8 +328,16 @@ def test_what_a_killed_writer_left_is_removed(tmp_path):
     subprocess.run([sys.executable, "-c", code, str(path)])
     (tmp_path / ".log1.csv.x.tmp").mkdir()
     assert len(names(tmp_path)) == 2 and not path.exists()
-    saving.remove_leftovers(path)
-    assert names(tmp_path) == [".log1.csv.x.tmp"]
+    saving.atomic_write_text(path, "whole")
+    assert names(tmp_path) == [".log1.csv.x.tmp", "log[1].csv"]
+
+
+def test_what_a_living_writer_has_stays(tmp_path):
+    with saving.atomic_file(tmp_path / "a.txt") as temporary:
+        temporary.write_text("first")
+        saving.atomic_write_text(tmp_path / "a.txt", "second")
+        assert (tmp_path / "a.txt").read_text() == "second"
+    assert (tmp_path / "a.txt").read_text() == "first" and names(tmp_path) == ["a.txt"]
 
 
 # ------------------------------------------------------------------ transformers
@@ -394,9 +403,9 @@ def test_a_full_disk_is_an_os_error_and_the_old_checkpoint_stays(tmp_path, monke
 
     saving.save(tmp_path, {"w": np.ones(3, "float32")}, config_text="{}")
     monkeypatch.setattr("numbert.system.saving.save_file", full)
-    with pytest.raises(OSError, match="could not be written: .*No space left"):
+    with pytest.raises(OSError, match="could not be written .*No space left"):
         saving.save(tmp_path, {"w": np.zeros(3, "float32")}, config_text="{}")
-    loaded, _ = checkpoint.load(tmp_path, {"w": (3,)}, dtype="float32")
+    loaded, _ = checkpoint.load(tmp_path, {"w": (3,)}, dtype="float32", base_prefix="")
     assert np.array_equal(loaded["w"], np.ones(3))
 
 

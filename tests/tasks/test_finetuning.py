@@ -1,6 +1,7 @@
 """Whole small runs: fine-tuning, going on after a stop, evaluation, a teacher."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import tiny
 
 import numbert
 from numbert.tasks.finetuning import evaluate, finetune
+from numbert.system.places import one_run
 from numbert.tasks import TASKS, Settings
 from numbert.tasks.common import plain_collate
 from numbert.training.loop import DivergedError
@@ -109,7 +111,7 @@ def test_a_run_does_not_go_on_as_another(base, tmp_path, monkeypatch, change, me
         patch.setitem(TASKS, TEXT, TASKS[TEXT]._replace(collate=interrupted_at(4)))
         with pytest.raises(RuntimeError, match="the machine stops"):
             again()
-    with pytest.raises(ValueError, match=f"a checkpoint of another run: .*{message}"):
+    with pytest.raises(ValueError, match=f"a checkpoint of another run, .*{message}"):
         again(**change)
     assert again().steps == 8
 
@@ -146,6 +148,32 @@ def test_nothing_is_overwritten_unasked(base, tmp_path):
     assert result.steps == 2 and result.best is None
 
 
+@pytest.mark.parametrize("role", ["model", "teacher", "train", "dev"])
+def test_the_result_never_replaces_an_input(base, tmp_path, role):
+    """Not even with overwrite, and by no other path to it."""
+    out = tmp_path / "out"
+    shutil.copytree(base, out)
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    inputs = {"model": base, "train": file, "dev": file, "teacher": None}
+    inputs[role] = out if role in ("model", "teacher") else \
+        tiny.write(out, "log.jsonl", tiny.FILES[TEXT])
+    (tmp_path / "link").symlink_to(out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for place in (out, tmp_path / "link", out / ".." / "out"):
+        with pytest.raises(ValueError, match="would replace .* expected a place that"):
+            finetune(TEXT, inputs["train"], inputs["dev"], inputs["model"], place,
+                     teacher=inputs["teacher"], overwrite=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_second_run_into_one_folder_is_refused(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    with one_run(tmp_path / "out"):
+        with pytest.raises(OSError, match="out is in use by another run"):
+            finetune(TEXT, file, None, base, tmp_path / "out", epochs=1)
+    finetune(TEXT, file, None, base, tmp_path / "out", epochs=1)
+
+
 def test_overwrite_removes_nothing_before_all_is_checked(base, tmp_path):
     file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
     finetune(TEXT, file, None, base, out, epochs=1)
@@ -157,7 +185,7 @@ def test_overwrite_removes_nothing_before_all_is_checked(base, tmp_path):
         assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     for wrong, message in (({"size": 4}, "got an unexpected keyword argument 'size'"),
                            ({"warmup": 99}, "warmup is 99, expected at most the run"),
-                           ({"patience": 2}, "patience is 2, but there is no eval")):
+                           ({"patience": 2}, "patience is 2, expected None")):
         with pytest.raises((TypeError, ValueError), match=message):
             finetune(TEXT, file, None, base, out, overwrite=True, **wrong)
         assert {path.name: path.read_bytes() for path in out.iterdir()} == before
@@ -225,7 +253,7 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(ValueError, match="task is 'poetry', expected one of text"):
         finetune("poetry", file, None, base, out)
-    with pytest.raises(ValueError, match="o.tsv, line 1: label 'x' does not occur"):
+    with pytest.raises(ValueError, match="o.tsv, line 1: label is 'x', expected"):
         finetune(TEXT, file, other, base, out)
     for bad in ({"lr": "1e-3"}, {"seed": -1}, {"batch_size": "8"}, {"epochs": "3"},
                 {"eval_batch_size": 0}):
@@ -243,7 +271,7 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
                               cls=numbert.BertForSequenceClassification)
     with pytest.raises(ValueError, match="another vocabulary"):
         finetune(TEXT, file, None, base, out, teacher=teacher)
-    with pytest.raises(ValueError, match="has no trained head for text-classification"):
+    with pytest.raises(ValueError, match="expected a trained head for text-cl"):
         finetune(TEXT, file, None, base, out, teacher=base)
     teacher = tiny.checkpoint(tmp_path / "t",
                               cls=numbert.BertForSequenceClassification)
@@ -254,16 +282,16 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
 
 def test_evaluate_refuses_what_does_not_fit(base, tmp_path):
     file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
-    with pytest.raises(ValueError, match="not say which task .*: pass task .*one of"):
+    with pytest.raises(ValueError, match="names no task, expected .*: pass task"):
         evaluate(base, file)
-    with pytest.raises(ValueError, match="no trained head"):
+    with pytest.raises(ValueError, match="expected a trained head"):
         evaluate(base, file, task=TEXT)
     model = tiny.checkpoint(tmp_path / "m", cls=numbert.BertForSequenceClassification,
                             problem_type="regression", num_labels=1)
-    with pytest.raises(ValueError, match="has problem_type regression, but text-class"):
+    with pytest.raises(ValueError, match="has problem_type regression, expected"):
         evaluate(model, file, task=TEXT)
     model = tiny.checkpoint(tmp_path / "m", cls=numbert.BertForSequenceClassification)
-    with pytest.raises(ValueError, match="t.tsv, line 1: label 'fine' does not occur"):
+    with pytest.raises(ValueError, match="t.tsv, line 1: label is 'fine', expected"):
         evaluate(model, file, task=TEXT)
 
 
@@ -275,3 +303,22 @@ def test_a_damaged_backbone_is_no_fresh_start(tmp_path):
     file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
     with pytest.raises(ValueError, match="intermediate"):
         finetune(TEXT, file, None, model, tmp_path / "out")
+
+
+@pytest.mark.parametrize("changes, match", [
+    ({"task": 3}, "task is 3, expected a string"),
+    ({"task": "chess"}, "task is 'chess', expected one of text-classification"),
+    ({"settings": [1]}, r"settings is \[1\], expected a JSON object"),
+    ({"settings": {"size": 1}}, "the setting size is 1, expected max_length, doc_stri"),
+    ({"settings": {"max_length": "9"}}, "the setting max_length is '9', expected"),
+    ({"settings": {"max_length": True}}, "the setting max_length is True, expected"),
+    ({"settings": {"max_answer_length": None}}, "the setting max_answer_length is Non"),
+    ({"settings": {"mask_probability": "x"}}, "the setting mask_probability is 'x', "),
+    ({"settings": {"whole_word": 1}}, "the setting whole_word is 1, exp")])
+def test_a_record_that_finetune_did_not_write(base, tmp_path, changes, match):
+    folder, file = tmp_path / "m", tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    shutil.copytree(base, folder)
+    record = {"task": TEXT, "settings": Settings()._asdict(), **changes}
+    (folder / "training.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match=f"m/training.json: {match}"):
+        evaluate(folder, file)

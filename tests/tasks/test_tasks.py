@@ -37,24 +37,25 @@ BAD_FILES = [
     (TEXT, "d.tsv", "\n \n", "d.tsv holds no examples"),
     (TEXT, "d.tsv", "sentence\tlabel\n", "d.tsv holds no examples"),
     (TEXT, "d.jsonl", "", "d.jsonl holds no examples"),
-    (TEXT, "d.tsv", "a cat\t1\nno label\n", "d.tsv, line 2: 1 columns, but 2 in the"),
+    (TEXT, "d.tsv", "a cat\t1\nno label\n",
+     "d.tsv, line 2: the number of columns is 1, expected 2"),
     (TEXT, "d.tsv", "a cat\n", "d.tsv, line 1: 1 columns, expected 2"),
     (TEXT, "d.tsv", "a\tb\tc\td\n", "d.tsv, line 1: 4 columns, expected 2"),
     (TEXT, "d.tsv", "a cat\t1\na dog\t\n", "line 2: the label is empty"),
-    (TEXT, "d.tsv", b"a cat\t1\n\xe9t\xe9\t0\n", "d.tsv, line 2: not UTF-8"),
+    (TEXT, "d.tsv", b"a cat\t1\n\xe9t\xe9\t0\n", "line 2: byte 0 is 0xe9, expected U"),
     (TEXT, "d.jsonl", '{"text": "a", "label": "x"}\n{"text": ',
      "line 2 is broken JSON"),
     (TEXT, "d.jsonl", '["a", "x"]\n', "line 1 holds a list, expected a JSON object"),
-    (TEXT, "d.jsonl", '{"text": "a"}\n', "line 1: no 'label'; it has text"),
+    (TEXT, "d.jsonl", '{"text": "a"}\n', "label is missing .there is text."),
     (TEXT, "d.jsonl", '{"text": "a", "label": ""}\n', "line 1: the label is empty"),
     (TEXT, "d.jsonl", '{"text": "a", "label": [1]}', "label is .1., expected a str"),
     (TEXT, "d.jsonl", '{"text": "a", "label": true}', "label is true, expected a"),
     (TEXT, "d.jsonl", '{"text": 5, "label": "x"}', "text is 5, expected a string"),
-    (TEXT, "d.jsonl", '{"text": "\\ud800", "label": "x"}', "half of a surrogate pair"),
+    (TEXT, "d.jsonl", '{"text": "\\ud800", "label": "x"}', "half a surrogate pair"),
     (TEXT, "d.jsonl", '{"text": "a", "label": "x"}\n{"text": "a", "text_pair": "b", '
                       '"label": "x"}', "some examples are pairs"),
-    (TEXT, "d.jsonl", '{"text": "a", "label": -100}', "line 1: the label -100 means"),
-    (TEXT, "d.jsonl", '{"text": "a", "label": null}', "line 1: 'label' is null"),
+    (TEXT, "d.jsonl", '{"text": "a", "label": -100}', "line 1: the label is -100"),
+    (TEXT, "d.jsonl", '{"text": "a", "label": null}', "line 1: label is null"),
     (TEXT, "d.jsonl", "[" * 100_000, "line 1 is broken JSON"),
     (TEXT, "d.json", '[{"text": "a", "label": "x"}]', "line 1 holds a list, expected"),
     (MULTI, "d.tsv", "a\tx,,y\n", "line 1: an empty label in 'x,,y'"),
@@ -69,19 +70,20 @@ BAD_FILES = [
     (TOKEN, "d.conll", "", "d.conll holds no examples"),
     (TOKEN, "d.conll", "a O\n\nb\n", "d.conll, line 3: 'b' has no label"),
     (TOKEN, "d.conll", "a\tO\nb\t\n", "line 2: 'b' has no label"),
-    (TOKEN, "d.conll", "a N O\nb O\n", "line 2: 2 columns, but 3 in the first"),
+    (TOKEN, "d.conll", "a N O\nb O\n", "the number of columns is 2, expected 3"),
     (TOKEN, "d.jsonl", '{"tokens": ["a"], "labels": ["O", "O"]}', "1 tokens and 2 lab"),
     (TOKEN, "d.jsonl", '{"tokens": [], "labels": []}', "0 tokens and 0 labels"),
     (QA, "d.json", "{}", "expected a JSON file of SQuAD"),
     (QA, "d.json", "not json", "expected a JSON file of SQuAD"),
     (QA, "d.json", '{"data": [{"paragraphs": [{"qas": [1]}]}]}', "file of SQuAD"),
-    (QA, "d.jsonl", '{"question": "q", "context": "c"}', "line 1: no 'answers'"),
+    (QA, "d.jsonl", '{"question": "q", "context": "c"}', "line 1: answers is missing"),
     (QA, "d.jsonl", ANSWER + '{"text": ["cat"], "answer_start": [3]}}',
-     "'cat' does not stand at character 3 of the context, which has 'at' there"),
+     "the context has 'at' at character 3, expected the answer 'cat'"),
     (QA, "d.jsonl", ANSWER + '{"text": ["a"], "answer_start": [-5]}}', "character -5"),
-    (QA, "d.jsonl", ANSWER + '{"text": [" "], "answer_start": [1]}}', "does not stand"),
+    (QA, "d.jsonl", ANSWER + '{"text": [" "], "answer_start": [1]}}', "expected the"),
     (QA, "d.jsonl", ANSWER + '{"text": ["a", "b"], "answer_start": [0]}}', "2 answers"),
     (CHOICE, "d.tsv", "a\tb\tc\tx\n", "line 1: label is 'x', expected the num"),
+    (CHOICE, "d.tsv", "a\tb\tc\t" + "1" * 5000 + "\n", "label is '1*, expected the"),
     (CHOICE, "d.tsv", "a\tb\tc\t2\n", "line 1: label is 2, expected .* 0 to 1"),
     (CHOICE, "d.tsv", "a\tb\t0\n", "line 1: 1 choices, expected at least 2"),
     (CHOICE, "d.jsonl", '{"context": "a", "choices": ["b", "c"], "label": 1}\n'
@@ -142,14 +144,14 @@ def test_labels_are_sorted():
 
 def test_a_label_that_training_never_saw(tmp_path):
     examples = read(TEXT, tmp_path, "a\tx\nb\tz\n", "dev.tsv")
-    with pytest.raises(ValueError, match="dev.tsv, line 2: label 'z' does not occur in "
-                                         "the training data, which has x, y"):
+    with pytest.raises(ValueError, match="dev.tsv, line 2: label is 'z', expected "
+                                         "one of the training data's, x, y"):
         TASKS[TEXT].encode(examples, TOKENIZER, labelled("x", "y"), PLAIN)
     examples = read(TOKEN, tmp_path, "a O\n\nb O\ncat B-Z\n", "dev.conll")
-    with pytest.raises(ValueError, match=r"line 3, word 2 \('cat'\): label 'B-Z'"):
+    with pytest.raises(ValueError, match=r"line 3, word 2 \('cat'\): label is 'B-Z'"):
         TASKS[TOKEN].encode(examples, TOKENIZER, labelled("O", "B-X"), PLAIN)
     examples = read(MULTI, tmp_path, "a\tx\nb\tx,z\n", "dev.tsv")
-    with pytest.raises(ValueError, match="line 2: label 'z'"):
+    with pytest.raises(ValueError, match="line 2: label is 'z'"):
         TASKS[MULTI].encode(examples, TOKENIZER, labelled("x", "y"), PLAIN)
 
 

@@ -20,7 +20,8 @@ def core_with(*tokens, **options):
 def spans(core, text, **options):
     """[(id, start, end), ...], which both ways must agree on."""
     got = encode_one(core, text, **options)
-    assert got == encode_plain(core, text, options.get("split_special_tokens", False))
+    split = options.get("split_special_tokens", False)
+    assert got == encode_plain(core.plain, text, split)
     return list(zip(*got[:3]))
 
 
@@ -53,6 +54,18 @@ def test_strips_take_white_space_along():
     assert spans(core, " newtok newtok ") == [(100, 0, 8), (100, 8, 15)]
 
 
+@pytest.mark.parametrize("content", [" ", "\n", "\t", "  "])
+@pytest.mark.parametrize("flags, want", [
+    (dict(lstrip=True, rstrip=True), [(2, 0, 1), (100, 1, 5), (3, 5, 6)]),
+    (dict(lstrip=True, rstrip=True, normalized=False), None)])
+def test_blank_tokens_take_the_blanks_around_them_once(content, flags, want):
+    core = core_with(AddedToken(content, **flags))
+    if want is None:            # found in the raw text: only where the content stands
+        want = [(2, 0, 1), (100, 1, 5), (3, 5, 6)] if content in "a \n\t b" else [
+            (2, 0, 1), (3, 5, 6)]
+    assert spans(core, "a \n\t b") == want
+
+
 def test_rstrip_and_the_space_around_a_cjk_character_overlap():
     core = core_with(AddedToken("NewTok", rstrip=True))
     assert spans(core, "NewTok中") == [(100, 0, 7), (7, 6, 7)]
@@ -71,7 +84,7 @@ def test_the_longest_of_several_wins():
     matcher = compile_matcher(
         {7: AddedToken("ab"), 8: AddedToken("abc"), 9: AddedToken("bcd")})
     assert find(matcher, "abcd ab bcd") == [
-        Match(8, 0, 3), Match(7, 5, 7), Match(9, 8, 11)]
+        Match(8, 0, 3, "abc"), Match(7, 5, 7, "ab"), Match(9, 8, 11, "bcd")]
 
 
 def test_nothing_to_find():

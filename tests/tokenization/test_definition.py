@@ -11,7 +11,7 @@ from tokenizer_cases import VOCAB
 from numbert.testing.strategies import SPECIAL, bert_text, vocabularies
 from numbert.tokenization import BertTokenizer, definition
 from numbert.tokenization.definition import tokenize
-from numbert.tokenization.definition import wordpiece
+from numbert.tokenization.definition import encode, wordpiece
 
 TOKENIZERS = {lowercase: BertTokenizer(VOCAB, do_lower_case=lowercase)
               for lowercase in (True, False)}
@@ -55,7 +55,7 @@ def test_special_tokens_are_text_here():
     assert TOKENIZERS[True].tokenize("a [MASK]") == ["a", "[MASK]"]
 
 
-@pytest.mark.parametrize("module", [definition, wordpiece])
+@pytest.mark.parametrize("module", [definition, encode, wordpiece])
 def test_its_examples(module):
     result = doctest.testmod(module)
     assert result.attempted and not result.failed
@@ -69,10 +69,13 @@ def test_it_needs_nothing_but_the_definition():
             "module = importlib.util.module_from_spec(spec)\n"
             "sys.modules['definition'] = module\n"
             "spec.loader.exec_module(module)\n"
-            "import definition.encode\n"
+            "from definition import encode\n"
             "assert not {'numbert', 'numpy'} & set(sys.modules)\n"
-            "print(module.tokenize('Ab!', {'a', '##b', '!'}))\n")
+            "print(module.tokenize('Ab!', {'a', '##b', '!'}))\n"
+            "core = encode.compile_core({'a': 5, '##b': 6, '!': 7})\n"
+            "print(encode.encode_plain(core, 'Ab!'))\n")
     out = subprocess.run(
         [sys.executable, "-c", code, definition.__file__, definition.__path__[0]],
         check=True, capture_output=True, text=True).stdout
-    assert out == "['a', '##b', '!']\n"
+    assert out == ("['a', '##b', '!']\n"
+                   "([5, 6, 7], [0, 1, 2], [1, 2, 3], [0, 0, 1])\n")

@@ -4,10 +4,8 @@ import os
 
 import pytest
 
-from numbert.tokenization.definition.added_tokens import AddedToken
 from numbert.tokenization.definition.tables import CJK, MN, PUNCT, REMOVED, SPACE
-from numbert.tokenization.legacy.pieces import compile_core, find_words
-from numbert.tokenization.legacy.words import live_flags
+from numbert.tokenization.legacy.words import BasicTokenizer, live_flags
 
 
 @pytest.mark.parametrize("char, want", [
@@ -23,14 +21,12 @@ def test_legacy_asks_the_running_python(char, want):
     ("Keep KEEP keep,", ["keep", "KEEP", "keep", ","]), ("[MASK] [mask]",
                                                          ["[MASK]", "[", "mask", "]"])])
 def test_legacy_words(text, want):
-    core = compile_core({"[UNK]": 0}, never_split=["KEEP"],
-                        added_tokens={1: AddedToken("[MASK]", special=True)})
-    assert find_words(core, text) == want
+    assert BasicTokenizer(never_split=["KEEP"]).tokenize(text, ["[MASK]"]) == want
 
 
 def test_legacy_composes_where_the_other_leaves_apart():
-    core = compile_core({"[UNK]": 0}, lowercase=False)
-    assert find_words(core, "e\u0301 \uf900 \u037e \u1112\u1161") == [
+    cased = BasicTokenizer(do_lower_case=False)
+    assert cased.tokenize("e\u0301 \uf900 \u037e \u1112\u1161") == [
         "é", "豈", ";", "하"]
 
 
@@ -39,9 +35,9 @@ def test_legacy_composes_where_the_other_leaves_apart():
 def test_legacy_is_as_in_hugging_face_on_this_python(lowercase, context):
     legacy = pytest.importorskip("transformers.models.bert.tokenization_bert_legacy")
     basic = legacy.BasicTokenizer(do_lower_case=lowercase)
-    core = compile_core({"[UNK]": 0}, lowercase=lowercase)
+    mine = BasicTokenizer(do_lower_case=lowercase)
     step = 1 if os.environ.get("NUMBERT_EXHAUSTIVE") else 23
     codes = set(range(0, 0x110000, step)) | set(range(0x3400))
     for code in sorted(codes - set(range(0xD800, 0xE000))):
         text = context.format(chr(code))
-        assert find_words(core, text) == basic.tokenize(text), hex(code)
+        assert mine.tokenize(text) == basic.tokenize(text), hex(code)

@@ -1,59 +1,19 @@
 """Every row of the table of deviations: what numbert does and, where transformers is
-installed, what transformers does.  test_NAME is the test of the deviation NAME."""
+installed, what transformers does.  test_NAME is the test of the deviation NAME; those
+of settings and files are in test_settings_deviations.py."""
 
 import json
 import os
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import test_settings_deviations
+from deviation_cases import error, legacy, make
 from tokenizer_cases import VOCAB
 
 from numbert.tokenization import AddedToken, BertTokenizer, BertTokenizerLegacy
 from numbert.tokenization.deviations import DEVIATIONS
-
-
-@pytest.fixture(scope="module")
-def vocab_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("vocab") / "vocab.txt"
-    path.write_text("\n".join(VOCAB), encoding="utf-8")
-    return str(path)
-
-
-@pytest.fixture(scope="module")
-def hf(vocab_file):
-    """transformers' tokenizers, or None if it is not installed."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    try:
-        import transformers
-        from transformers.models.bert.tokenization_bert_legacy import (
-            BertTokenizerLegacy as Legacy)
-    except ImportError:
-        return None
-    transformers.logging.set_verbosity(100)
-    return SimpleNamespace(
-        make=lambda **named: transformers.BertTokenizer(dict(VOCAB), **named),
-        legacy=lambda **named: Legacy(vocab_file, **named),
-        BertTokenizer=transformers.BertTokenizer, Legacy=Legacy,
-        AddedToken=transformers.AddedToken)
-
-
-def make(**named):
-    return BertTokenizer(dict(VOCAB), **named)
-
-
-def legacy(**named):
-    return BertTokenizerLegacy(dict(VOCAB), **named)
-
-
-def error(call):
-    """The name of the exception that a call raises, or None; a Rust panic counts."""
-    try:
-        call()
-    except BaseException as caught:
-        return type(caught).__name__
-    return None
 
 
 def differ(hf, call, theirs, ours):
@@ -83,6 +43,16 @@ def test_no_room(hf):
 def test_stride_panic(hf):
     differ(hf, lambda t: t("a b c", max_length=4, stride=2), "PanicException",
            "ValueError")
+
+
+def test_blank_panic(hf):
+    def call(tokenizer):
+        token = AddedToken if isinstance(tokenizer, BertTokenizer) else hf.AddedToken
+        tokenizer.add_tokens([token("x", rstrip=True), token(" ", lstrip=True)])
+        return tokenizer("x  b c").tokens()
+
+    differ(hf, call, "PanicException", None)
+    assert call(make()) == ["[CLS]", "x  ", "b", " ", "c", "[SEP]"]
 
 
 def test_plain_exception(hf):
@@ -228,6 +198,46 @@ def test_save_to_file(hf, vocab_file):
     differ(hf, lambda t: t.save_pretrained(vocab_file), None, "FileExistsError")
 
 
+def both_load(hf, folder):
+    """The exceptions of loading a folder here and in transformers, by name."""
+    theirs = hf and error(lambda: hf.BertTokenizer.from_pretrained(str(folder)))
+    return error(lambda: BertTokenizer.from_pretrained(folder)), theirs
+
+
+def test_half_surrogate(hf, tmp_path):
+    tokenizer = make()
+    tokenizer.init_kwargs["note"] = "here"
+    tokenizer.save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(path.read_text("utf-8").replace("here", "\\ud800"), "utf-8")
+    assert both_load(hf, tmp_path) == ("ValueError", None)
+    if hf:
+        loaded = hf.BertTokenizer.from_pretrained(str(tmp_path))
+        assert error(lambda: loaded.save_pretrained(str(tmp_path / "a"))) is not None
+
+
+def test_token_without_content(hf, tmp_path):
+    make().save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    saved = json.loads(path.read_text("utf-8"))
+    saved["added_tokens"].append({"id": 61, "special": True})
+    path.write_text(json.dumps(saved), "utf-8")
+    assert both_load(hf, tmp_path) == ("ValueError", None)
+
+
+def test_other_input_names(hf):
+    def names(make):
+        return make(model_input_names="input_ids").model_input_names
+
+    assert error(lambda: names(make)) == "TypeError"
+    if hf:
+        assert names(hf.make) == list("input_ids")
+
+
+def test_boolean_id(hf):
+    differ(hf, lambda t: t.decode([True]), None, "TypeError")
+
+
 def test_set_special_token(hf):
     differ(hf, lambda t: setattr(t, "pad_token", 5), "ValueError", "TypeError")
 
@@ -327,6 +337,7 @@ def test_legacy_do_lower_case(hf):
 def test_every_deviation_has_its_test():
     names = [deviation.name for deviation in DEVIATIONS]
     assert len(set(names)) == len(names)
-    tests = {name[5:] for name in globals() if name.startswith("test_")}
-    assert tests == {*names, "every_deviation_has_its_test"}
+    tests = {name[5:] for name in (*globals(), *vars(test_settings_deviations))
+             if name.startswith("test_")}
+    assert tests == {*names, "every_deviation_has_its_test", "settings_deviations"}
     assert all(np.char.str_len(list(deviation)).min() for deviation in DEVIATIONS)

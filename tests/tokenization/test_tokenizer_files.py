@@ -52,7 +52,7 @@ def same(one, other):
 @pytest.mark.parametrize("settings", [
     {}, {"do_lower_case": False, "model_max_length": 77}, {"strip_accents": False},
     {"padding_side": "left", "truncation_side": "left", "cls_token": "hello"},
-    {"clean_up_tokenization_spaces": True, "note": {"kept": [1]}}])
+    {"clean_up_tokenization_spaces": True}])
 def test_round_trip(tmp_path, settings):
     tokenizer = make(**settings)
     paths = tokenizer.save_pretrained(tmp_path / "new" / "folder")
@@ -60,9 +60,18 @@ def test_round_trip(tmp_path, settings):
         "tokenizer_config.json", "tokenizer.json"]
     again = BertTokenizer.from_pretrained(tmp_path / "new" / "folder")
     same(tokenizer, again)
-    assert again.init_kwargs.get("note") == settings.get("note")
     assert sorted(os.listdir(tmp_path / "new" / "folder")) == sorted(
         os.path.basename(path) for path in paths)
+
+
+@pytest.mark.parametrize("kind", [BertTokenizer, BertTokenizerLegacy])
+def test_what_a_file_holds_besides_is_kept(tmp_path, kind):
+    more = {"note": {"kept": [1]}, "tokenize": "a method here", "_core": 3,
+            "add_bos_token": False, "backend": "tokenizers"}
+    write(tmp_path, vocab_txt="\n".join(cases.VOCAB), tokenizer_config_json=more)
+    kind.from_pretrained(tmp_path).save_pretrained(tmp_path / "again")
+    saved = read(tmp_path / "again" / "tokenizer_config.json")
+    assert {name: saved[name] for name in more} == more
 
 
 def test_round_trip_legacy(tmp_path):
@@ -267,11 +276,13 @@ def test_a_name_on_the_hub(tmp_path, monkeypatch):
 
     monkeypatch.setattr(the_hub, "resolve", resolve)
     loaded = BertTokenizer.from_pretrained(
-        "someone/model", revision="v1", use_fast=True)
+        "someone/model", revision="v1", use_fast=True, subfolder="a")
     same(loaded, make())
     assert asked == [("someone/model", {
         "vocab.txt", "tokenizer.json", "tokenizer_config.json", "added_tokens.json",
-        "special_tokens_map.json"}, {"revision": "v1"})]
+        "special_tokens_map.json"}, {
+            "revision": "v1", "cache_dir": None, "token": None, "subfolder": "a",
+            "force_download": False, "local_files_only": False})]
     assert loaded.name_or_path == "someone/model"
     assert "use_fast" not in loaded.init_kwargs
 
@@ -299,13 +310,14 @@ def test_a_vocabulary_of_the_usual_size_loads_quickly(tmp_path):
     ("tokenizer_json", "{", "broken JSON"),
     ("tokenizer_json", "[]", "holds a list, expected a JSON object"),
     ("tokenizer_json", {"model": {"type": "BPE", "vocab": {}}},
-     "holds a BPE tokenizer, expected WordPiece"),
-    ("tokenizer_json", {"model": {"type": "WordPiece", "vocab": {"a": "b"}}}, "broken"),
+     "the type of model is 'BPE', expected 'WordPiece'"),
+    ("tokenizer_json", {"model": {"type": "WordPiece", "vocab": {"a": "b"}}},
+     "vocab maps 'a' to 'b', expected a str and a whole number: convert them"),
     ("tokenizer_json", {"model": {"type": "WordPiece", "vocab": {"a": 1, "b": 1}}},
      "the id of 'b' is 1, expected a new one"),
-    ("tokenizer_json", {}, "holds no vocabulary, expected model.vocab"),
-    ("tokenizer_json", {"model": {"type": "WordPiece"}}, "holds no vocabulary"),
-    ("tokenizer_json", {"model": 3}, "holds a 3 tokenizer, expected WordPiece"),
+    ("tokenizer_json", {}, "model has no vocab, expected the vocabulary"),
+    ("tokenizer_json", {"model": {"type": "WordPiece"}}, "model has no vocab"),
+    ("tokenizer_json", {"model": 3}, "model is 3, expected a JSON object"),
     ("tokenizer_config_json", "{,}", "broken JSON"),
     ("special_tokens_map_json", "3", "holds a number, expected a JSON"),
     ("added_tokens_json", "not json", "broken JSON")])
@@ -377,7 +389,9 @@ def test_settings_that_json_cant_hold_change_no_file(tmp_path):
     make().save_pretrained(tmp_path)
     before = {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)}
     with pytest.raises(TypeError, match="not JSON serializable"):
-        make(do_lower_case=False, note=object()).save_pretrained(tmp_path)
+        tokenizer = make(do_lower_case=False)
+        tokenizer.init_kwargs["note"] = object()
+        tokenizer.save_pretrained(tmp_path)
     assert {name: (tmp_path / name).read_bytes()
             for name in os.listdir(tmp_path)} == before
 

@@ -212,3 +212,10 @@ def test_never_split():
 def test_the_view():
     assert "##ς" in view.table(make(), "ΑΣ")
     assert "ας" in view.explain(make(), "ΑΣ")
+
+
+def test_rows_need_their_special_tokens():
+    tokenizer = make(cls_token=None)
+    assert tokenizer("a", add_special_tokens=False)["input_ids"] == [5]
+    with pytest.raises(ValueError, match="cls_token is None, expected a token around"):
+        tokenizer("a")

@@ -186,7 +186,7 @@ def test_settings_out_of_range(step, changes, message):
 def test_gradients_that_do_not_fit():
     params, gradients = start()
     state = optim.adamw_init(params)
-    with pytest.raises(ValueError, match="'inputs_embeds', which is not a parameter"):
+    with pytest.raises(ValueError, match="'inputs_embeds', expected only names"):
         optim.adamw_step(params, {"inputs_embeds": np.ones(3)}, state, 0.1)
     with pytest.raises(ValueError, match=r"shape \(4,\), expected \(3,\)"):
         optim.adamw_step(params, {"dense.bias": np.ones(4)}, state, 0.1)

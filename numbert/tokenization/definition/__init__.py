@@ -1,8 +1,9 @@
 """BERT's tokenizer, written to be read; `tokenize` below is the whole of it.
 
 Read normalization, then wordpiece: `tokenize` puts the two together.  Then read
-added_tokens, which finds [MASK] and its like, and encode, which adds them and notes
-where in the text each piece stands.  tables holds what Unicode says of each character.
+added_tokens, which finds special tokens such as [MASK], and encode, which adds them and
+notes where in the text each piece stands.  tables holds the Unicode properties of each
+character.
 This room imports nothing else of numbert.
 """
 

@@ -1,14 +1,15 @@
 """Tokens that are found before the text is split: [MASK], [SEP], and a user's own.
 
 There are two searches.  The first looks in the original text for the tokens with
-normalized=False.  What remains is normalised.  The second looks there for the tokens
-with normalized=True, each in its own normalised form.
+normalized=False.  The rest of the text is normalised.  There the second looks for the
+tokens with normalized=True, in their normalised form.
 """
 
 import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .normalization import check_unicode
 from .tables import SPACES, is_word_char
 
 WHITE_SPACE = "".join(map(chr, (*SPACES, 0x0B, 0x0C, 0x85)))    # Unicode's White_Space
@@ -21,8 +22,8 @@ class AddedToken:
     Args:
         content: the text.
         single_word: find it only where it is not part of a longer word.
-        lstrip: include the white space before it.
-        rstrip: include the white space after it.
+        lstrip: also match the white space before it.
+        rstrip: also match the white space after it.
         normalized: look for it in the normalised text; None means "unless special".
         special: whether it is a control token such as [MASK].
     """
@@ -38,6 +39,12 @@ class AddedToken:
         if not isinstance(self.content, str):
             raise TypeError(f"content is {self.content!r}, expected a str: pass the "
                             "text of the token")
+        check_unicode(self.content, "content")
+        for name in ("single_word", "lstrip", "rstrip", "normalized", "special"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and (name, value) != ("normalized", None):
+                raise TypeError(f"{name} is {value!r}, expected True or False: leave "
+                                "it out for the default")
         if self.normalized is None:
             object.__setattr__(self, "normalized", not self.special)
 
@@ -51,18 +58,22 @@ class AddedToken:
 
 
 class Match(NamedTuple):
-    """A found added token: its id and its place, stripped white space included."""
+    """An added token in a text: its id, its place, and what stands there.
+
+    The place includes the white space that lstrip and rstrip take.
+    """
 
     id: int
     start: int
     end: int
+    text: str           # normalised if the token is
 
 
 class Matcher(NamedTuple):
-    """What `find` needs: one pattern for all tokens, and who they are."""
+    """Some added tokens, made ready for `find`."""
 
-    pattern: re.Pattern
-    firsts: str                                 # the first characters of all tokens
+    pattern: re.Pattern                         # matches each of them
+    firsts: str                                 # their first characters
     tokens: dict[str, tuple[int, AddedToken]]   # {text that matches: (id, token)}
 
 
@@ -85,7 +96,7 @@ def compile_matcher(tokens, normalized=str):
 
 
 def find(matcher, text, split_special_tokens=False):
-    """Find the added tokens in a text, from left to right; the longest one wins.
+    """Find the added tokens in a text, from left to right; the longest match wins.
 
     Args:
         matcher: from `compile_matcher`; None finds nothing.
@@ -114,12 +125,14 @@ def find(matcher, text, split_special_tokens=False):
             start = done + len(text[done:start].rstrip(WHITE_SPACE))
         if token.rstrip:
             end = len(text) - len(text[end:].lstrip(WHITE_SPACE))
-        found.append(Match(number, start, end))
+        if start >= end:        # white space that the previous match covers
+            continue
+        found.append(Match(number, start, end, text[start:end]))
         done = end
     return found
 
 
 def _stands_alone(text, start, end):
-    """Whether no word character touches text[start:end]."""
+    """Whether text[start:end] is not part of a longer word."""
     around = text[max(start - 1, 0):start] + text[end:end + 1]
     return not any(map(is_word_char, around))

@@ -1,18 +1,28 @@
 """BERT's normaliser: from raw text to words, one character at a time.
 
-A text is a list of (character, start, end).  The span says which part of the original
-text, text[start:end], the character came from, so every word piece can be traced back.
-Each step takes such a list and returns a new one.  `fast/vectorized.py` does the same
-for whole documents, and the tests compare the two.
+A text is a list of (character, start, end): the character comes from text[start:end]
+of the original.  So every word piece can be traced back to its place.  Each step takes
+such a list and returns a new one.
 
-Source: the BERT paper says only "WordPiece".  The steps are those of BasicTokenizer in
-google-research/bert (tokenization.py), in the order and with the Unicode versions of
-Hugging Face's BertNormalizer.
+Source: the BERT paper says only "WordPiece".  The steps come from BasicTokenizer in
+google-research/bert (tokenization.py).  Their order and the versions of Unicode are the
+ones of Hugging Face's BertNormalizer.
 """
 
 import unicodedata
 
 from .tables import CJK, LOWER, MARK, MN, NFD, PUNCT, REMOVED, SPACE, flags, lower_map
+
+
+def check_unicode(text, name="the text"):
+    """Raise a TypeError if a text is not valid Unicode; `name` is what it is called."""
+    try:
+        text.isascii() or text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        where = error.start
+        raise TypeError(
+            f"character {where} of {name} is {text[where]!r}, half a surrogate pair, "
+            "expected valid Unicode: decode the bytes with errors='replace'") from None
 
 
 def spanned(text):
@@ -26,7 +36,7 @@ def plain(chars):
 
 
 def clean(chars):
-    """Drop control characters, and turn every white space character into a plain space.
+    """Drop control characters, and turn every kind of white space into a plain space.
 
     HF: a dropped character does not split a word: "a\\x0bb" becomes "ab".
     """
@@ -35,7 +45,7 @@ def clean(chars):
 
 
 def isolate_cjk(chars):
-    """Put a space on both sides of every CJK ideograph: each is a word of its own."""
+    """Put spaces around every CJK ideograph, so that it is a word of its own."""
     out = []
     for c, start, end in chars:
         out += [(s, start, end) for s in (f" {c} " if flags(c) & CJK else c)]
@@ -50,8 +60,9 @@ def strip_accents(chars):
 def decompose(chars):
     """Decompose each character (Unicode NFD) and put the marks in canonical order.
 
-    HF: the order of the marks changes, that of the spans does not.  The k-th character
-    that begins a decomposition takes the span of the k-th character of the input.
+    HF: sorting moves the marks, but their spans stay where they were.  In the result,
+    the k-th character that begins a decomposition has the span of the k-th character
+    of the input.
     """
     parts = []
     for c, _, _ in chars:
@@ -65,7 +76,7 @@ def decompose(chars):
 
 
 def canonical_order(parts):
-    """Sort each run of marks by combining class; equals keep their order."""
+    """Sort each run of marks by combining class; within a class, keep their order."""
     out, marks = [], []
     for part in parts:
         if combining_class(part[0]):
@@ -84,15 +95,15 @@ def combining_class(char):
 def lower(chars):
     """Lower-case each character.
 
-    HF: it looks at one character at a time, so Σ is σ even at the end of a word.  İ
-    becomes two characters.
+    HF: each character is lower-cased alone, so Σ becomes σ even at the end of a word.
+    İ becomes two characters, i and a dot above.
     """
     return [(s, start, end) for c, start, end in chars
             for s in (lower_map()[ord(c)] if flags(c) & LOWER else c)]
 
 
 def normalizer_steps(lowercase=True, accents=None, chinese_chars=True):
-    """Return the steps that these options ask for, in order: [(name, function), ...].
+    """Return the steps that the options ask for, in order: [(name, function), ...].
 
     Args:
         lowercase: lower-case the text.
@@ -112,8 +123,13 @@ def normalize(chars, steps):
     return chars
 
 
+def normal_form(text, steps):
+    """Return a text after all steps, as a str."""
+    return plain(normalize(spanned(text), steps))
+
+
 def split_words(chars):
-    """Split at white space, which is dropped, and make each punctuation mark a word.
+    """Split at white space, drop it, and make each punctuation mark a word of its own.
 
     Returns:
         The words, each a list of (character, start, end).

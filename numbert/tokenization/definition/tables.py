@@ -1,16 +1,22 @@
 """What the tokenizer knows about each character.
 
-BERT's normaliser asks seven questions about a character: is it dropped, is it white
-space, is it punctuation, is it a CJK ideograph, is it a non-spacing mark, does it
-decompose, and what is it in lower case?  Published checkpoints are used with the
-answers of the `tokenizers` library, so these are frozen in `unicode_tables.txt`.
-`flags(character)` returns them as a set of the bits below.
+`flags(character)` returns one byte.  Each bit of it, listed below, says one thing about
+the character.  Unicode changes with every version, and so does Python's own table.
+Published checkpoints are used with the tables of the `tokenizers` library, so these are
+frozen in `unicode_tables.txt`.
 """
 
 import functools
 from pathlib import Path
 
-REMOVED, SPACE, PUNCT, CJK, MN, NFD, MARK, LOWER = (1 << i for i in range(8))
+REMOVED = 1         # is dropped: control characters, private use
+SPACE = 2           # is white space
+PUNCT = 4           # is punctuation
+CJK = 8             # is a CJK ideograph
+MN = 16             # is a non-spacing mark (Unicode category Mn), such as an accent
+NFD = 32            # decomposes: é is e and an accent
+MARK = 64           # is another mark, which is kept but may change its place
+LOWER = 128         # becomes something else in lower case
 
 CODE_POINTS = 0x110000
 SPACES = (0x09, 0x0A, 0x0D, 0x20, 0xA0, 0x1680, *range(0x2000, 0x200B),
@@ -45,7 +51,7 @@ def _ranges(items):
 
 @functools.cache
 def lower_map():
-    """Return {code point: its lower case}, for the 1,488 characters that change."""
+    """Return {code point: its lower case} for the 1,488 characters that change."""
     out = {}
     for run in _lines()["lower"].split(";"):
         start, further, step, delta = (int(field, 16) for field in run.split("."))
@@ -75,7 +81,7 @@ def frozen_flags():
 
 @functools.cache
 def _word_chars():
-    """Return one byte for every code point: 1 if it may stand inside a word."""
+    """Return one byte for every code point: 1 if it can be part of a word, else 0."""
     table = bytearray(CODE_POINTS)
     for start, stop in _ranges(_lines()["word"]):
         table[start:stop] = b"\1" * (stop - start)
@@ -83,19 +89,19 @@ def _word_chars():
 
 
 def is_word_char(char):
-    """Whether \\w matches this character (which AddedToken's single_word asks)."""
+    """Whether a character can be part of a word, \\w of a regular expression."""
     return bool(_word_chars()[ord(char)])
 
 
 def _add(table, bit, start, stop):
-    """Set `bit` in table[start:stop]; quickly if the whole range has the same flags."""
+    """Set `bit` in table[start:stop]."""
     seen = table[start:stop]
-    if seen.count(seen[0]) == len(seen):
+    if seen.count(seen[0]) == len(seen):        # nearly always, and much quicker
         table[start:stop] = bytes([seen[0] | bit]) * len(seen)
     else:
         table[start:stop] = bytes(flags | bit for flags in seen)
 
 
 def flags(char):
-    """Return the flags of one character."""
+    """Return the flags of one character, an int."""
     return frozen_flags()[ord(char)]

@@ -9,16 +9,16 @@ MAX_CHARS = 100         # a longer word is unknown
 PREFIX = "##"           # marks a piece that continues a word
 
 
-def wordpiece(word, vocab):
+def wordpiece(word, vocab, max_chars=MAX_CHARS):
     """Cut a word greedily: take the longest piece that fits, then go on after it.
 
-    Return [(piece, start, end), ...], or None if some part of the word has no piece or
-    the word has more than MAX_CHARS characters.
+    Return [(piece, start, end), ...].  Return None if no piece fits somewhere, or if
+    the word has more than max_chars characters.
 
     >>> wordpiece("unaffable", {"un", "##aff", "##able", "##a"})
     [('un', 0, 2), ('##aff', 2, 5), ('##able', 5, 9)]
     """
-    if len(word) > MAX_CHARS:
+    if len(word) > max_chars:
         return None
     pieces, start = [], 0
     while start < len(word):

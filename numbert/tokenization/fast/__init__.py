@@ -2,6 +2,7 @@
 
 Read pipeline, which chooses the quickest way for a text.  A sentence goes through
 words, which remembers the pieces of words.  A document goes through vectorized, which
-works on arrays: letters turns text into them, lexicon looks up their words in keytable.
+works on arrays: letters makes them from text, and lexicon looks up words in keytable.
+added finds the added tokens for both.
 This room imports definition.
 """

@@ -116,8 +116,8 @@ def _kinds(flags, alone):
 def _single_changes(flags, lowercase, accents):
     """Yield (code, the code that it becomes) for each character that changes.
 
-    The second is None if it becomes several characters.  Marks are left out: what
-    becomes of them depends on the marks around them.
+    The second is None if it becomes several characters.  Marks are left out, because
+    their neighbours decide what becomes of them.
     """
     lowers = lower_map() if lowercase else {}
     changing = flags & ((NFD if accents else 0) | (LOWER if lowercase else 0)) > 0

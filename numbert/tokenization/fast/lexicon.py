@@ -7,9 +7,9 @@ from .keytable import MAX_LETTERS, KeyTable, pack, width_of, widths
 from .letters import HARD, HARD_ALONE
 from .words import as_word
 
-MAX_WORDS = 1 << 17         # after so many words, all but the vocabulary is forgotten
+MAX_WORDS = 1 << 17         # beyond this many, all but the vocabulary is forgotten
 MAX_KEY = 256               # longer words are not remembered
-FEW = 64                    # fewer new words than that are cut one by one
+FEW = 64                    # fewer new words are cut one by one
 
 
 class Pile:
@@ -35,7 +35,7 @@ class Pile:
 
 
 class Lexicon:
-    """A number for each word, and its pieces.
+    """Numbers words, and remembers the pieces of each.
 
     Args:
         letters: a `Letters`.
@@ -127,6 +127,7 @@ class Lexicon:
         self.long.clear()
 
     def _look_up(self, text, letters, starts, ends):
+        """Do `look_up` without cleaning up after an error."""
         lengths = ends - starts
         out = np.empty(len(starts), np.int32)
         width = width_of(lengths, letters.dtype)

@@ -15,7 +15,7 @@ from ..definition.tables import (CJK, MARK, MN, NFD, PUNCT, REMOVED, SPACE, SPAC
                                  flags, frozen_flags)
 
 # Both limits together keep the cache below some 50 MB.
-MAX_WORDS = 1 << 16         # with so many words, the cache is emptied
+MAX_WORDS = 1 << 16         # a cache of this many words is emptied
 MAX_KEY = 64                # longer words are not remembered
 GIANT = 1000                # characters; such a word is handled as an array
 TO_SPACE = dict.fromkeys(SPACES, " ")
@@ -35,7 +35,7 @@ def as_word(ids, starts, ends, words):
 
 
 class WordCache(dict):
-    """A dict {stretch of text without white space: Word}, filled on demand.
+    """A dict {stretch of text without white space: Word}, filled when asked.
 
     Args:
         solve: function text -> its pieces, four lists.

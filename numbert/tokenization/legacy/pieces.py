@@ -3,46 +3,69 @@
 from typing import NamedTuple
 
 from ..definition.added_tokens import Matcher, compile_matcher
-from ..definition.encode import cut, unknown
-from .words import split_words
+from ..definition.encode import unknown
+from ..definition.wordpiece import MAX_CHARS, wordpiece
+from .words import BasicTokenizer
+
+
+class WordpieceTokenizer:
+    """The second stage of BertTokenizerLegacy: from words to pieces.
+
+    Args:
+        vocab: the pieces; anything that `in` works with, such as {piece: id}.
+        unk_token: the token that stands for a word without pieces.
+        max_input_chars_per_word: a longer word is unknown.
+
+    Source: google-research/bert, tokenization.py, WordpieceTokenizer.
+    """
+
+    def __init__(self, vocab, unk_token, max_input_chars_per_word=MAX_CHARS):
+        self.vocab = vocab
+        self.unk_token = unk_token
+        self.max_input_chars_per_word = max_input_chars_per_word
+
+    def tokenize(self, text):
+        """Return the pieces of the words of a text, a list of str.
+
+        >>> vocab = {"un", "##aff", "##able"}
+        >>> WordpieceTokenizer(vocab, "[UNK]").tokenize("unaffable zzz")
+        ['un', '##aff', '##able', '[UNK]']
+
+        Args:
+            text: words with white space between them, as BasicTokenizer returns them.
+        """
+        tokens = []
+        for word in text.split():
+            pieces = wordpiece(word, self.vocab, self.max_input_chars_per_word)
+            tokens += [self.unk_token] if pieces is None else [
+                piece for piece, _, _ in pieces]
+        return tokens
 
 
 class LegacyCore(NamedTuple):
     """A vocabulary and the options, made ready by `compile_core`."""
 
     vocab: dict[str, int]
-    unk_token: str
-    unk_id: int | None
     matcher: Matcher | None         # finds added tokens; None: treat them as text
     added_ids: dict[str, int]       # {content of an added token: its id}
-    special: frozenset[str]         # the contents of the special ones
-    lowercase: bool
-    accents: bool | None
-    chinese_chars: bool
-    never_split: frozenset[str]
-    basic: bool
+    basic: BasicTokenizer | None    # None: only split at white space
+    wordpiece: WordpieceTokenizer
+    unk_token: str = "[UNK]"
+    unk_id: int | None = None       # the id of an unknown token, if it has one
+    special: frozenset[str] = frozenset()       # special tokens, which stay whole
 
 
-def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None,
-                 chinese_chars=True, added_tokens=None, never_split=(), basic=True):
-    """Return the LegacyCore of a vocabulary.
+def compile_core(vocab, added_tokens, unk_token="[UNK]"):
+    """Return the LegacyCore of a vocabulary, with the stages of the paper.
 
     Args:
         vocab: {piece: id}.
-        unk_token: the token that stands for a word without pieces.
-        lowercase: lower-case the text.
-        strip_accents: strip accents; None means "if lowercase".
-        chinese_chars: make every CJK ideograph a word of its own.
         added_tokens: {id: AddedToken}.
-        never_split: words that are kept whole.
-        basic: False splits the raw text at white space and does nothing else to it.
+        unk_token: the token that stands for a word without pieces.
     """
-    added = added_tokens or {}
-    ids = {token.content: index for index, token in added.items()}
-    special = frozenset(token.content for token in added.values() if token.special)
-    return LegacyCore(vocab, unk_token, vocab.get(unk_token, ids.get(unk_token)),
-                      compile_matcher(added), ids, special, lowercase, strip_accents,
-                      chinese_chars, frozenset(never_split), basic)
+    ids = {token.content: index for index, token in added_tokens.items()}
+    return LegacyCore(vocab, compile_matcher(added_tokens), ids, BasicTokenizer(),
+                      WordpieceTokenizer(vocab, unk_token), unk_token)
 
 
 def encode(core, text):
@@ -51,50 +74,44 @@ def encode(core, text):
     Raises:
         ValueError: a word is unknown and there is no unknown token.
     """
-    ids: list[int] = []
-    for token, whole in split(core, text):
-        ids += [_whole_id(core, token)] if whole else piece_ids(core, token)
-    return ids
+    return [_id(core, token, word) for word, tokens in split(core, text)
+            for token in tokens]
 
 
 def split(core, text):
-    """Yield (token, whole) from left to right.
+    """Yield (word, its tokens) from left to right.
 
-    A whole token is an added token or a word of never_split; any other token is a word
-    that is still to be cut into pieces.
+    A word of never_split, an added token and a special token are one token.
     """
     added = core.matcher.tokens if core.matcher else {}
     for part in _parts(core, text):
-        if part in added:
-            yield part, True
+        if part in added or core.matcher and part in core.special:
+            yield part, [part]
             continue
         for word in find_words(core, part):
-            yield word, core.basic and word in core.never_split
+            whole = core.basic is not None and word in core.basic.never_split
+            tokens = [word] if whole else core.wordpiece.tokenize(word)
+            if None in tokens:
+                unknown(core, word)         # raises
+            yield word, tokens
 
 
 def find_words(core, text):
     """Return the words of a text; special tokens and never_split stay whole."""
-    if not core.basic:
+    if core.basic is None:
         return text.split()
-    return split_words(text, lowercase=core.lowercase, accents=core.accents,
-                       chinese_chars=core.chinese_chars,
-                       never_split=core.never_split | core.special)
+    return core.basic.tokenize(text, never_split=core.special)
 
 
-def piece_ids(core, word):
-    """Return the ids of the pieces of one word."""
-    return [index for index, _, _ in cut(core, word)]
+def _id(core, token, word):
+    """Return the id of a token of `word`, or else the id of the unknown token.
 
-
-def _whole_id(core, token):
-    """Return the id of a token that is not cut, or that of the unknown token.
-
-    HF: a word of never_split gets the id of an added token even where added tokens
-    are not searched for.
+    HF: a token gets the id of an added token even where added tokens are not searched
+    for.
     """
     if token in core.added_ids:
         return core.added_ids[token]
-    return core.vocab[token] if token in core.vocab else unknown(core, token)
+    return core.vocab[token] if token in core.vocab else unknown(core, word)
 
 
 def _parts(core, text):

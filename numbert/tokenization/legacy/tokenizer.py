@@ -6,13 +6,26 @@
 import dataclasses
 import warnings
 
+from ...system.numbers import is_whole_number
 from ..base import TokenizerBase
 from ..definition.added_tokens import AddedToken
 from ..rows.inputs import EMPTY, NO_LIST, Samples
-from ..rows.options import flag
-from ..vocabulary import decoding, loading
-from ..vocabulary.tokens import as_vocabulary
+from ..rows.options import Arguments, flag, strings
+from ..vocabulary import decoding
+from ..vocabulary.tokens import as_vocabulary, in_order
 from . import pieces
+from .words import BasicTokenizer
+
+
+def _stage_setting(name):
+    """Return a property: a setting that basic_tokenizer holds."""
+    def get(self):
+        return getattr(self.basic_tokenizer, name)
+
+    def set_(self, value):
+        setattr(self.basic_tokenizer, name, flag(name, value, name == "strip_accents"))
+
+    return property(get, set_, doc=f"The {name} of basic_tokenizer.")
 
 
 class BertTokenizerLegacy(TokenizerBase):
@@ -28,11 +41,20 @@ class BertTokenizerLegacy(TokenizerBase):
         strip_accents: strip accents; None means "if do_lower_case".
         clean_up_tokenization_spaces: decode without spaces before punctuation.
         kwargs: as for BertTokenizer.
+
+    Attributes:
+        basic_tokenizer: the BasicTokenizer that finds words.  It holds do_lower_case,
+            strip_accents, tokenize_chinese_chars and never_split.
+        wordpiece_tokenizer: the WordpieceTokenizer that cuts words into pieces.
     """
 
     model_input_names = ["input_ids", "attention_mask"]
+    own_settings = (*TokenizerBase.own_settings, "do_basic_tokenize", "never_split")
+    do_lower_case = _stage_setting("do_lower_case")
+    strip_accents = _stage_setting("strip_accents")
+    tokenize_chinese_chars = _stage_setting("tokenize_chinese_chars")
 
-    def __init__(self, vocab_file, do_lower_case=True, do_basic_tokenize=True,
+    def __init__(self, /, vocab_file, do_lower_case=True, do_basic_tokenize=True,
                  never_split=None, unk_token="[UNK]", sep_token="[SEP]",
                  pad_token="[PAD]", cls_token="[CLS]", mask_token="[MASK]",
                  tokenize_chinese_chars=True, strip_accents=None,
@@ -43,33 +65,57 @@ class BertTokenizerLegacy(TokenizerBase):
         super().__init__(as_vocabulary(vocab_file, legacy=True), special, kwargs)
         self.clean_up_tokenization_spaces = flag(
             "clean_up_tokenization_spaces", clean_up_tokenization_spaces, or_none=True)
-        self.do_lower_case = flag("do_lower_case", do_lower_case)
         self.do_basic_tokenize = flag("do_basic_tokenize", do_basic_tokenize)
-        self.never_split = list(never_split or ())
-        self.tokenize_chinese_chars = flag(
-            "tokenize_chinese_chars", tokenize_chinese_chars)
-        self.strip_accents = flag("strip_accents", strip_accents, or_none=True)
+        self.basic_tokenizer = BasicTokenizer(
+            do_lower_case, strings("never_split", never_split),
+            tokenize_chinese_chars, strip_accents)
+        # HF: it keeps this unk_token, even if the attribute changes later.
+        self.wordpiece_tokenizer = pieces.WordpieceTokenizer(
+            self._vocab, self.unk_token)
         self.init_kwargs.update(
             do_lower_case=do_lower_case, do_basic_tokenize=do_basic_tokenize,
             never_split=never_split, tokenize_chinese_chars=tokenize_chinese_chars,
             strip_accents=strip_accents,
             clean_up_tokenization_spaces=clean_up_tokenization_spaces)
-        for index, token in (kwargs.get("added_tokens_decoder") or {}).items():
-            self._added[int(index)] = token
-            self._added_ids[token.content] = int(index)
+        for index, token in in_order(kwargs.get("added_tokens_decoder")).items():
+            self._added[index] = token
+            self._added_ids[token.content] = index
         self._add([token for token in self.all_special_tokens
                    if token not in self._added_ids], special=True)
 
     @property
+    def never_split(self):
+        """The words that are kept whole, a list of str."""
+        return sorted(self.basic_tokenizer.never_split)
+
+    @never_split.setter
+    def never_split(self, words):
+        self.basic_tokenizer.never_split = set(strings("never_split", words) or ())
+
+    @property
+    def vocab(self):
+        """dict of token -> id, without the added tokens; do not change it."""
+        return self._vocab
+
+    @property
+    def ids_to_tokens(self):
+        """dict of id -> token, without the added tokens."""
+        return {index: token for token, index in self._vocab.items()}
+
+    @property
     def core(self):
-        """The vocabulary and the options, ready for use; see `legacy.pieces`."""
+        """The vocabulary and the options, ready for use; see `legacy.pieces`.
+
+        Only what takes time is kept: basic_tokenizer, wordpiece_tokenizer and the
+        special tokens may change at any time.
+        """
         if self._core is None:
-            self._core = pieces.compile_core(
-                self._vocab, unk_token=self.unk_token, lowercase=self.do_lower_case,
-                strip_accents=self.strip_accents,
-                chinese_chars=self.tokenize_chinese_chars, added_tokens=self._added,
-                never_split=self.never_split, basic=self.do_basic_tokenize)
-        return self._core
+            self._core = pieces.compile_core(self._vocab, self._added)
+        return self._core._replace(
+            unk_token=self.unk_token, unk_id=self._id_of(self.unk_token),
+            special=frozenset(self.all_special_tokens),
+            basic=self.basic_tokenizer if self.do_basic_tokenize else None,
+            wordpiece=self.wordpiece_tokenizer)
 
     def _core_for(self, split_special_tokens):
         """Return the core; with split_special_tokens, it finds no added tokens."""
@@ -112,13 +158,10 @@ class BertTokenizerLegacy(TokenizerBase):
     def tokenize(self, text, split_special_tokens=None):
         """Return the tokens of a text, a list of str.
 
-        HF: a word of never_split is shown as it is, even if its id is that of [UNK].
+        HF: a word of never_split is shown as it is, even if [UNK] stands for it.
         """
-        core, tokens = self._core_for(split_special_tokens), []
-        for token, whole in pieces.split(core, text):
-            tokens += [token] if whole else [
-                self._token_of(index) for index in pieces.piece_ids(core, token)]
-        return tokens
+        core = self._core_for(split_special_tokens)
+        return [token for _, tokens in pieces.split(core, text) for token in tokens]
 
     def _ids(self, text, words, core):
         """Return the ids of a text: a str, or a list of words, of tokens or of ids."""
@@ -129,8 +172,8 @@ class BertTokenizerLegacy(TokenizerBase):
                 if words:
                     return [i for word in text for i in pieces.encode(core, word)]
                 return self.convert_tokens_to_ids(list(text))
-            if all(isinstance(item, int) for item in text):
-                return list(text)
+            if all(map(is_whole_number, text)):
+                return list(map(int, text))
         raise TypeError(f"a text is {text!r}, expected a str, or a list of words, "
                         "tokens or ids that is not empty: correct it or remove it")
 
@@ -238,17 +281,11 @@ class BertTokenizerLegacy(TokenizerBase):
             prepend_batch_axis: with return_tensors, add a first axis of size 1.
             the others: as in a call.
         """
-        settled = self._settle({
-            "add_special_tokens": add_special_tokens, "padding": padding,
-            "truncation": truncation, "max_length": max_length, "stride": stride,
-            "is_split_into_words": False, "pad_to_multiple_of": pad_to_multiple_of,
-            "padding_side": padding_side, "return_tensors": return_tensors,
-            "return_token_type_ids": return_token_type_ids,
-            "return_attention_mask": return_attention_mask,
-            "return_overflowing_tokens": return_overflowing_tokens,
-            "return_special_tokens_mask": return_special_tokens_mask,
-            "return_offsets_mapping": False, "return_length": return_length,
-            "verbose": verbose, "split_special_tokens": None})
+        settled = self._settle(Arguments(
+            add_special_tokens, padding, truncation, max_length, stride, False,
+            pad_to_multiple_of, padding_side, return_tensors, return_token_type_ids,
+            return_attention_mask, return_overflowing_tokens,
+            return_special_tokens_mask, False, return_length, verbose, None))
         row = self._row(list(ids), pair_ids, settled)
         return self._finish(row, settled, True, prepend_batch_axis)
 
@@ -296,7 +333,15 @@ class BertTokenizerLegacy(TokenizerBase):
         return ids[:max(len(ids) - count, 0)]
 
     def build_inputs_with_special_tokens(self, token_ids_0, token_ids_1=None):
-        """Return the ids of [CLS] a [SEP], or of [CLS] a [SEP] b [SEP]."""
+        """Return the ids of [CLS] a [SEP], or of [CLS] a [SEP] b [SEP].
+
+        Raises:
+            ValueError: cls_token or sep_token is None.
+        """
+        for name in ("cls_token", "sep_token"):
+            if self._special[name] is None:
+                raise ValueError(f"{name} is None, expected a token around the texts: "
+                                 "set one, or pass add_special_tokens=False")
         row = [self.cls_token_id, *token_ids_0, self.sep_token_id]
         return row if token_ids_1 is None else [*row, *token_ids_1, self.sep_token_id]
 
@@ -336,9 +381,6 @@ class BertTokenizerLegacy(TokenizerBase):
         return decoding.join_legacy(
             self.convert_ids_to_tokens(ids, skip_special_tokens))
 
-    def _save(self, directory, prefix):
-        return loading.save_legacy(self, directory, prefix)
-
 
 OVERFLOW = ("overflowing_tokens", "num_truncated_tokens")
 
@@ -359,7 +401,7 @@ def _shares(a, b, excess):
 def _split_pair(item, words):
     """Return an element of a batch as (first, second or None)."""
     lists = (list, tuple)
-    if not isinstance(item, lists) or not item or isinstance(item[0], int):
+    if not isinstance(item, lists) or not item or is_whole_number(item[0]):
         return item, None
     texts = all(isinstance(part, (str, *lists)) for part in item)
     if len(item) == 2 and texts and (not words or isinstance(item, tuple)):

@@ -10,6 +10,7 @@ import unicodedata
 
 from ..definition.tables import (ASCII_PUNCT, CJK, CJK_BLOCKS, MN, PUNCT, REMOVED,
                                  SPACE)
+from ..rows.options import flag
 
 
 @functools.lru_cache(maxsize=65536)
@@ -31,7 +32,48 @@ def live_flags(char):
     return CJK * cjk | MN * (category == "Mn")
 
 
-def split_words(text, *, lowercase, accents, chinese_chars, never_split):
+class BasicTokenizer:
+    """The first stage of BertTokenizerLegacy: from a text to normalised words.
+
+    Args:
+        do_lower_case: lower-case the words.
+        never_split: words that are kept as they are.
+        tokenize_chinese_chars: make every CJK ideograph a word of its own.
+        strip_accents: strip accents; None means "if do_lower_case".
+        do_split_on_punc: make every punctuation character a word of its own.
+
+    Source: google-research/bert, tokenization.py, BasicTokenizer.
+    """
+
+    def __init__(self, do_lower_case=True, never_split=None,
+                 tokenize_chinese_chars=True, strip_accents=None,
+                 do_split_on_punc=True):
+        self.do_lower_case = flag("do_lower_case", do_lower_case)
+        self.never_split = set(never_split or ())
+        self.tokenize_chinese_chars = flag(
+            "tokenize_chinese_chars", tokenize_chinese_chars)
+        self.strip_accents = flag("strip_accents", strip_accents, or_none=True)
+        self.do_split_on_punc = flag("do_split_on_punc", do_split_on_punc)
+
+    def tokenize(self, text, never_split=None):
+        """Return the words of a text, a list of str.
+
+        >>> BasicTokenizer().tokenize("Naïve, isn't it?")
+        ['naive', ',', 'isn', "'", 't', 'it', '?']
+
+        Args:
+            text: a str.
+            never_split: more words to keep as they are.
+        """
+        return split_words(
+            text, lowercase=self.do_lower_case, accents=self.strip_accents,
+            chinese_chars=self.tokenize_chinese_chars,
+            never_split=self.never_split.union(never_split or ()),
+            punctuation=self.do_split_on_punc)
+
+
+def split_words(text, *, lowercase, accents, chinese_chars, never_split,
+                punctuation=True):
     """Return the normalised words of a text, a list of str.
 
     Args:
@@ -40,6 +82,7 @@ def split_words(text, *, lowercase, accents, chinese_chars, never_split):
         accents: strip accents; None means "if lowercase".
         chinese_chars: make every CJK ideograph a word of its own.
         never_split: words that are kept as they are.
+        punctuation: make every punctuation character a word of its own.
     """
     strip = lowercase if accents is None else accents
     words = []
@@ -47,7 +90,7 @@ def split_words(text, *, lowercase, accents, chinese_chars, never_split):
         if word not in never_split:
             word = word.lower() if lowercase else word      # HF: a final Σ becomes ς
             word = _strip_accents(word) if strip else word
-        if word not in never_split:
+        if punctuation and word not in never_split:
             word = "".join(f" {c} " if live_flags(c) & PUNCT else c for c in word)
         words += word.split()
     return words

@@ -1,4 +1,4 @@
-"""What a tokenizer call returns: a dict that also maps tokens, words and characters."""
+"""What a tokenizer call returns: a dict that also knows where each token comes from."""
 
 from collections import UserDict
 from collections.abc import Sequence
@@ -104,6 +104,7 @@ class Encoding:
         return self.offsets[span[0]][0], self.offsets[span[1] - 1][1]
 
     def _tokens_of(self, sequence_index):
+        """Return the indices of the tokens of one text."""
         if not 0 <= sequence_index < self.n_sequences:
             raise IndexError(
                 f"sequence_index is {sequence_index}, expected less than "
@@ -112,6 +113,7 @@ class Encoding:
         return [i for i, s in enumerate(self.sequence_ids) if s == sequence_index]
 
     def _at(self, column, index):
+        """Return the value of one token, after checking its index."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"the token index is {index}, expected less than "
                              f"{len(self)}, the number of tokens in the row: count "
@@ -172,8 +174,8 @@ class BatchEncoding(UserDict):
             return self._encodings[item]
         if isinstance(item, slice):
             return {key: value[item] for key, value in self.data.items()}
-        raise KeyError(f"the key is {item!r}, expected a name such as 'input_ids' or "
-                       "a slice: only a batch of BertTokenizer has rows by number")
+        raise KeyError(f"the key is {item!r}, expected a name such as 'input_ids', or "
+                       "a slice: encode with BertTokenizer to have rows by number")
 
     def __getattr__(self, name):
         try:
@@ -182,6 +184,9 @@ class BatchEncoding(UserDict):
             names = ", ".join(self.__dict__.get("data", ()))
             raise AttributeError(f"BatchEncoding has no attribute {name!r}, expected "
                                  f"one of {names}: ask for it in the call") from None
+
+    def _ipython_key_completions_(self):
+        return list(self.data)              # for batch[" in a notebook
 
     def __getstate__(self):
         encodings = None if self._encodings is None else list(self._encodings)
@@ -273,17 +278,20 @@ class BatchEncoding(UserDict):
         return self
 
     def _row(self, method, batch_index):
+        """Return the Encoding of a row, for the method of this name."""
         if self._encodings is None:
             raise ValueError(f"encodings is None, expected rows for {method}(): encode "
                              "with BertTokenizer; BertTokenizerLegacy keeps no offsets")
         return self._encodings[batch_index]
 
     def _look_up(self, method, first, second, *rest):
+        """Call a method of row `first` with `second`; of row 0 if `second` is None."""
         batch_index, index = (0, first) if second is None else (first, second)
         return getattr(self._row(method, batch_index), method)(index, *rest)
 
 
 def _span(kind, pair):
+    """Return a (start, end) as a CharSpan or TokenSpan; None stays None."""
     return None if pair is None else kind(*pair)
 
 
@@ -309,21 +317,36 @@ def check_tensor_type(tensor_type):
 def as_tensor(name, value, kind):
     """Return one output as an array ("np") or a tensor ("pt").
 
-    HF: "np" accepts rows of different lengths and makes an array of arrays.
+    HF: "np" accepts rows of different lengths and makes an array of arrays.  "pt" turns
+    Python's floats into torch's default, float32, but keeps the dtype of arrays.
     """
     if type(value).__module__.partition(".")[0] == "torch":
         return value if kind == "pt" else value.numpy()
+    first = value[0] if isinstance(value, (list, tuple)) and value else value
     if not isinstance(value, np.ndarray):
         value = _array(name, value)
     if kind == "np":
         return value
-    if value.dtype == object:
-        raise ValueError(RAGGED.format(name))
+    if value.dtype.kind not in "biufc":
+        raise ValueError(_no_tensor(name, value))
     import torch
-    return torch.from_numpy(np.ascontiguousarray(value))
+    out = torch.from_numpy(np.asarray(value, order="C"))
+    python = value.dtype.kind == "f" and not isinstance(first, np.ndarray)
+    return out.to(torch.get_default_dtype()) if python else out
+
+
+def _no_tensor(name, value):
+    """Return the message about an array that torch has no tensor for."""
+    first = value.flat[0]
+    if _is_row(first):
+        return RAGGED.format(name)
+    what = "text" if isinstance(first, (str, bytes)) else repr(first)
+    return (f"{name} holds {what}, expected numbers for a tensor: remove it, or leave "
+            "return_tensors out")
 
 
 def _array(name, value):
+    """Return the lists of one output as an array, or an array of unequal arrays."""
     rows = isinstance(value, (list, tuple)) and bool(value) and _is_row(value[0])
     if rows and len({len(row) for row in value}) > 1:
         out = np.empty(len(value), object)
@@ -338,4 +361,5 @@ def _array(name, value):
 
 
 def _is_row(value):
+    """Whether a value is a row: a list, a tuple or an array."""
     return isinstance(value, (list, tuple, np.ndarray))

@@ -1,8 +1,7 @@
 """One call of BertTokenizer: pieces, truncation, special tokens, padding, outputs.
 
-The offsets and words of pieces cost as much time as their ids.  If a call doesn't ask
-for them, the texts are encoded without.  If an Encoding is needed later, the texts are
-encoded again.
+Offsets and words cost as much time as ids.  A call that doesn't ask for them goes
+without.  If they are wanted later, through an Encoding, the texts are encoded again.
 """
 
 import functools
@@ -13,10 +12,11 @@ import numpy as np
 from ..fast.pipeline import Pieces, encode, encode_one
 from . import inputs, layout as rows, truncation
 from .batch import BatchEncoding, Encoding, Encodings, as_tensor
+from .options import Options
 
 
 def encode_few(tokenizer, samples, options):
-    """Encode a few samples, one row each, by way of lists, which are quicker here.
+    """Encode a few samples, one row each, with lists, which are quicker here.
 
     Args:
         tokenizer: a BertTokenizer.
@@ -47,7 +47,7 @@ def encode_few(tokenizer, samples, options):
         tokenizer.warn_if_too_long(max([row.size for row in few]))
     return BatchEncoding(_few_outputs(few, samples, options), Encodings(
         len(few), lambda r: _few_encoding(
-            tokenizer, make_row(texts[r], True).pad(wide), texts[r])))
+            tokenizer, make_row(texts[r], True).pad(wide), texts[r], options)))
 
 
 def _few_outputs(few, samples, options):
@@ -87,15 +87,16 @@ def _cut(parts, options):
             for part, (start, stop) in zip(parts, kept)]
 
 
-def _few_encoding(tokenizer, row, texts):
+def _few_encoding(tokenizer, row, texts, options):
     """Return the row as an Encoding."""
     ids, offsets = row.column("input_ids"), row.column("offset_mapping")
     sequences = row.column("sequence_ids")
     sources = [None if s is None else texts[s] for s in sequences]
     return Encoding(
-        ids, tokenizer.token_texts(ids, offsets, sources), row.column("token_type_ids"),
-        row.column("attention_mask"), row.column("special_tokens_mask"), offsets,
-        row.column("word_ids"), sequences, 1 if row.b is None else 2)
+        ids, tokenizer.token_texts(ids, offsets, sources, options.split),
+        row.column("token_type_ids"), row.column("attention_mask"),
+        row.column("special_tokens_mask"), offsets, row.column("word_ids"), sequences,
+        1 if row.b is None else 2)
 
 
 class Batch(NamedTuple):
@@ -104,6 +105,7 @@ class Batch(NamedTuple):
     plan: truncation.Rows
     place: rows.Layout
     table: rows.Tables
+    options: Options
 
 
 def encode_batch(tokenizer, samples, options):
@@ -117,10 +119,10 @@ def encode_batch(tokenizer, samples, options):
         pieces, a, b, pair = _pieces(core, samples, options, offsets)
         plan = truncation.plan(a, b, pair, options)
         return Batch(samples, plan, rows.layout(plan, len(pieces.ids), options),
-                     rows.tables(pieces, special_ids))
+                     rows.tables(pieces, special_ids), options)
 
     batch = make_batch("offset_mapping" in options.keys)
-    data = _outputs(batch, options)
+    data = _outputs(batch)
     sizes = np.diff(batch.place.splits)
     if options.warn:
         tokenizer.warn_if_too_long(int(sizes.max()))
@@ -129,9 +131,9 @@ def encode_batch(tokenizer, samples, options):
         len(sizes), lambda r: _encoding(tokenizer, whole(), r)))
 
 
-def _outputs(batch, options):
+def _outputs(batch):
     """Return the outputs of a batch by name."""
-    splits = batch.place.splits
+    splits, options = batch.place.splits, batch.options
     flat = rows.columns(batch.table, batch.place, options.keys)
     per_row = {}
     if options.length:
@@ -150,7 +152,7 @@ def _outputs(batch, options):
 
 def _encoding(tokenizer, batch, r):
     """Return row r as an Encoding."""
-    samples, plan, place, table = batch
+    samples, plan, place, table, options = batch
     here = slice(place.splits[r], place.splits[r + 1])
     slots, types = place.slots[here], place.types[here].tolist()
     ids = table.ids[slots].tolist()
@@ -164,7 +166,7 @@ def _encoding(tokenizer, batch, r):
         overflow = [_encoding(tokenizer, batch, k) for k in range(r + 1, end)]
     sources = _sources(samples, sample, sequences, words)
     return Encoding(
-        ids, tokenizer.token_texts(ids, offsets, sources), types,
+        ids, tokenizer.token_texts(ids, offsets, sources, options.split), types,
         (slots != place.n + rows.PAD).astype(int).tolist(),
         (slots >= place.n).astype(int).tolist(), offsets, words, sequences,
         1 + bool(plan.pair[r]), overflow)

@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from ..definition import encode as definition
+from ..definition import normalization as definition
 
 EMPTY = "text is {!r}, expected at least one text: pass a text, or a list of texts"
 NO_LIST = ("text_pair is {!r}, expected a list of {}, as many as in text: pass one for "
@@ -49,6 +49,7 @@ def read(text, text_pair=None, words=False):
 
 
 def _one(text, text_pair, words):
+    """Return Samples of one text, or of one pair."""
     check(text, words, "text")
     if not text_pair:
         return Samples([text], None, False)
@@ -57,11 +58,12 @@ def _one(text, text_pair, words):
 
 
 def _two_lists(text, text_pair, words):
+    """Return Samples of two lists, one of the first and one of the second texts."""
     if not _is_list(text_pair):
         raise TypeError(NO_LIST.format(text_pair, len(text)))
     if len(text) != len(text_pair):
         raise ValueError(f"the length of text_pair is {len(text_pair)}, expected "
-                         f"{len(text)}, that of text: pass one for each text")
+                         f"{len(text)}, the length of text: pass one for each text")
     for i, (a, b) in enumerate(zip(text, text_pair)):
         check(a, words, f"text[{i}]")
         check(b, words, f"text_pair[{i}]")
@@ -71,14 +73,12 @@ def _two_lists(text, text_pair, words):
 def _split_pair(item, words, i):
     """Return one element of a batch as (first, second or None)."""
     is_single = is_words(item) if words else isinstance(item, str)
-    if is_single:
-        return item, None
-    if _is_list(item) and len(item) == 2:
+    if not is_single and _is_list(item) and len(item) == 2:
         check(item[0], words, f"text[{i}][0]")
         check(item[1], words, f"text[{i}][1]")
         return item[0], item[1]
     check(item, words, f"text[{i}]")
-    raise AssertionError("unreachable")
+    return item, None
 
 
 def check(value, words, name):
@@ -110,11 +110,12 @@ def check_unicode(samples, words):
 
 
 def is_words(value):
-    """Whether value is a list (or tuple) of str; an empty one is, too."""
+    """Whether value is a list or tuple of str; an empty one counts."""
     return _is_list(value) and all(isinstance(word, str) for word in value)
 
 
 def _is_list(value):
+    """Whether value is a list or a tuple."""
     return isinstance(value, (list, tuple))
 
 

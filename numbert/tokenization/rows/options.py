@@ -1,7 +1,7 @@
 """The options of a tokenizer call, checked once and in one place."""
 
 import warnings
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from ...system.numbers import is_whole_number
 
@@ -13,6 +13,30 @@ TRUNCATIONS = ("longest_first", "only_first", "only_second", "do_not_truncate")
 SIDES = ("right", "left")
 NOT_A_COUNT = ("{} is {!r}, expected a whole number, 0 or more: leave it out for the "
                "default")
+
+
+class Arguments(NamedTuple):
+    """The arguments of a call but for its texts, as they were passed, in their order.
+
+    `TokenizerBase.__call__` says what they mean.
+    """
+    add_special_tokens: Any
+    padding: Any
+    truncation: Any
+    max_length: Any
+    stride: Any
+    is_split_into_words: Any
+    pad_to_multiple_of: Any
+    padding_side: Any
+    return_tensors: Any
+    return_token_type_ids: Any
+    return_attention_mask: Any
+    return_overflowing_tokens: Any
+    return_special_tokens_mask: Any
+    return_offsets_mapping: Any
+    return_length: Any
+    verbose: Any
+    split_special_tokens: Any
 
 
 class Options(NamedTuple):
@@ -100,6 +124,16 @@ def flag(name, value, or_none=False):
     wanted = "True, False or None" if or_none else "True or False"
     raise TypeError(f"{name} is {value!r}, expected {wanted}: leave it out for the "
                     "default")
+
+
+def strings(name, value):
+    """Return the setting `value` as a list, if it is a list of str (or None)."""
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or not {*map(type, value)} <= {str}:
+        raise TypeError(f"{name} is {value!r}, expected a list of str: leave it out "
+                        "for the default")
+    return list(value)
 
 
 def limit(value):

@@ -3,7 +3,7 @@
 A call pads its own rows in `rows.layout`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -17,6 +17,7 @@ FILL = {
     "attention_mask": lambda tokenizer: 0,
     "special_tokens_mask": lambda tokenizer: 1,
 }
+NUMBERS = {int, float, bool}
 NO_PAD_TOKEN = ("pad_token is None, expected a token to pad with: set one with "
                 "tokenizer.add_special_tokens({'pad_token': '[PAD]'})")
 
@@ -29,11 +30,12 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
     Args:
         tokenizer: gives the pad token, the side and the maximal length.
         encoded_inputs: an encoding of one row or of a batch, or a list of encodings.
+            Texts, None and whatever else is in them pass as they are.
         padding: as in a tokenizer call.
         max_length: tokens, for padding="max_length".
         pad_to_multiple_of: round the width up to a multiple of this.
         padding_side: "right", "left", or None for the tokenizer's.
-        return_attention_mask: None means "if the model takes one".
+        return_attention_mask: None means "if model_input_names has it".
         return_tensors: None (lists), "np" or "pt".
         verbose: warn when max_length has no effect.
 
@@ -43,7 +45,7 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
     Raises:
         ValueError: no input_ids, outputs with different numbers of rows, or no pad
             token.
-        TypeError: values that are not lists, arrays or tensors of numbers.
+        TypeError: what is to be padded is not a list, array or tensor of numbers.
     """
     columns, batched, tensors = _columns(encoded_inputs)
     return_tensors = return_tensors or tensors
@@ -73,18 +75,17 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
 
 
 def _extend(row, pads, side):
+    """Return a row with its padding on one side."""
     return row + pads if side == "right" else pads + row
 
 
 def _columns(encoded_inputs):
-    """Return (dict of name -> list of rows, whether it is a batch, kind of tensor)."""
+    """Return {name: list of rows}, whether it was a batch, and the kind of tensor.
+
+    HF: what is not padded is left as it is, unless the ids are arrays or tensors.
+    """
     if isinstance(encoded_inputs, (list, tuple)) and encoded_inputs:
-        if not all(isinstance(row, Mapping) for row in encoded_inputs):
-            raise TypeError("encoded_inputs is a list of "
-                            f"{type(encoded_inputs[0]).__name__}, expected an encoding "
-                            "or a list of them: pass what the tokenizer returned")
-        names = list(encoded_inputs[0])
-        encoded_inputs = {name: [row[name] for row in encoded_inputs] for name in names}
+        encoded_inputs = _by_name(encoded_inputs)
     if not isinstance(encoded_inputs, Mapping) or "input_ids" not in encoded_inputs:
         found = f"encoded_inputs is {encoded_inputs!r}"
         if isinstance(encoded_inputs, Mapping):
@@ -92,16 +93,44 @@ def _columns(encoded_inputs):
         raise ValueError(f"{found}, expected an encoding with 'input_ids': pass what "
                          "the tokenizer returned")
     tensors = _tensor_kind(encoded_inputs["input_ids"])
-    columns = {name: _lists(name, value) for name, value in encoded_inputs.items()}
+    columns = {name: _lists(value) if tensors or name in FILL else value
+               for name, value in encoded_inputs.items()}
     ids = columns["input_ids"]
-    batched = not ids or isinstance(ids[0], list)
+    batched = isinstance(ids, list) and (not ids or isinstance(ids[0], list))
     if not batched:
-        return {name: [value] for name, value in columns.items()}, False, tensors
+        columns = {name: [value] for name, value in columns.items()}
     for name, rows in columns.items():
-        if len(rows) != len(ids):
-            raise ValueError(f"the number of rows in {name} is {len(rows)}, expected "
-                             f"{len(ids)}, that of input_ids: pass one for each row")
-    return columns, True, tensors
+        _check_rows(name, rows, len(columns["input_ids"]), batched)
+    return columns, batched, tensors
+
+
+def _by_name(encodings):
+    """Return {name: list of values}, given a list of encodings."""
+    for i, row in enumerate(encodings):
+        if not isinstance(row, Mapping):
+            raise TypeError(f"encoded_inputs[{i}] is {row!r}, expected an encoding, as "
+                            "in a list of them: pass what the tokenizer returned")
+        for name in encodings[0]:
+            if name not in row:
+                raise ValueError(f"row {i} of encoded_inputs has no {name!r}, expected "
+                                 "the keys of row 0: add it, or remove it from row 0")
+    return {name: [row[name] for row in encodings] for name in encodings[0]}
+
+
+def _check_rows(name, rows, count, batched):
+    """Raise an error unless a column has one row for each row of ids, of its kind."""
+    if not isinstance(rows, Collection):
+        raise TypeError(f"{name} is {rows!r}, expected {count} rows as in input_ids: "
+                        "pass one for each row")
+    if len(rows) != count:
+        raise ValueError(f"the number of rows in {name} is {len(rows)}, expected "
+                         f"{count} as in input_ids: pass one for each row")
+    for i, row in enumerate(rows if name in FILL else ()):
+        good = isinstance(row, list)
+        if not good or name == "input_ids" and not {*map(type, row)} <= NUMBERS:
+            here = f"{name}[{i}]" if batched else name
+            raise TypeError(f"{here} is {row!r}, expected a list of numbers: convert "
+                            "it, or leave it out")
 
 
 def _tensor_kind(ids):
@@ -112,13 +141,10 @@ def _tensor_kind(ids):
     return "pt" if type(first).__module__.partition(".")[0] == "torch" else None
 
 
-def _lists(name, value):
-    """Turn rows in any form into nested lists of numbers."""
+def _lists(value):
+    """Turn arrays and tensors, also inside of lists, into lists of Python numbers."""
     if hasattr(value, "tolist"):
         return value.tolist()
-    if isinstance(value, (int, float)):
-        return value
-    if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{name} is {value!r}, expected a list, an array or a tensor "
-                        "of numbers: convert it, or leave it out")
-    return [_lists(name, item) for item in value]
+    if isinstance(value, (list, tuple)):
+        return list(value) if {*map(type, value)} <= NUMBERS else [*map(_lists, value)]
+    return value

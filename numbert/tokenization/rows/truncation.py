@@ -107,7 +107,7 @@ def sample_windows(a, b, room, options):
         options: Options.
 
     Returns:
-        list of (slice of a, slice of b); that of b is (0, 0) for a single text
+        list of (slice of a, slice of b); a single text has (0, 0) for b
     """
     size_a, size_b = a[1] - a[0], None if b is None else b[1] - b[0]
     if size_a + (size_b or 0) <= room:

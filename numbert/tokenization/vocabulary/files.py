@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...system.jsonfiles import read_text
+from ...system.numbers import is_whole_number
 from ...system.saving import atomic_write_text
+from ..definition.added_tokens import WHITE_SPACE
+from ..definition.normalization import check_unicode
 
 VOCAB_FILE = "vocab.txt"
 TOKENIZER_FILE = "tokenizer.json"
@@ -15,13 +18,12 @@ ADDED_TOKENS_FILE = "added_tokens.json"
 FILES = (TOKENIZER_FILE, CONFIG_FILE, VOCAB_FILE, SPECIAL_TOKENS_MAP_FILE,
          ADDED_TOKENS_FILE)
 
-# The 25 characters that Unicode calls White_Space.
-WHITE_SPACE = ("\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006"
-               "\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000")
+
+MAX_ID = 2**31      # ids are below it: they are kept in four bytes
 
 
 def read_vocabulary(path, legacy=False):
-    """Read a vocab.txt as dict of token -> id: the id is the number of the line.
+    """Read a vocab.txt as dict of token -> id, the number of its line from 0 on.
 
     HF: if a token stands on several lines, the last one counts.  A blank line is the
     token "".  White space at the end of a line is dropped, except for the legacy
@@ -46,32 +48,36 @@ def read_vocabulary(path, legacy=False):
 
 
 def check_vocabulary(vocab):
-    """Return vocab as a dict if it maps tokens to ids.
+    """Return a vocabulary as a dict of str -> int.
 
     Raises:
-        TypeError: it is not a dict, or holds something other than str -> int.
-        ValueError: a negative id, or two tokens with one id.
+        TypeError: it is not a dict, a token is not a str, or an id not a whole number.
+        ValueError: an id is negative or too large, or two tokens have the same one.
     """
     if not isinstance(vocab, Mapping):
         raise TypeError(f"vocab is a {type(vocab).__name__}, expected a dict of "
                         "token -> id or the path of a vocab.txt: number the tokens")
     plain = {*map(type, vocab)} <= {str} and {*map(type, vocab.values())} <= {int}
-    for token, index in () if plain else vocab.items():
-        if not isinstance(token, str) or not isinstance(index, int):
-            raise TypeError(f"vocab maps {token!r} to {index!r}, expected a str and an "
-                            "int: convert them")
-    if len(set(vocab.values())) < len(vocab) or min(vocab.values(), default=0) < 0:
+    if not plain:
+        for token, index in vocab.items():
+            if not isinstance(token, str) or not is_whole_number(index):
+                raise TypeError(f"vocab maps {token!r} to {index!r}, expected a str "
+                                "and a whole number: convert them")
+        vocab = {str(token): int(index) for token, index in vocab.items()}
+    ids = set(vocab.values())
+    if len(ids) < len(vocab) or ids and not 0 <= min(ids) <= max(ids) < MAX_ID:
         raise ValueError(_bad_ids(vocab))
+    check_unicode("".join(vocab), "the tokens of vocab, joined,")
     return dict(vocab)
 
 
 def _bad_ids(vocab):
-    """Say which id of a vocabulary is wrong."""
+    """Return the message that names the first wrong id of a vocabulary."""
     seen: dict[int, str] = {}
     for token, index in vocab.items():
-        if index < 0:
-            return (f"the id of {token!r} is {index}, expected 0 or more: number the "
-                    "tokens from 0")
+        if not 0 <= index < MAX_ID:
+            return (f"the id of {token!r} is {index}, expected a whole number from 0 "
+                    f"to {MAX_ID - 1}: number the tokens from 0")
         if index in seen:
             return (f"the id of {token!r} is {index}, expected a new one, because "
                     f"{seen[index]!r} has it: give each token an id of its own")
@@ -103,7 +109,7 @@ def save_vocabulary(vocab, save_directory, filename_prefix=None):
         raise ValueError(f"the largest id is {vocab[last]}, expected fewer gaps for a "
                          f"{VOCAB_FILE} of {len(vocab)} tokens: call save_pretrained, "
                          f"which writes {TOKENIZER_FILE}")
-    # If a token is on several lines, the last one counts: the last token fills gaps.
+    # The last token fills the gaps: of a token on several lines, the last one counts.
     lines = [last] * (vocab[last] + 1)
     for token, index in vocab.items():
         if "\n" in token or "\r" in token:

@@ -1,6 +1,6 @@
 """Loading a tokenizer from its files, and saving it to them.
 
-What is found where; the first place that has it wins:
+Where each thing is looked for; the first place that has it wins:
 
     vocabulary      tokenizer.json, then vocab.txt
     settings        arguments, special_tokens_map.json, tokenizer_config.json
@@ -14,68 +14,121 @@ import os
 import warnings
 from pathlib import Path
 
-from ...system.jsonfiles import json_text, read_json, settings_text
+from ...system.jsonfiles import json_text, settings_text
 from ...system.saving import atomic_write_text
 from ..definition.added_tokens import AddedToken
 from . import files
+from .reading import (naming, read_added_tokens, read_config, read_saved,
+                      read_special_tokens, shown)
+from .rust import DEFAULTS, saved_token, tokenizer_json, warn_of_other_normalizer
 from .special_tokens import SPECIAL_TOKENS
 
-HUB_ARGUMENTS = ("revision", "cache_dir", "local_files_only", "token")
-# Arguments of transformers that have no effect here.
-IGNORED = ("use_fast", "trust_remote_code", "force_download", "proxies")
-FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
-# Settings that say where a tokenizer came from; they are not saved again.
-ORIGIN = ("vocab", "vocab_file", "tokenizer_file", "name_or_path", "tokenizer_class",
-          "added_tokens_decoder", "init_inputs", "is_local", "local_files_only")
+# Only BertTokenizerLegacy applies these settings of a file.
+LEGACY: dict[str, tuple] = {
+    "do_basic_tokenize": (True, None), "never_split": ([], None)}
+# Settings that say where a tokenizer came from: neither read from a file nor saved.
+ORIGIN = ("vocab", "vocab_file", "tokenizer_file", "tokenizer_object", "name_or_path",
+          "tokenizer_class", "added_tokens_decoder", "init_inputs", "is_local",
+          "local_files_only")
+
+# Settings that are attributes: their last values are saved.
+ATTRIBUTES = ("model_max_length", "padding_side", "truncation_side",
+              "model_input_names", "clean_up_tokenization_spaces",
+              "split_special_tokens")
 
 
-def load(path, kwargs, legacy=False):
-    """Return the vocabulary and the settings of a saved tokenizer.
+def load(cls, path, hub, kwargs, tokenizer_file=None, tokenizer_object=None):
+    """Return a saved tokenizer.
 
     Args:
+        cls: BertTokenizer or BertTokenizerLegacy.
         path: a directory, a vocab.txt, a tokenizer.json, or a name on the hub.
-        kwargs: settings that override those in the files; for the hub also revision,
-            cache_dir, local_files_only and token.
-        legacy: read vocab.txt as the legacy tokenizer does.
-
-    Returns:
-        (dict of token -> id, dict of settings)
+        hub: the arguments of system.hub.resolve.
+        kwargs: settings that override those in the files.
+        tokenizer_file: the path of a tokenizer.json that is read in place of the
+            directory's.
+        tokenizer_object: a tokenizers.Tokenizer, whose vocabulary, added tokens and
+            normaliser take the place of the files'.
 
     Raises:
         FileNotFoundError: there is neither a vocab.txt nor a tokenizer.json.
         ValueError: a file is broken, or belongs to another kind of tokenizer.
+        TypeError: a setting has the wrong type.  Both begin with the file's name.
     """
-    hub = {name: kwargs.pop(name) for name in HUB_ARGUMENTS if name in kwargs}
-    kwargs = {name: value for name, value in kwargs.items() if name not in IGNORED}
+    kwargs = cls.checked(f"{cls.__name__}.from_pretrained", kwargs)
     found = _find(path, hub)
-    saved = _read(found, files.TOKENIZER_FILE)
-    settings = _read(found, files.CONFIG_FILE)
-    for name in ("tokenizer_class", "init_inputs"):
-        settings.pop(name, None)
+    if tokenizer_file is not None:
+        found[files.TOKENIZER_FILE] = Path(tokenizer_file)
+    saved = read_saved(found.get(files.TOKENIZER_FILE))
+    config, decoder = read_config(found.get(files.CONFIG_FILE))
+    settings = {name: value for name, value in config.items() if name not in ORIGIN}
     settings.update(kwargs)
     extra = settings.pop("additional_special_tokens", None)     # the old name
     if extra and not settings.get("extra_special_tokens"):
         settings["extra_special_tokens"] = extra
-    decoder = settings.pop("added_tokens_decoder", None)
+    special = {}
     if decoder is None:
-        settings.update(_special_tokens_map(found, settings, kwargs))
+        special = _special_tokens(found, settings, kwargs)
+        settings.update(special)
         decoder = _added_tokens(found, saved, settings)
-    decoder = {int(i): _token(token) for i, token in decoder.items()}
-    settings = {name: _token(value) if name.endswith(("_token", "special_tokens"))
-                else value for name, value in settings.items()}
-    for name in ("truncation", "padding"):      # HF: their sides become the defaults
-        if saved.get(name):
-            side = saved[name].get("direction", "Right")
-            settings.setdefault(f"{name}_side", side.lower())
-    _warn_of_other_normalizer(saved, settings)
-    settings.update(name_or_path=str(path), added_tokens_decoder=decoder)
-    return _vocabulary(found, saved, legacy), settings
+    for name, side in saved.sides.items():      # HF: they become the defaults
+        settings.setdefault(name, side)
+    if tokenizer_object is None:
+        warn_of_other_normalizer(saved.normalizer, settings)
+    else:
+        settings = {name: value for name, value in settings.items()
+                    if name in kwargs or name not in DEFAULTS}
+    settings.update({"name_or_path": str(path), "added_tokens_decoder": decoder,
+                     **kwargs})
+    vocab = saved.vocab
+    if vocab is None:
+        vocab = files.read_vocabulary(found[files.VOCAB_FILE], not cls.is_fast)
+    sources = {**dict.fromkeys(config, found.get(files.CONFIG_FILE)),
+               **dict.fromkeys(special, found.get(files.SPECIAL_TOKENS_MAP_FILE)),
+               **dict.fromkeys(kwargs)}
+    _warn_of_legacy_settings(cls, settings)
+    try:
+        return make(cls, vocab, settings, tokenizer_object)
+    except (TypeError, ValueError) as error:
+        source = sources.get(str(error).partition(" ")[0], path)
+        if source is None:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{source}: {error}") from None
+
+
+def make(cls, vocab, settings, tokenizer_object=None):
+    """Make a tokenizer; it keeps settings that it doesn't know, and saves them again.
+
+    Args: as for `load`.
+    """
+    known = {name: value for name, value in settings.items()
+             if cls.takes(name, value)}
+    kept = {name: settings[name] for name in settings if name not in known}
+    if tokenizer_object is not None:
+        known["tokenizer_object"] = tokenizer_object
+    tokenizer = cls(vocab, **known)
+    tokenizer.init_kwargs = {**kept, **tokenizer.init_kwargs}
+    return tokenizer
+
+
+def _warn_of_legacy_settings(cls, settings):
+    """Warn of settings that have an effect in BertTokenizerLegacy, but not in `cls`."""
+    for name, without_effect in LEGACY.items():
+        if name not in cls.own_settings and settings.get(name) not in without_effect:
+            warnings.warn(
+                f"{files.CONFIG_FILE} says {name}={shown(settings[name])}, which "
+                "BertTokenizer can't do and ignores, as in transformers: use "
+                "BertTokenizerLegacy", stacklevel=4)
 
 
 def _find(path, hub):
     """Find the files of a tokenizer: dict of name -> Path."""
     path = os.fspath(path)
     if os.path.isfile(path):
+        if hub.get("subfolder"):
+            raise ValueError(f"subfolder is {hub['subfolder']!r}, expected none beside "
+                             f"the file {path}: leave it out")
         whole = path.endswith(files.TOKENIZER_FILE)
         return {files.TOKENIZER_FILE if whole else files.VOCAB_FILE: Path(path)}
     from numbert.system.hub import resolve
@@ -89,92 +142,36 @@ def _find(path, hub):
     return found
 
 
-def _read(found, name):
-    return read_json(found[name]) if name in found else {}
-
-
-def _vocabulary(found, saved, legacy):
-    """Return the vocabulary, checked."""
-    if files.TOKENIZER_FILE not in found:
-        return files.read_vocabulary(found[files.VOCAB_FILE], legacy)
-    path = found[files.TOKENIZER_FILE]
-    model = saved.get("model") or {}
-    if not isinstance(model, dict) or model.get("type", "WordPiece") != "WordPiece":
-        kind = model.get("type") if isinstance(model, dict) else repr(model)
-        raise ValueError(f"{path} holds a {kind} tokenizer, expected WordPiece: pass "
-                         "the files of a BERT tokenizer")
-    if "vocab" not in model:
-        raise ValueError(f"{path} holds no vocabulary, expected model.vocab: save the "
-                         f"tokenizer again, or delete this file if there is a "
-                         f"{files.VOCAB_FILE}")
-    vocab = model["vocab"]
-    if isinstance(vocab, list):
-        vocab = {token: i for i, token in enumerate(vocab)}
-    try:
-        return files.check_vocabulary(vocab)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is broken: {error}") from None
-
-
-def _special_tokens_map(found, settings, kwargs):
+def _special_tokens(found, settings, kwargs):
     """Return the settings of special_tokens_map.json, except what the caller gave."""
     out = {}
-    for name, value in _read(found, files.SPECIAL_TOKENS_MAP_FILE).items():
-        if kwargs.get(name):
+    for name, value in read_special_tokens(
+            found.get(files.SPECIAL_TOKENS_MAP_FILE)).items():
+        if name in kwargs or name in ORIGIN:
             continue
         if name in ("extra_special_tokens", "additional_special_tokens") and isinstance(
                 value, list):
-            known = list(settings.get("extra_special_tokens") or [])
-            new = [_special(token) for token in value]
-            out["extra_special_tokens"] = known + [t for t in new if t not in known]
+            known = _as_list(settings.get("extra_special_tokens"))
+            out["extra_special_tokens"] = known + [t for t in value if t not in known]
         else:
-            out[name] = _special(value)
+            out[name] = value
     return out
 
 
 def _added_tokens(found, saved, settings):
-    """Return dict of id -> token, from added_tokens.json and tokenizer.json."""
+    """Return dict of id -> AddedToken, from added_tokens.json and tokenizer.json."""
     special = {str(settings[name]) for name in SPECIAL_TOKENS if settings.get(name)}
-    special.update(str(token) for token in settings.get("extra_special_tokens") or [])
-    out = {index: AddedToken(token, special=token in special)
-           for token, index in _read(found, files.ADDED_TOKENS_FILE).items()}
-    for token in saved.get("added_tokens", []):
-        out[token["id"]] = _token({name: token[name] for name in ("content", *FLAGS)})
-    return out
+    special.update(map(str, _as_list(settings.get("extra_special_tokens"))))
+    path = found.get(files.ADDED_TOKENS_FILE)
+    with naming(path):
+        out = {index: AddedToken(text, special=text in special)
+               for text, index in read_added_tokens(path).items()}
+    return {**out, **saved.added}
 
 
-def _special(value):
-    """Return a token of special_tokens_map.json, a str or a dict with its flags."""
-    if not isinstance(value, dict) or "content" not in value:
-        return value
-    return _token({**value, "special": True})
-
-
-def _token(value):
-    """Return a value of a JSON file; dicts that stand for a token become AddedToken."""
-    if isinstance(value, list):
-        return [_token(item) for item in value]
-    if isinstance(value, dict) and isinstance(value.get("content"), str):
-        return AddedToken(value["content"], **{name: value[name] for name in FLAGS
-                                               if name in value})
-    return value
-
-
-def _warn_of_other_normalizer(saved, settings):
-    """Warn if tokenizer.json has another normalizer than the settings ask for."""
-    normalizer = saved.get("normalizer") or {}
-    if normalizer.get("type") != "BertNormalizer":
-        return
-    for name, setting, default in (
-            ("lowercase", "do_lower_case", True),
-            ("strip_accents", "strip_accents", None),
-            ("handle_chinese_chars", "tokenize_chinese_chars", True)):
-        used = settings.get(setting, default)
-        if name in normalizer and normalizer[name] != used:
-            warnings.warn(
-                f"{files.TOKENIZER_FILE} says {name}={normalizer[name]}, but "
-                f"{setting}={used} is used, as in transformers: if the model was "
-                f"trained otherwise, pass {setting}={normalizer[name]}", stacklevel=4)
+def _as_list(value):
+    """Return the special tokens without a name, if they are a list."""
+    return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def save(tokenizer, directory, prefix=None):
@@ -205,7 +202,8 @@ def save_legacy(tokenizer, directory, prefix=None):
     config = files.prefixed(directory, files.CONFIG_FILE, prefix)
     settings = settings_of(tokenizer)
     settings["added_tokens_decoder"] = {
-        str(i): _saved(token) for i, token in tokenizer.added_tokens_decoder.items()}
+        str(index): saved_token(token)
+        for index, token in tokenizer.added_tokens_decoder.items()}
     text = settings_text(settings, escape=False)
     written = [str(config), *tokenizer.save_vocabulary(directory, prefix)]
     added = {token: i for token, i in tokenizer.added_tokens_encoder.items()
@@ -218,21 +216,17 @@ def save_legacy(tokenizer, directory, prefix=None):
     return tuple(written)
 
 
-def _saved(token):
-    return {"content": token.content, **{name: getattr(token, name) for name in FLAGS}}
-
-
 def settings_of(tokenizer):
     """Return the content of tokenizer_config.json."""
     settings = {name: value for name, value in tokenizer.init_kwargs.items()
                 if name not in ORIGIN}
-    for name in (*settings, "model_max_length"):
-        if name in vars(tokenizer):
-            settings[name] = getattr(tokenizer, name)
+    for name in (*tokenizer.own_settings, *ATTRIBUTES):
+        value = getattr(tokenizer, name)
+        if name in settings or value != getattr(type(tokenizer), name, False):
+            settings[name] = value
+    settings.update({name: None for name in tokenizer.SPECIAL_TOKENS_ATTRIBUTES
+                     if name in settings})
     settings.update(tokenizer.special_tokens_map)
-    for name in SPECIAL_TOKENS:
-        if settings.get(name, "") is None:
-            del settings[name]
     for name in ("extra_special_tokens", "additional_special_tokens",
                  "model_specific_special_tokens"):
         settings.pop(name, None)
@@ -240,39 +234,3 @@ def settings_of(tokenizer):
         settings["extra_special_tokens"] = tokenizer.extra_special_tokens
     settings["tokenizer_class"] = type(tokenizer).__name__
     return settings
-
-
-def tokenizer_json(tokenizer):
-    """Return the content of tokenizer.json, the file of the Rust tokenizers."""
-    cls, sep, _ = tokenizer.template_ids
-    names = tokenizer.template_tokens
-    segments = [_piece("SpecialToken", names[0], 0), _piece("Sequence", "A", 0),
-                _piece("SpecialToken", names[1], 0)]
-    more = [_piece("Sequence", "B", 1), _piece("SpecialToken", names[1], 1)]
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [
-            {"id": i, **_saved(token)}
-            for i, token in tokenizer.added_tokens_decoder.items()],
-        "normalizer": {
-            "type": "BertNormalizer", "clean_text": True,
-            "handle_chinese_chars": tokenizer.tokenize_chinese_chars,
-            "strip_accents": tokenizer.strip_accents,
-            "lowercase": tokenizer.do_lower_case},
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-        "post_processor": {
-            "type": "TemplateProcessing", "single": segments, "pair": segments + more,
-            "special_tokens": {name: {"id": name, "ids": [i], "tokens": [name]}
-                               for name, i in zip(names, (cls, sep))}},
-        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
-        "model": {
-            "type": "WordPiece", "unk_token": tokenizer.model_unk_token,
-            "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
-            "vocab": tokenizer.base_vocab},
-    }
-
-
-def _piece(kind, name, type_id):
-    return {kind: {"id": name, "type_id": type_id}}

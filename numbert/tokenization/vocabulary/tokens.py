@@ -5,13 +5,19 @@ import os
 import warnings
 from collections.abc import Mapping
 
-import numpy as np
-
+from ...system.absent import refuse_arguments
+from ...system.numbers import is_whole_number
 from ..definition.added_tokens import AddedToken
 from ..rows import options
 from . import decoding, files
-from .special_tokens import NO_LIST, SpecialTokens, check_token
+from .special_tokens import SPECIAL_TOKENS, SpecialTokens, check_extra, check_token
 
+# The arguments that both constructors pass on, besides special tokens.
+SETTINGS = ("model_max_length", "max_len", "padding_side", "truncation_side",
+            "split_special_tokens", "clean_up_tokenization_spaces",
+            "extra_special_tokens", "additional_special_tokens",
+            "model_specific_special_tokens", "model_input_names", "name_or_path",
+            "added_tokens_decoder")
 NO_ID = ("a token id is {!r}, expected a whole number, 0 or more: pass ids as the "
          "tokenizer returns them")
 
@@ -19,6 +25,8 @@ NO_ID = ("a token id is {!r}, expected a whole number, 0 or more: pass ids as th
 class Vocabulary(SpecialTokens):
     """The part of a tokenizer that holds the tokens and their ids."""
 
+    # The arguments of the constructor that the two tokenizers define for themselves.
+    own_settings: tuple = ("do_lower_case", "strip_accents", "tokenize_chinese_chars")
     is_fast = False
     vocab_files_names = {"vocab_file": "vocab.txt"}
     model_input_names = ["input_ids", "attention_mask"]
@@ -28,14 +36,15 @@ class Vocabulary(SpecialTokens):
     clean_up_tokenization_spaces = False
 
     def __init__(self, vocab, special, kwargs):
-        """
+        """Take over the vocabulary and the settings.
+
         Args:
             vocab: dict of token -> id.
             special: dict of name -> str, AddedToken or None, for `SPECIAL_TOKENS`.
             kwargs: the other settings, as found in tokenizer_config.json.
         """
+        kwargs = self.checked(type(self).__name__, kwargs)
         self.init_kwargs = {**special, **kwargs}
-        kwargs = dict(kwargs)
         self._vocab = vocab
         self._tokens_by_id = None                 # the inverse, made when first needed
         self._core = None                         # the compiled pipeline, likewise
@@ -49,15 +58,37 @@ class Vocabulary(SpecialTokens):
             kwargs.pop("model_max_length", kwargs.pop("max_len", None)))
         for name in ("padding_side", "truncation_side"):
             value = kwargs.pop(name, None)
-            setattr(self, name, options.side(name, value or getattr(self, name)))
-        self.model_input_names = list(
-            kwargs.pop("model_input_names", None) or self.model_input_names)
+            value = getattr(self, name) if value is None else value
+            setattr(self, name, options.side(name, value))
+        names = options.strings(
+            "model_input_names", kwargs.pop("model_input_names", None))
+        self.model_input_names = names or list(self.model_input_names)
         clean = kwargs.pop("clean_up_tokenization_spaces", None)
         if clean is not None:
             self.clean_up_tokenization_spaces = options.flag(
                 "clean_up_tokenization_spaces", clean)
         self.split_special_tokens = bool(options.flag(
             "split_special_tokens", kwargs.pop("split_special_tokens", None), True))
+
+    @classmethod
+    def takes(cls, name, value):
+        """Whether the constructor takes a setting, for itself or as a special token."""
+        return name in SETTINGS or name in cls.own_settings or (
+            name in SPECIAL_TOKENS
+            or name.endswith("_token") and isinstance(value, (str, AddedToken)))
+
+    @classmethod
+    def checked(cls, function, kwargs):
+        """Return the arguments of a function that the constructor takes, as a dict.
+
+        Raises:
+            TypeError: there are others.
+        """
+        unknown = {name: value for name, value in kwargs.items()
+                   if not cls.takes(name, value)}
+        refuse_arguments(function, unknown,
+                         (*cls.own_settings, *SETTINGS, *SPECIAL_TOKENS))
+        return {name: kwargs[name] for name in kwargs if name not in unknown}
 
     def add_special_tokens(self, special_tokens_dict,
                            replace_extra_special_tokens=True):
@@ -91,11 +122,10 @@ class Vocabulary(SpecialTokens):
         return self.add_tokens(new, special_tokens=True)
 
     def _add_extra(self, value, replace):
-        if not isinstance(value, (list, tuple)):
-            raise TypeError(NO_LIST.format(value))
+        """Set or extend the tokens without a name; return the new ones."""
         known = () if replace else self.extra_special_tokens
-        new = [as_special(check_token("extra_special_tokens", token))
-               for token in value if str(token) not in known]
+        new = [as_special(token) for token in check_extra(value)
+               if str(token) not in known]
         self._extra_special = new if replace and new else self._extra_special + new
         return new
 
@@ -151,6 +181,7 @@ class Vocabulary(SpecialTokens):
         return count
 
     def _warn_if_taken(self, token, index):
+        """Warn if a new token gets an id that another token has."""
         taken = Vocabulary._token_of(self, index)
         if taken is not None:
             warnings.warn(f"the new token {token.content!r} gets the id {index}, which "
@@ -168,10 +199,10 @@ class Vocabulary(SpecialTokens):
         return len(self.get_vocab())
 
     def __bool__(self):
-        return True
+        return True             # even without tokens
 
     def __getstate__(self):
-        """Return what a copy or a pickle needs; the rest can be made again."""
+        """Return what a copy or a pickle needs; the rest is made again."""
         return {**self.__dict__, "_core": None, "_tokens_by_id": None}
 
     @property
@@ -180,7 +211,7 @@ class Vocabulary(SpecialTokens):
         return self._vocab
 
     def get_vocab(self):
-        """dict of token -> id, with the added tokens."""
+        """Return a dict of token -> id, with the added tokens."""
         return {**self._vocab, **self._added_ids}
 
     @property
@@ -199,23 +230,27 @@ class Vocabulary(SpecialTokens):
         return {token.content: i for i, token in sorted(self._added.items())}
 
     def get_added_vocab(self):
-        """The same as added_tokens_encoder."""
+        """Return added_tokens_encoder."""
         return self.added_tokens_encoder
 
     def _id_of(self, token):
-        """The id of a token, or None."""
+        """Return the id of a token, or None."""
         index = self._added_ids.get(token)
         return self._vocab.get(token) if index is None else index
 
     def _token_of(self, index):
-        """The token of an id, or None."""
+        """Return the token of an id, or None."""
+        added = self._added.get(index)
+        return self._piece_of(index) if added is None else self._shown(added)
+
+    def _piece_of(self, index):
+        """Return the piece of the vocabulary that has an id, or None."""
         if self._tokens_by_id is None:
             self._tokens_by_id = {i: token for token, i in self._vocab.items()}
-        added = self._added.get(index)
-        return self._tokens_by_id.get(index) if added is None else self._shown(added)
+        return self._tokens_by_id.get(index)
 
     def _shown(self, token):
-        """The text that stands for an added token in decoded text."""
+        """Return the text that stands for an added token in decoded text."""
         return token.content
 
     def convert_tokens_to_ids(self, tokens):
@@ -265,15 +300,16 @@ class Vocabulary(SpecialTokens):
         raise NotImplementedError
 
     def decode(self, token_ids, skip_special_tokens=False,
-               clean_up_tokenization_spaces=None):
+               clean_up_tokenization_spaces=None, spaces_between_special_tokens=True):
         """Return the text of ids.
 
         Args:
-            token_ids: an int, a list or array of ints, or a list of such lists; or an
-                encoding with "input_ids".
+            token_ids: an int, a list of ints, or a list of such lists; each of them may
+                also be an array or a tensor.  Or an encoding with "input_ids".
             skip_special_tokens: leave [CLS], [SEP], [PAD] ... out.
             clean_up_tokenization_spaces: remove spaces before punctuation; None means
                 as the tokenizer was made.
+            spaces_between_special_tokens: HF: has no effect; there are always spaces.
 
         Returns:
             str, or a list of str for a list of lists
@@ -293,10 +329,13 @@ class Vocabulary(SpecialTokens):
         return decoding.clean_up(text) if clean_up_tokenization_spaces else text
 
     def batch_decode(self, sequences, skip_special_tokens=False,
-                     clean_up_tokenization_spaces=None):
-        """Decode as `decode` does, but always return a list of str."""
-        texts = self.decode(sequences, skip_special_tokens,
-                            clean_up_tokenization_spaces)
+                     clean_up_tokenization_spaces=None,
+                     spaces_between_special_tokens=True):
+        """Decode as `decode` does, but always return a list of str, [] for []."""
+        ids = _as_lists(sequences)
+        if ids == []:
+            return []
+        texts = self.decode(ids, skip_special_tokens, clean_up_tokenization_spaces)
         return [texts] if isinstance(texts, str) else texts
 
     def clean_up_tokenization(self, text):
@@ -309,6 +348,19 @@ def as_vocabulary(vocab, legacy=False):
     if isinstance(vocab, (str, os.PathLike)):
         return files.read_vocabulary(vocab, legacy)
     return files.check_vocabulary(vocab)
+
+
+def in_order(added_tokens_decoder):
+    """Return a dict of id -> AddedToken, by id, once it is checked; None is empty."""
+    tokens = {} if added_tokens_decoder is None else added_tokens_decoder
+    if not isinstance(tokens, Mapping):
+        raise TypeError(f"added_tokens_decoder is {tokens!r}, expected a dict of id -> "
+                        "AddedToken: pass tokenizer.added_tokens_decoder")
+    for index, token in tokens.items():
+        if not is_whole_number(index) or not isinstance(token, AddedToken):
+            raise TypeError(f"added_tokens_decoder maps {index!r} to {token!r}, "
+                            "expected a whole number and an AddedToken: convert them")
+    return dict(sorted(tokens.items()))
 
 
 def as_special(token):
@@ -328,22 +380,21 @@ def check_id(value):
         TypeError: it is not a whole number.
         OverflowError: it is negative.
     """
-    try:
-        index = value.__index__()
-    except AttributeError:
-        raise TypeError(NO_ID.format(value)) from None
-    if index < 0:
-        raise OverflowError(NO_ID.format(index))
-    return index
+    if type(value) is not int:          # most are, and this is called for each id
+        if not is_whole_number(value):
+            raise TypeError(NO_ID.format(value))
+        value = int(value)
+    if value < 0:
+        raise OverflowError(NO_ID.format(value))
+    return value
 
 
 def _as_lists(ids):
-    """Turn ids in any form into an int, a list of ints, or a list of lists."""
-    if isinstance(ids, Mapping):
+    """Return ids in any form as an int, a list of ints, or a list of lists."""
+    if isinstance(ids, Mapping) and "input_ids" in ids:
         ids = ids["input_ids"]
     if hasattr(ids, "tolist"):
-        return ids.tolist()
-    if isinstance(ids, (list, tuple)):
-        return [_as_lists(row) if isinstance(row, (list, tuple, np.ndarray)) else row
-                for row in ids]
+        ids = ids.tolist()
+    if isinstance(ids, (list, tuple, range)):
+        return [item if type(item) is int else _as_lists(item) for item in ids]
     return ids
