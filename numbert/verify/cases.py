@@ -74,6 +74,15 @@ class Draws:
         limit = int(256 * size)
         return self.integers(shape, -limit, limit + 1) / 256
 
+    def normal(self, shape):
+        """Return numbers that are nearly normal: each is the sum of four uniform ones.
+
+        Only integers are added, so these are the same to the bit on every machine.
+        """
+        raw = np.asarray(self.bits.random_raw(math.prod(shape)), np.uint64).reshape(-1)
+        total = raw.view(np.uint16).reshape(-1, 4).sum(1, dtype=np.int64)
+        return ((total - 131070) / 37837.2).reshape(shape)
+
     def order(self, count: int):
         """Return the numbers below count in random order."""
         return np.argsort(self.bits.random_raw(count), kind="stable")

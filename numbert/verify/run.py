@@ -33,16 +33,23 @@ def build(case: Case, dtype="float64", ops=NUMPY):
     return model
 
 
-def run(case: Case, model=None, dtype="float64", ops=NUMPY, given=None) -> dict:
+def is_gradient(name: str) -> bool:
+    """Whether a name is that of the gradient of a parameter or an input."""
+    return name.startswith(PARAMETER)
+
+
+def run(case: Case, model=None, dtype="float64", ops=NUMPY, given=None,
+        store=None) -> dict:
     """Return {name: array} of a case's forward and backward pass, in their order.
 
     Args:
         model: computes it; by default `build(case, dtype, ops)`.
         given: {name: array}; each tensor that is computed is noted, and then replaced
             by the one given for it.  So every step is computed from given inputs.
+        store: what becomes of a tensor when it is stored; by default nothing.
     """
     model = build(case, dtype, ops) if model is None else model
-    steps = Steps(given or {})
+    steps = Steps(given or {}, store)
     _, saved = model.forward(**case.inputs, trace=steps)
     grads = model.backward(saved, trace=steps, **case.cotangents)
     return {**steps.arrays, **{PARAMETER + name: x for name, x in grads.items()}}
@@ -55,14 +62,16 @@ class Steps:
     every later step.  A loss is one number, with which the pass does not go on.
     """
 
-    def __init__(self, given):
-        self.given, self.arrays = given, {}
+    def __init__(self, given, store=None):
+        self.given, self.store, self.arrays = given, store, {}
 
     def record(self, name: str, value) -> None:
         """Note a tensor; the gradient of a loss, which is its weight, is left out."""
         if name.endswith(LEFT_OUT) or \
                 name.startswith(GRADIENT) and name.endswith("loss"):
             return
+        if self.store and np.ndim(value):
+            value[...] = self.store(value)
         self.arrays[name] = np.array(value, subok=True)
         if name in self.given and self.arrays[name].ndim:
             value[...] = self.given[name]
