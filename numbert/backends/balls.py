@@ -105,6 +105,14 @@ exp, log, rsqrt = each(arb.exp), each(arb.log), each(arb.rsqrt)
 erf, tanh = each(arb.erf), each(arb.tanh)
 
 
+def _root(x):
+    """The square root of a number that can't be negative, though its ball may reach."""
+    return arb(0, x.upper().sqrt().upper()) if x.contains(0) else x.sqrt()
+
+
+root = each(_root)
+
+
 def midpoints(x) -> np.ndarray:
     """x (...) -> out (...): the midpoints of balls, as float64."""
     return _mapped(lambda ball: float(arb(ball).mid()), x, float)

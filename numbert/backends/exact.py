@@ -79,8 +79,12 @@ class ExactModel:
 
     @property
     def params(self) -> dict:
-        """The parameters, as balls of radius 0."""
+        """The parameters, as balls: of radius 0 until they are replaced."""
         return self.model.params
+
+    @params.setter
+    def params(self, params: dict) -> None:
+        self.model.params = params
 
     def __call__(self, *args, **kwargs):
         """Return the output of `forward`, and keep nothing for backward."""

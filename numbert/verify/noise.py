@@ -24,7 +24,7 @@ from ..bert.ops import rows
 from ..bert.scope import NUMPY
 from .cases import Case, Draws
 from .counts import counted
-from .run import is_gradient, run
+from .run import PARAMETER, run
 
 RUNS, AGAIN = 24, 8             # runs that a noise is measured in: for a pack; for one
 #                                 candidate, from its own tensors
@@ -33,6 +33,7 @@ RUNS, AGAIN = 24, 8             # runs that a noise is measured in: for a pack; 
 class Profile(NamedTuple):
     """A precision: the unit roundoff of each part of an operation, and the gates."""
 
+    noise: str          # the name of the noise that it is judged by
     reads: float        # of what a matrix product reads; 0 if it reads what is stored
     sums: float         # of what it adds up in
     stores: float       # of what an operation stores
@@ -45,13 +46,13 @@ class Profile(NamedTuple):
 
 F64, F32, TF32, BF16, F16 = 2.0 ** -53, 2.0 ** -24, 2.0 ** -11, 2.0 ** -8, 2.0 ** -11
 PROFILES = {
-    "fp64": Profile(0, F64, F64, 0, 3, 6, 3, True),
-    "fp32": Profile(0, F32, F32, 0, 3, 6, 3, True),
-    "tf32": Profile(TF32, F32, F32, 0, 4, 8, 4, False),
-    "bf16": Profile(BF16, F32, BF16, 0, 4, 8, 4, False),              # by autocast
-    "fp16": Profile(F16, F32, F16, 2.0 ** -26, 4, 8, 4, False),
-    "pure-bf16": Profile(0, F32, BF16, 0, 6, 8, 10, False),
-    "pure-fp16": Profile(0, F32, F16, 2.0 ** -26, 6, 8, 10, False),
+    "fp64": Profile("fp32", 0, F64, F64, 0, 3, 6, 3, True),
+    "fp32": Profile("fp32", 0, F32, F32, 0, 3, 6, 3, True),
+    "tf32": Profile("tf32", TF32, F32, F32, 0, 4, 8, 4, False),
+    "bf16": Profile("bf16", BF16, F32, BF16, 0, 4, 8, 4, False),        # by autocast
+    "fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 4, 8, 4, False),
+    "pure-bf16": Profile("bf16", BF16, F32, BF16, 0, 6, 8, 10, False),
+    "pure-fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 6, 8, 10, False),
 }
 
 
@@ -197,7 +198,8 @@ class Noisy:
 def noisy_run(case: Case, profile: Profile, draws: Draws, given=None) -> dict:
     """Return {name: array}, as `run` does, with the rounding errors of a profile."""
     noisy = Noisy(profile, draws)
-    return {name: noisy.store(x) if is_gradient(name) or not np.ndim(x) else x
+    return {name: noisy.store(x) if name.startswith(PARAMETER) or not np.ndim(x)
+            else x
             for name, x in run(case, ops=noisy.ops, given=given,
                                store=noisy.store).items()}
 
@@ -214,8 +216,7 @@ def measured(case: Case, profile: Profile, given=None, runs: int = RUNS, seed: i
     """
     if profile == PROFILES["fp64"]:
         # float64 noise can't be measured in float64: the machine's own would be in it.
-        return {name: (rms * F64 / F32, largest * F64 / F32) for name, (rms, largest)
-                in measured(case, PROFILES["fp32"], given, runs, seed, places).items()}
+        return scaled(measured(case, PROFILES["fp32"], given, runs, seed, places))
     clean, draws = run(case, given=given), Draws(seed)
     places = counted(case, clean) if places is None else places
     squares = {name: [] for name in clean}
@@ -226,3 +227,9 @@ def measured(case: Case, profile: Profile, given=None, runs: int = RUNS, seed: i
                                  if deviation.size else (0.0, 0.0))
     return {name: tuple(float(x) for x in np.sqrt(np.mean(pairs, 0)))
             for name, pairs in squares.items()}
+
+
+def scaled(noise: dict) -> dict:
+    """Return the noise of float64, given that of float32."""
+    return {name: (rms * F64 / F32, largest * F64 / F32)
+            for name, (rms, largest) in noise.items()}

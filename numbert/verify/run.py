@@ -6,9 +6,13 @@ The names are those of a pack:
     loss                                the loss, and the terms that it is the sum of
     grad:bert.encoder.layer.0.output.out    the gradient at that tap
     dparam:bert.pooler.dense.weight     the gradient of a parameter or an input
+    adamw1:bert.pooler.dense.weight     the parameter after one update; 2 and 3 follow,
+                                        and bertadam1 to bertadam3
 """
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 
@@ -16,12 +20,21 @@ from ..bert.scope import NUMPY
 from ..models import classes
 from ..models.config import BertConfig
 from ..models.trace import GRADIENT
+from ..training.optim import OPTIMIZERS, adamw_init
 from .cases import Case
 
 PARAMETER = "dparam:"       # starts the names of the gradients of parameters and inputs
 # Taps that show the same as another where dropout is off; and scores with a mask, whose
 # hidden entries no two precisions have in common.
 LEFT_OUT = (".masked_scores", ".softmax", "embeddings.LayerNorm")
+# Three updates of the parameters of one case.  No setting is a default, so a program
+# that ignores one is found out; all are exact in every format.
+TRAINED, UPDATES = "classification", 3
+SETTINGS: dict = {"lr": 2.0 ** -7, "betas": (0.875, 0.96875), "eps": 2.0 ** -20,
+                  "weight_decay": 0.0625}
+
+
+UPDATE = re.compile(r"(adamw|bertadam)(\d):(.+)")    # the names of updated parameters
 
 
 def build(case: Case, dtype="float64", ops=NUMPY):
@@ -33,13 +46,8 @@ def build(case: Case, dtype="float64", ops=NUMPY):
     return model
 
 
-def is_gradient(name: str) -> bool:
-    """Whether a name is that of the gradient of a parameter or an input."""
-    return name.startswith(PARAMETER)
-
-
-def run(case: Case, model=None, dtype="float64", ops=NUMPY, given=None,
-        store=None) -> dict:
+def run(case: Case, model=None, dtype="float64", ops=NUMPY, given=None, store=None,
+        optimizers=OPTIMIZERS) -> dict:
     """Return {name: array} of a case's forward and backward pass, in their order.
 
     Args:
@@ -47,12 +55,38 @@ def run(case: Case, model=None, dtype="float64", ops=NUMPY, given=None,
         given: {name: array}; each tensor that is computed is noted, and then replaced
             by the one given for it.  So every step is computed from given inputs.
         store: what becomes of a tensor when it is stored; by default nothing.
+        optimizers: {name: function}, as in training; they make the updates.
     """
     model = build(case, dtype, ops) if model is None else model
     steps = Steps(given or {}, store)
-    _, saved = model.forward(**case.inputs, trace=steps)
-    grads = model.backward(saved, trace=steps, **case.cotangents)
-    return {**steps.arrays, **{PARAMETER + name: x for name, x in grads.items()}}
+    grads = gradients(case, model, steps)
+    for name, x in grads.items():
+        steps.note(PARAMETER + name, x)
+    if case.name == TRAINED:
+        start = model.params
+        for flavour, update in optimizers.items():
+            model.params = {name: np.array(x, subok=True) for name, x in start.items()}
+            updated(case, model, steps, flavour, update)
+        model.params = start
+    return steps.arrays
+
+
+def gradients(case: Case, model, trace=None) -> dict:
+    """Return {parameter or input: its gradient}."""
+    _, saved = model.forward(**case.inputs, trace=trace)
+    return model.backward(saved, trace=trace, **case.cotangents)
+
+
+def updated(case: Case, model, steps: "Steps", flavour: str, update) -> None:
+    """Note the parameters of a model after each of its updates."""
+    state = adamw_init(model.params)
+    grads = {name: steps.given.get(PARAMETER + name, steps.arrays[PARAMETER + name])
+             for name in model.params}
+    for i in range(1, UPDATES + 1):
+        update(model.params, grads, state, **SETTINGS)
+        for name in model.params:
+            steps.record(f"{flavour}{i}:{name}", model.params[name])
+        grads = gradients(case, model) if i < UPDATES else {}
 
 
 class Steps:
@@ -65,6 +99,10 @@ class Steps:
     def __init__(self, given, store=None):
         self.given, self.store, self.arrays = given, store, {}
 
+    def note(self, name: str, value) -> None:
+        """Keep a copy of a tensor."""
+        self.arrays[name] = np.array(value, subok=True)
+
     def record(self, name: str, value) -> None:
         """Note a tensor; the gradient of a loss, which is its weight, is left out."""
         if name.endswith(LEFT_OUT) or \
@@ -72,6 +110,6 @@ class Steps:
             return
         if self.store and np.ndim(value):
             value[...] = self.store(value)
-        self.arrays[name] = np.array(value, subok=True)
-        if name in self.given and self.arrays[name].ndim:
+        self.note(name, value)
+        if name in self.given and np.ndim(value):
             value[...] = self.given[name]

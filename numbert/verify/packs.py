@@ -1,0 +1,227 @@
+"""Golden packs: the truth of all cases in files that any program can read.
+
+    manifest.json           what the cases are; of each tensor, what it is computed
+                            from, which entries count, and the noise to expect
+    NAME.safetensors        weights, inputs and truth of one case
+    README.md               how to use the pack with nothing but these files
+
+    pack = read_pack("golden")          # or shipped(), the one that comes with numbert
+    pack.cases["model"].truth["pooler.out"]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..models.config import BertConfig
+from ..system.jsonfiles import json_text, parse_json
+from ..system.progress import bar
+from .cases import Case, make_cases
+from .counts import law
+from .noise import PROFILES, measured
+from .parents import parents
+from .run import SETTINGS, TRAINED, UPDATES, run
+from .truth import WIDEST, proven
+
+FORMAT = 1                              # of the manifest
+SHIPPED = Path(__file__).parent / "golden.zip"
+README = Path(__file__).parent / "golden.md"
+MANIFEST = "manifest.json"
+NOISES = ("fp32", "tf32", "bf16", "fp16")       # that a pack holds; see Profile.noise
+VARIANTS = {
+    "fully masked rows": "a text without any token: uniform | zero | nan | other; in "
+                         "the truth attention is uniform over all keys, and no entry "
+                         "of such a text counts",
+    "gelu": "erf, or the tanh form where hidden_act is gelu_new",
+    "loss precision": "same | float32: a loss that is computed in float32 while the "
+                      "model runs in float64",
+}
+
+
+class PackError(ValueError):
+    """A pack can't be read, or isn't what it was when it was made."""
+
+
+class Packed(NamedTuple):
+    """One case of a pack."""
+
+    case: Case
+    truth: dict[str, np.ndarray]                # every tensor, in order of computation
+    parents: dict[str, list[str]]               # what each is computed from
+    noise: dict[str, dict[str, tuple]]          # {noise: {name: (RMS, largest)}}
+    step_noise: dict[str, dict[str, tuple]]     # the same, of each step alone
+
+
+class Pack(NamedTuple):
+    """A pack, read and checked."""
+
+    name: str                                   # where it lies
+    sha256: str                                 # of its manifest, which holds the rest
+    manifest: dict[str, Any]
+    cases: dict[str, Packed]
+
+
+# ------------------------------------------------------------------------- making
+
+def make_files(cases=None, prove: bool = True, enabled: bool | None = None) -> dict:
+    """Return {file name: bytes} of a pack; the same bytes on every machine.
+
+    Args:
+        cases: list of Case; by default the thirteen of `make_cases`.
+        prove: whether the truth is proven; otherwise it is numbert's own in float64.
+        enabled: whether to show a progress bar; None shows it on a terminal.
+    """
+    from .. import __version__
+    cases = make_cases() if cases is None else cases
+    files, described = {}, {}
+    with bar(len(cases) * 3, "golden", enabled, "part") as shown:
+        for case in cases:
+            truth = proven(case) if prove else run(case)
+            shown.update()
+            family = parents(case, truth)
+            shown.update()
+            data = case_bytes(case, truth)
+            files[f"{case.name}.safetensors"] = data
+            described[case.name] = {
+                "class": case.kind, "config": case.config, "why": case.why,
+                "file": f"{case.name}.safetensors",
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "tensors": tensors(case, truth, family)}
+            shown.update()
+    manifest = {
+        "format": FORMAT, "numbert": __version__, "proven": prove,
+        "proven_radius_in_rms_of_the_tensor": WIDEST if prove else None,
+        "optimizers": {**SETTINGS, "case": TRAINED, "updates": UPDATES,
+                       "no_decay": ["*bias", "*LayerNorm*"]},
+        "profiles": {name: profile._asdict() for name, profile in PROFILES.items()},
+        "variants": VARIANTS, "cases": described}
+    files[MANIFEST] = (json_text(manifest, 1) + "\n").encode("utf-8")
+    files["README.md"] = README.read_bytes()
+    return files
+
+
+def tensors(case: Case, truth: dict, family: dict) -> list[dict]:
+    """Return what the manifest says about each tensor, in their order."""
+    whole = {noise: measured(case, PROFILES[noise]) for noise in NOISES}
+    steps = {noise: measured(case, PROFILES[noise], truth) for noise in NOISES}
+    return [{"name": name, "shape": list(x.shape), "counts": law(case, name),
+             "parents": family[name],
+             "noise": {noise: rounded(whole[noise][name]) for noise in NOISES},
+             "step_noise": {noise: rounded(steps[noise][name]) for noise in NOISES}}
+            for name, x in truth.items()]
+
+
+def rounded(pair) -> list[float]:
+    """Return numbers with two digits, in which no machine's own rounding shows."""
+    return [float(f"{x:.1e}") for x in pair]
+
+
+def case_bytes(case: Case, truth: dict) -> bytes:
+    """Return the safetensors file of a case: what a program reads, and the truth."""
+    from safetensors.numpy import save
+    return save({**inputs_of(case), **{name: np.asarray(x, order="C")
+                                       for name, x in truth.items()}},
+                metadata={"case": json.dumps(texts_of(case), sort_keys=True)})
+
+
+def inputs_of(case: Case) -> dict[str, np.ndarray]:
+    """Return {pack name: array} of all that a program needs to compute a case.
+
+    They are param:, in: and cot: (the gradients of outputs, where there is no loss) and
+    config:, its numbers as arrays without axes.
+    """
+    config = BertConfig(**case.config).to_dict()
+    found = {f"{kind}:{name}": x for kind, arrays in (
+        ("param", case.params), ("in", case.inputs), ("cot", case.cotangents))
+        for name, x in arrays.items()}
+    for name, value in config.items():
+        if isinstance(value, (bool, int)):
+            found[f"config:{name}"] = np.array(value, np.int64)
+        elif isinstance(value, float):
+            found[f"config:{name}"] = np.array(value, np.float64)
+    found["config:num_labels"] = np.array(BertConfig(**case.config).num_labels)
+    return {name: np.asarray(x, order="C") for name, x in found.items()}
+
+
+def texts_of(case: Case) -> dict[str, str]:
+    """Return what is not a number: {"case", "class", "hidden_act", "problem_type"}."""
+    config = BertConfig(**case.config)
+    return {"case": case.name, "class": case.kind, "hidden_act": config.hidden_act,
+            "problem_type": config.problem_type or ""}
+
+
+# ------------------------------------------------------------------------ reading
+
+def shipped() -> Pack:
+    """Return the pack that comes with numbert."""
+    return read_pack(SHIPPED)
+
+
+def read_pack(path) -> Pack:
+    """Return a pack, from its folder or from a zip file of it.
+
+    Raises:
+        PackError: a file is missing, was changed, cut short or is of another format.
+    """
+    path = Path(path)
+    raw = read_file(path, MANIFEST)
+    manifest = parse_json(raw.decode("utf-8", "replace"), f"{path}: {MANIFEST}")
+    if manifest.get("format") != FORMAT:
+        raise PackError(f"{path}: format is {manifest.get('format')!r}, expected "
+                        f"{FORMAT}: this numbert can't read it; make the pack again "
+                        "with `numbert golden make`")
+    cases = {}
+    for name, entry in manifest["cases"].items():
+        data = read_file(path, entry["file"])
+        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            raise PackError(f"{path}: {entry['file']} has another sha256 than the "
+                            "manifest says, expected the file as it was made: it was "
+                            "changed or cut short, so get the pack again")
+        cases[name] = unpacked(name, entry, data)
+    return Pack(str(path), hashlib.sha256(raw).hexdigest(), manifest, cases)
+
+
+def read_file(path: Path, name: str) -> bytes:
+    """Return a file of a pack, which may be zipped."""
+    try:
+        if path.is_dir():
+            if Path(name).name != name:
+                raise PackError(f"{path}: the manifest names {name!r}, expected a file "
+                                "in the same folder: this is no pack of numbert")
+            return (path / name).read_bytes()
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name)
+    except FileNotFoundError:
+        raise PackError(f"{path}: there is no {name}, expected the folder of a pack or "
+                        "its zip file: make one with `numbert golden make --out DIR`"
+                        ) from None
+    except (KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise PackError(f"{path} can't be read ({error}), expected the zip file of a "
+                        "pack: it may have been cut short, so get it again") from None
+
+
+def unpacked(name: str, entry: dict, data: bytes) -> Packed:
+    """Return a case from its entry in the manifest and the bytes of its file."""
+    from safetensors.numpy import load
+    arrays = load(data)
+
+    def part(kind):
+        return {key.removeprefix(kind): x for key, x in arrays.items()
+                if key.startswith(kind)}
+
+    order = [tensor["name"] for tensor in entry["tensors"]]
+    inputs = part("in:")
+    case = Case(name, entry["class"], entry["config"], part("param:"), inputs,
+                part("cot:"), entry["why"])
+    noise, step_noise = ({which: {tensor["name"]: tuple(tensor[kind][which])
+                                  for tensor in entry["tensors"]} for which in NOISES}
+                         for kind in ("noise", "step_noise"))
+    return Packed(case, {key: arrays[key] for key in order},
+                  {tensor["name"]: tensor["parents"] for tensor in entry["tensors"]},
+                  noise, step_noise)
