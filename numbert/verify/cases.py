@@ -293,3 +293,19 @@ def make_case(name: str) -> Case:
 def make_cases() -> list[Case]:
     """Return all thirteen cases."""
     return [make_case(name) for name in TABLE]
+
+
+def case_of(model, inputs) -> Case:
+    """Return a case of a model without a head, with inputs of the user's own.
+
+    Args:
+        model: a BertModel; its parameters are taken as they are.
+        inputs: {argument of forward: array}, with an attention_mask.
+    """
+    inputs = {name: np.asarray(x) for name, x in inputs.items()}
+    mask = inputs["attention_mask"]
+    grads = {"last_hidden_state": (Draws(0).numbers(
+        (*mask.shape, model.config.hidden_size), 0.9) * mask[..., None]).astype(
+            np.float32)}
+    return Case("own", "BertModel", model.config.to_dict(), model.params, inputs, grads,
+                "a checkpoint and texts of your own")

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import zipfile
@@ -22,6 +23,7 @@ import numpy as np
 from ..models.config import BertConfig
 from ..system.jsonfiles import json_text, parse_json
 from ..system.progress import bar
+from ..system.saving import atomic_file
 from .cases import Case, make_cases
 from .counts import law
 from .noise import PROFILES, measured
@@ -154,6 +156,35 @@ def texts_of(case: Case) -> dict[str, str]:
     config = BertConfig(**case.config)
     return {"case": case.name, "class": case.kind, "hidden_act": config.hidden_act,
             "problem_type": config.problem_type or ""}
+
+
+def write_files(files: dict[str, bytes], out: Path) -> bool:
+    """Write a pack to a folder, or to a file that ends in .zip.
+
+    Returns:
+        whether anything had to be written: a pack that is there already stays as it is.
+
+    Raises:
+        OSError: it could not be written.  Without its manifest, which is written last,
+            a folder is no pack, so a pack is never half there.
+    """
+    if out.suffix == ".zip":
+        with contextlib.suppress(PackError):
+            if {name: read_file(out, name) for name in files} == files:
+                return False
+        with atomic_file(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for name, data in sorted(files.items()):
+                archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, 9)
+        return True
+    out.mkdir(parents=True, exist_ok=True)
+    if all((out / name).is_file() and (out / name).read_bytes() == data
+           for name, data in files.items()):
+        return False
+    (out / MANIFEST).unlink(missing_ok=True)
+    for name in sorted(files, key=lambda name: name == MANIFEST):
+        with atomic_file(out / name) as temporary:
+            temporary.write_bytes(files[name])
+    return True
 
 
 # ------------------------------------------------------------------------ reading

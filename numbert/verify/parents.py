@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .cases import Case, Draws
+from ..models.classes import BertModel
+from .cases import SIZES, C, Case, Draws, V, weights
 from .run import PARAMETER, UPDATE, run
 
 Parents = dict[str, list[str]]
+LARGEST = 100_000               # parameters of a model that is nudged as it is
 
 
 def parents(case: Case, truth: dict, progress=iter) -> Parents:
@@ -24,6 +26,9 @@ def parents(case: Case, truth: dict, progress=iter) -> Parents:
         truth: {name: array}, as `run` returns it; the steps start from these.
         progress: wraps the names of all that is moved, to show how far it is.
     """
+    if sum(x.size for x in case.params.values()) > LARGEST:
+        case = shrunk(case)
+        return parents(case, run(case), progress)
     found: Parents = {name: [] for name in truth}
     clean = run(case, given=truth)
     draws = Draws(0)
@@ -45,6 +50,17 @@ def parents(case: Case, truth: dict, progress=iter) -> Parents:
     return found
 
 
+def shrunk(case: Case) -> Case:
+    """Return a narrow model with the same layers: its steps have the same parents."""
+    config = {**case.config, **{name: SIZES[name] for name in (
+        "hidden_size", "num_attention_heads", "intermediate_size", "vocab_size")}}
+    inputs = {**case.inputs, "input_ids": case.inputs["input_ids"] % V}
+    params = {name: x for name, x in weights(BertModel, config, 0).items()
+              if name in case.params}
+    grads = {name: x[..., :C] for name, x in case.cotangents.items()}
+    return case._replace(config=config, params=params, inputs=inputs, cotangents=grads)
+
+
 def nudged(case: Case, truth: dict, source: str, draws: Draws) -> tuple[Case, dict]:
     """Return the case and the given tensors with one of both moved a little."""
     kind, _, name = source.partition(":")
@@ -59,7 +75,7 @@ def nudged(case: Case, truth: dict, source: str, draws: Draws) -> tuple[Case, di
 def other(name: str, x, draws: Draws):
     """Return an array of the same shape and kind with other numbers."""
     if "mask" in name:
-        return np.ones_like(x)
+        return np.where(np.arange(x.shape[-1]) == 0, 1 - x, x)
     if x.dtype.kind == "i":
         top = x.max()
         return np.where((x >= 0) & (x <= top), top - x, x)

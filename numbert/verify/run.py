@@ -39,8 +39,10 @@ UPDATE = re.compile(r"(adamw|bertadam)(\d):(.+)")    # the names of updated para
 
 def build(case: Case, dtype="float64", ops=NUMPY):
     """Return numbert's model of a case, in the given precision."""
+    options = {} if case.kind != "BertModel" else {
+        "add_pooling_layer": "pooler.dense.weight" in case.params}
     model = getattr(classes, case.kind)(
-        BertConfig(**case.config), dtype=dtype,
+        BertConfig(**case.config), dtype=dtype, **options,
         params={name: x.astype(dtype) for name, x in case.params.items()})
     model.ops = ops
     return model
