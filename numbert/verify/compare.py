@@ -51,7 +51,7 @@ def verify(pack: Pack, candidate: Candidate, *, profile: str = "fp32",
                 for name, packed in progress(list(pack.cases.items()))}
     tensors = [judged for case in compared.values() for judged in case.tensors]
     wrong = failing(pack, tensors)
-    variants = {}
+    variants: dict[str, str] = {}
     for case in compared.values():
         variants |= case.variants
     named, partly, nearest = [], False, []
@@ -80,7 +80,7 @@ class Compared:
 def compare(packed: Packed, given: Mapping, profile: str) -> Compared:
     """Compare one case; `given` is what the candidate returned for it."""
     case, gates = packed.case, PROFILES[profile]
-    noise, step_noise = (kind[gates.noise] for kind in (packed.noise, packed.step_noise))
+    noise, step_noise = packed.noise[gates.noise], packed.step_noise[gates.noise]
     if profile == "fp64":
         noise, step_noise = scaled(noise), scaled(step_noise)
     found = {name: fitted(case, name, given[name], truth)
@@ -117,14 +117,14 @@ def fitted(case: Case, name: str, x, truth) -> tuple[np.ndarray, str, str]:
             x.shape[1:] == truth.shape[1:] and 1 in (len(x), len(truth)):
         # One row for all texts, or the same row for each of them: no difference.
         x = np.broadcast_to(x, truth.shape) if len(x) == 1 else \
-            x if np.ptp(x, axis=0).any() else x[:1]
+            x if np.ptp(x, 0).any() else x[:1]
     if x.shape != truth.shape:
         return truth, "shape", f"shape {x.shape}, expected {truth.shape}"
     x = x.astype(np.float64)
     wrong = ~np.isfinite(x) & places(case, name, x.shape)
     if wrong.any():
-        kinds = " and ".join(kind for kind, test in (("nan", np.isnan), ("inf", np.isinf))
-                             if test(x[wrong]).any())
+        kinds = " and ".join(kind for kind, test in (
+            ("nan", np.isnan), ("inf", np.isinf)) if test(x[wrong]).any())
         return x, "not finite", f"{wrong.sum()} of {x.size} entries are {kinds}"
     return x, "pass", ""
 
@@ -162,7 +162,7 @@ def over(difference, counted, noise, gates: Profile, kind: str) -> tuple[float, 
 
 
 def ratio(error: float, gate: float) -> float:
-    """Return error / gate; where no noise is expected, any error is infinitely large."""
+    """Return error / gate; where no noise is expected, an error is infinitely large."""
     return float(error / gate) if gate else float("inf") if error else 0.0
 
 
@@ -204,18 +204,19 @@ def loss_in_float32(result: Compared, judged) -> None:
 def masked_row(case: Case, given: Mapping) -> dict[str, str]:
     """Return what a candidate does with a text without any token, where it shows."""
     stem = "bert.encoder.layer.0.attention.self."
-    for name, uniform in ((stem + "probs", lambda _: 1 / case.inputs[
-            "attention_mask"].shape[-1]), (stem + "context", lambda row: given[
-                stem + "value"][MASKED_ROW].mean(0) if stem + "value" in given else row)):
-        if name not in given or len(given[name]) <= MASKED_ROW:
+    keys = case.inputs["attention_mask"].shape[-1]
+    for name in ("probs", "context"):
+        row = np.asarray(given.get(stem + name, ()), np.float64)[MASKED_ROW:]
+        if not row.size:
             continue
-        row = np.asarray(given[name], np.float64)[MASKED_ROW]
+        uniform = np.asarray(given.get(stem + "value", row), np.float64)[-1].mean(0) \
+            if name == "context" else 1 / keys
         if not np.isfinite(row).all():
             habit = "nan"
         elif not row.any():
             habit = "zero"
         else:
-            habit = "uniform" if np.allclose(row, uniform(row), 1e-2, 1e-4) else "other"
+            habit = "uniform" if np.allclose(row, uniform, 1e-2, 1e-4) else "other"
         return {"fully masked rows": habit}
     return {}
 
@@ -269,8 +270,8 @@ def called(candidate: Candidate, case: Case) -> Mapping[str, np.ndarray]:
     except Exception as error:
         raise CandidateError(
             f"the candidate raised {type(error).__name__} in the case {case.name} "
-            f"({error}), expected {{pack name: array}}: correct it, or leave the tensors "
-            "out that it can't compute") from error
+            f"({error}), expected {{pack name: array}}: correct it, or leave out the "
+            "tensors that it can't compute") from error
     if not isinstance(tensors, Mapping):
         raise CandidateError(
             f"the candidate gave a {type(tensors).__name__} in the case {case.name}, "

@@ -56,8 +56,8 @@ def places(case: Case, name: str, shape) -> np.ndarray:
     keys = case.inputs["attention_mask"]
     keys = keys.reshape(-1, keys.shape[-1]) == 1                        # (B, S)
     if rule == "all" or len(shape) > 1 and shape[0] == 1 != len(tokens):
-        found = np.True_                    # the second: one row for all texts
-    elif rule == "tokens":
+        return np.ones(shape, bool)         # the second: one row for all texts
+    if rule == "tokens":
         found = tokens[..., None] if len(shape) == 3 else tokens
     elif rule == "source":
         found = (case.inputs["encoder_attention_mask"] == 1)[..., None]

@@ -219,7 +219,7 @@ def measured(case: Case, profile: Profile, given=None, runs: int = RUNS, seed: i
         return scaled(measured(case, PROFILES["fp32"], given, runs, seed, places))
     clean, draws = run(case, given=given), Draws(seed)
     places = counted(case, clean) if places is None else places
-    squares = {name: [] for name in clean}
+    squares: dict[str, list] = {name: [] for name in clean}
     for _ in range(runs):
         for name, x in noisy_run(case, profile, draws, given).items():
             deviation = np.asarray(x - clean[name])[places[name]]

@@ -26,8 +26,8 @@ from ..system.progress import bar
 from ..system.saving import atomic_file
 from .cases import Case, make_cases
 from .counts import law
-from .noise import PROFILES, measured
-from .parents import parents
+from .noise import AGAIN, PROFILES, RUNS, measured
+from .parents import LARGEST, parents
 from .run import SETTINGS, TRAINED, UPDATES, run
 from .truth import WIDEST, proven
 
@@ -110,8 +110,10 @@ def make_files(cases=None, prove: bool = True, enabled: bool | None = None) -> d
 
 def tensors(case: Case, truth: dict, family: dict) -> list[dict]:
     """Return what the manifest says about each tensor, in their order."""
-    whole = {noise: measured(case, PROFILES[noise]) for noise in NOISES}
-    steps = {noise: measured(case, PROFILES[noise], truth) for noise in NOISES}
+    large = sum(x.size for x in case.params.values()) > LARGEST
+    whole, steps = ({noise: measured(case, PROFILES[noise], given,
+                                     AGAIN if large else RUNS) for noise in NOISES}
+                    for given in (None, truth))
     return [{"name": name, "shape": list(x.shape), "counts": law(case, name),
              "parents": family[name],
              "noise": {noise: rounded(whole[noise][name]) for noise in NOISES},
@@ -207,15 +209,23 @@ def read_pack(path) -> Pack:
         raise PackError(f"{path}: format is {manifest.get('format')!r}, expected "
                         f"{FORMAT}: this numbert can't read it; make the pack again "
                         "with `numbert golden make`")
-    cases = {}
-    for name, entry in manifest["cases"].items():
-        data = read_file(path, entry["file"])
-        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-            raise PackError(f"{path}: {entry['file']} has another sha256 than the "
-                            "manifest says, expected the file as it was made: it was "
-                            "changed or cut short, so get the pack again")
-        cases[name] = unpacked(name, entry, data)
+    try:
+        cases = {name: read_case(path, name, entry)
+                 for name, entry in manifest["cases"].items()}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise PackError(f"{path}: {MANIFEST} is no manifest of a pack ({error!r}), "
+                        "expected it as numbert wrote it: get the pack again") from None
     return Pack(str(path), hashlib.sha256(raw).hexdigest(), manifest, cases)
+
+
+def read_case(path: Path, name: str, entry: dict) -> Packed:
+    """Return one case of a pack."""
+    data = read_file(path, entry["file"])
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise PackError(f"{path}: {entry['file']} has another sha256 than the manifest "
+                        "says, expected the file as it was made: it was changed or cut "
+                        "short, so get the pack again")
+    return unpacked(name, entry, data)
 
 
 def read_file(path: Path, name: str) -> bytes:

@@ -1,7 +1,7 @@
 """What each tensor of a case is computed from, found by nudging.
 
 All steps start from given tensors.  One of them is moved a little: what then comes out
-differently was computed from it.  No graph has to be written down, so none can be wrong.
+differently was computed from it.  So no graph has to be written down.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def nudged(case: Case, truth: dict, source: str, draws: Draws) -> tuple[Case, di
     for field, prefix in (("inputs", "in"), ("cotangents", "cot"), ("params", "param")):
         if kind == prefix:
             arrays = getattr(case, field)
-            return case._replace(**{field: {**arrays, name: other(
-                name, arrays[name], draws)}}), truth
+            changed: dict = {field: {**arrays, name: other(name, arrays[name], draws)}}
+            return case._replace(**changed), truth
     return case, {**truth, source: other(source, truth[source], draws)}
 
 

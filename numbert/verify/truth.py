@@ -36,9 +36,9 @@ def proven(case: Case, bits: int = BITS) -> dict:
     if not unsettled:
         return truth
     if bits >= MOST_BITS:
-        raise ValueError(f"{case.name}: {unsettled[0]} is not settled with {bits} bits, "
-                         "expected one nearest float64 number for each value: check "
-                         "that the weights and inputs are finite")
+        raise ValueError(f"{case.name}: {unsettled[0]} is not settled with {bits} "
+                         "bits, expected one nearest float64 number for each value: "
+                         "check that the weights and inputs are finite")
     return proven(case, 2 * bits)
 
 
