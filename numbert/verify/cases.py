@@ -272,8 +272,11 @@ TABLE: dict[str, tuple] = {
 }
 
 
-def make_case(name: str) -> Case:
+def make_case(name: str, series: int = 0) -> Case:
     """Return one of the thirteen cases.
+
+    Args:
+        series: 0 for the cases of the shipped pack; others have other numbers.
 
     Raises:
         ValueError: there is no case of this name.
@@ -283,16 +286,16 @@ def make_case(name: str) -> Case:
                          "the spelling")
     kind, seed, changes, options, make_inputs, why = TABLE[name]
     config, cls = {**SIZES, **changes}, getattr(classes, kind)
-    draws = Draws(100 + seed)
+    draws = Draws(100 + seed + 1000 * series)
     inputs = make_inputs(draws)
     grads = {} if cls.terms else cotangents(draws, inputs["attention_mask"])
-    params = weights(cls, config, seed, **options)
+    params = weights(cls, config, seed + 1000 * series, **options)
     return Case(name, kind, config, params, inputs, grads, why)
 
 
-def make_cases() -> list[Case]:
-    """Return all thirteen cases."""
-    return [make_case(name) for name in TABLE]
+def make_cases(series: int = 0) -> list[Case]:
+    """Return all thirteen cases; see make_case."""
+    return [make_case(name, series) for name in TABLE]
 
 
 def case_of(model, inputs) -> Case:

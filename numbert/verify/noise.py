@@ -42,17 +42,19 @@ class Profile(NamedTuple):
     peak: float         # how many times its largest entry the largest error may be
     loss: float         # the gate of a loss: one number, whose noise can't average out
     backward: bool      # whether single steps of a backward pass can be judged
+    beyond: tuple = ()  # the cases whose numbers are too large for the format
 
 
 F64, F32, TF32, BF16, F16 = 2.0 ** -53, 2.0 ** -24, 2.0 ** -11, 2.0 ** -8, 2.0 ** -11
+HUGE = ("huge-scores",)
 PROFILES = {
     "fp64": Profile("fp32", 0, F64, F64, 0, 3, 6, 3, True),
     "fp32": Profile("fp32", 0, F32, F32, 0, 3, 6, 3, True),
     "tf32": Profile("tf32", TF32, F32, F32, 0, 4, 8, 4, False),
     "bf16": Profile("bf16", BF16, F32, BF16, 0, 4, 8, 4, False),        # by autocast
-    "fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 4, 8, 4, False),
+    "fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 4, 8, 4, False, HUGE),
     "pure-bf16": Profile("bf16", BF16, F32, BF16, 0, 6, 8, 10, False),
-    "pure-fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 6, 8, 10, False),
+    "pure-fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 6, 8, 10, False, HUGE),
 }
 
 
@@ -225,8 +227,20 @@ def measured(case: Case, profile: Profile, given=None, runs: int = RUNS, seed: i
             deviation = np.asarray(x - clean[name])[places[name]]
             squares[name].append((np.mean(deviation ** 2), np.max(deviation ** 2))
                                  if deviation.size else (0.0, 0.0))
-    return {name: tuple(float(x) for x in np.sqrt(np.mean(pairs, 0)))
+    return {name: at_least(profile.stores, clean[name][places[name]],
+                           np.sqrt(np.mean(pairs, 0)))
             for name, pairs in squares.items()}
+
+
+def at_least(roundoff: float, x, noise) -> tuple[float, float]:
+    """Return (RMS, largest), each at least what rounding the result itself makes.
+
+    The noise of few numbers in few runs may come out small by chance.
+    """
+    if not x.size:
+        return 0.0, 0.0
+    return (max(float(noise[0]), roundoff * float(np.sqrt(np.mean(x * x)))),
+            max(float(noise[1]), roundoff * float(np.abs(x).max())))
 
 
 def scaled(noise: dict) -> dict:
