@@ -228,7 +228,7 @@ def mutated_run(mutants, case: Case, given=None, dtype="float64", ops=NUMPY) -> 
             case = case._replace(params=loaded(mutant, case))
         if mutant.inputs is not None:
             case = case._replace(inputs=mutant.inputs(dict(case.inputs)))
-    with patched(mutants):
+    with patched(mutants), np.errstate(all="ignore"):
         swaps = changes(mutants)
         table = ops if ops is NUMPY else types.SimpleNamespace(
             **{name: swapped(op, swaps) for name, op in vars(ops).items()})
@@ -244,9 +244,10 @@ def loaded(mutant: Mutant, case: Case) -> dict:
     assert mutant.params is not None
     new = {name: np.ascontiguousarray(x) for name, x in
            mutant.params(dict(case.params)).items()}
-    wrong = [name for name in {**case.params, **new}
-             if np.shape(new.get(name)) != np.shape(case.params.get(name))
-             or name not in new]
+    shapes, asked = ({name: x.shape for name, x in arrays.items()}
+                     for arrays in (new, case.params))
+    wrong = [name for name in {**asked, **shapes}
+             if shapes.get(name) != asked.get(name)]
     if wrong:
         raise ValueError(f"{mutant.id} changes the names or shapes of {wrong[0]}, "
                          "expected those of the case: change values only")
@@ -273,9 +274,15 @@ def differing(right: dict, wrong: dict) -> list[str]:
     for name, x in right.items():
         sort = sort_of(name)
         floors[sort] = max(floors.get(sort, 0.0), FLOOR * size(x))
-    return [name for name, x in right.items() if name not in wrong
-            or wrong[name].shape != x.shape
-            or not size(wrong[name] - x) <= SHARE * size(x) + floors[sort_of(name)]]
+
+    def differs(name, x):
+        if name not in wrong or wrong[name].shape != x.shape:
+            return True
+        with np.errstate(all="ignore"):         # what is not finite differs
+            error = size(wrong[name] - x)
+        return not error <= SHARE * size(x) + floors[sort_of(name)]
+
+    return [name for name, x in right.items() if differs(name, x)]
 
 
 def effects(case: Case, mutants: Iterable[Mutant]) -> dict[str, list[str]]:
@@ -284,9 +291,8 @@ def effects(case: Case, mutants: Iterable[Mutant]) -> dict[str, list[str]]:
     Mutants that only a probe can show change nothing here.
     """
     right = run(case)
-    with np.errstate(all="ignore"):
-        return {mutant.id: [] if mutant.probe else
-                differing(right, mutated_run(mutant, case)) for mutant in mutants}
+    return {mutant.id: [] if mutant.probe else
+            differing(right, mutated_run(mutant, case)) for mutant in mutants}
 
 
 def probe_differs(mutant: Mutant) -> bool:
