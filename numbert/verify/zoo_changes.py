@@ -1,0 +1,103 @@
+"""What the bugs of the zoo do to weights and inputs: functions that make functions.
+
+A change of weights takes {name: array} and returns the same names and shapes; a change
+of inputs takes the arguments of `forward` and returns those that are read in their
+place.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from .cases import SIZES
+
+N = SIZES["num_attention_heads"]
+
+
+def each(pattern: str, change):
+    """Change all weights whose names match: params={name: array} -> the same."""
+    return lambda params: {name: change(x) if re.search(pattern, name) else x
+                           for name, x in params.items()}
+
+
+def exchanged(**names: str):
+    """Give the weights of each part the values of another: query="key"."""
+    pattern = re.compile("|".join(rf"(?<=\.){name}(?=\.)" for name in names))
+    return lambda params: {
+        name: params[pattern.sub(lambda match: names[match[0]], name)]
+        for name in params}
+
+
+def layers(number):
+    """Give layer i the weights of layer number(i, how many there are)."""
+    def change(params):
+        count = 1 + max(int(i) for i in re.findall(r"layer\.(\d+)", " ".join(params)))
+        return {name: params[re.sub(
+            r"(?<=layer\.)\d+", lambda i: str(number(int(i[0]), count)), name)]
+            for name in params}
+    return change
+
+
+def norms(pattern: str, weight=True, bias=True):
+    """Leave LayerNorms as they are made: weights 1, biases 0."""
+    def change(params):
+        return {name: np.full_like(x, name.endswith("weight"))
+                if re.search(pattern, name) and
+                (weight if name.endswith("weight") else bias) else x
+                for name, x in params.items()}
+    return change
+
+
+def swapped_norms(params):
+    """Exchange the LayerNorms of a layer's two halves."""
+    def other(match):
+        return ".output.L" if match[1] else ".attention.output.L"
+
+    return {name: params[re.sub(r"(?<=\d)\.(attention\.)?output\.L", other, name)]
+            for name in params}
+
+
+def interleaved(params):
+    """Read a fused projection head by head: q, k, v of head 0, then of head 1."""
+    out = dict(params)
+    for name in params:
+        if ".self.query." in name:
+            names = [name.replace("query", part) for part in ("query", "key", "value")]
+            fused = np.concatenate([params[part] for part in names])
+            parts = fused.reshape(N, 3, -1, *fused.shape[1:])
+            for i, part in enumerate(names):
+                out[part] = parts[:, i].reshape(params[part].shape)
+    return out
+
+
+def one_head(x):
+    """Give all heads the weights of the first."""
+    return np.concatenate([x[:len(x) // N]] * N)
+
+
+def no_dense(pattern: str):
+    """Leave a dense layer of equal sizes out: its weight is 1, its bias 0."""
+    return each(pattern, lambda x: np.eye(*x.shape, dtype=x.dtype) if x.ndim == 2
+                else np.zeros_like(x))
+
+
+def without(name: str):
+    """Ignore an input."""
+    return lambda inputs: {key: x for key, x in inputs.items() if key != name}
+
+
+def positions_of_mask(inputs):
+    """Number the real tokens, unless positions are given."""
+    places = np.maximum(np.cumsum(inputs["attention_mask"], -1) - 1, 0)
+    return {"position_ids": places, **inputs}
+
+
+def dropped(rate: float):
+    """Return a function (tensor, the right one) -> whether it is that after dropout."""
+    def match(tensor, right):
+        gone = tensor == 0
+        kept = np.abs(tensor * (1 - rate) - right) <= 0.02 * np.abs(right)
+        return bool(gone.any() and (gone | kept).all())
+    return match

@@ -1,0 +1,219 @@
+"""Bugs as data: that each is put in, changes what it should, and is taken out again."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import numbert.models.classes as classes
+from numbert.bert import attention, ops
+from numbert.bert.scope import NUMPY
+from numbert.training import optim
+from numbert.verify import mutants as mechanism
+from numbert.verify.cases import TABLE, make_case, make_cases
+from numbert.verify.mutants import (KINDS, Mutant, effects, found, mutated_run,
+                                    patched, probe_differs)
+from numbert.verify.run import run
+from numbert.verify.zoo import MUTANTS
+
+BY_ID = {mutant.id: mutant for mutant in MUTANTS}
+SCALE = Mutant("X1", "scores are not scaled", edits=(
+    ("bert.ops.attention_scores", "1 / math.sqrt(q.shape[-1])", "1.0"),))
+
+
+@pytest.fixture(scope="module")
+def changed():
+    """{id of a mutant: {case: names of the tensors that it changes}}."""
+    out = {mutant.id: {} for mutant in MUTANTS}
+    for case in make_cases():
+        for name, tensors in effects(case, MUTANTS).items():
+            if tensors:
+                out[name][case.name] = tensors
+    return out
+
+
+# ------------------------------------------------------------------------ mechanism
+
+def test_patch_reaches_every_holder_and_is_undone():
+    scores, softmax, decayed = ops.attention_scores, NUMPY.softmax, optim.decayed
+    step, forward = optim.adamw_step, classes.BertModel.forward
+    terms = classes.BertForQuestionAnswering.terms
+    bugs = [SCALE, Mutant("X2", "all of it", edits=(
+        ("bert.ops.softmax", "scores.max(-1, keepdims=True)", "0"),
+        ("training.optim.decayed", '"LayerNorm" not in name', "True"),
+        ("training.optim.adamw_step", "root * eps", "eps"),
+        ("models.targets.position_targets", "np.maximum(labels, 0)", "labels"),
+        ("models.classes.BertModel.forward", "states.pooled", "None")))]
+    with patched(bugs):
+        assert ops.attention_scores is NUMPY.attention_scores is not scores
+        assert ops.softmax is NUMPY.softmax is not softmax
+        assert optim.decayed is not decayed
+        assert optim.OPTIMIZERS["adamw"] is optim.adamw_step is not step
+        assert optim.bertadam_step.__kwdefaults__["decays"] is optim.decayed
+        assert classes.BertModel.forward is not forward
+        new = classes.BertForQuestionAnswering.terms
+        assert new[0].targets is not terms[0].targets
+        assert type(new[0]) is type(terms[0]) and new[0]._replace(
+            targets=terms[0].targets) == terms[0]
+    assert (ops.attention_scores, ops.softmax, optim.decayed) == (
+        scores, softmax, decayed)
+    assert (NUMPY.attention_scores, NUMPY.softmax) == (scores, softmax)
+    assert optim.OPTIMIZERS["adamw"] is optim.adamw_step is step
+    assert optim.bertadam_step.__kwdefaults__["decays"] is decayed
+    assert optim.adamw_step.__kwdefaults__["decays"] is decayed
+    assert classes.BertModel.forward is forward
+    assert classes.BertForQuestionAnswering.terms is terms
+
+
+def test_patch_is_undone_after_an_error():
+    scores = ops.attention_scores
+    with pytest.raises(ZeroDivisionError), patched(SCALE):
+        assert ops.attention_scores is not scores
+        1 / 0
+    assert ops.attention_scores is scores is NUMPY.attention_scores
+
+
+def test_patches_within_patches():
+    x = np.array([[1.0, 3.0]])
+    right = ops.softmax(x)[0]
+    other = Mutant("X3", "no maximum", edits=(
+        ("bert.ops.softmax", "scores.max(-1, keepdims=True)", "0"),))
+    with patched(SCALE):
+        with patched(other):
+            assert ops.softmax(x)[0] == pytest.approx(right, rel=1e-15)
+        assert ops.attention_scores(x, x)[0] == [[10]]
+    assert ops.attention_scores(x, x)[0] == pytest.approx(10 / np.sqrt(2), rel=1e-15)
+
+
+@pytest.mark.parametrize("edit, message", [
+    (("bert.ops.softmax", "keepdims=True", "x"), "occurs 2 times in bert.ops.softmax"),
+    (("bert.ops.softmax", "argmax", "x"), "occurs 0 times"),
+    (("bert.ops.softmaxx", "a", "b"), "an edit names 'bert.ops.softmaxx', expected a"),
+    (("nothing", "a", "b"), "expected a function"),
+    (("bert.ops.math", "a", "b"), "expected a plain function"),
+])
+def test_edit_that_no_longer_fits_is_an_error(edit, message):
+    with pytest.raises(ValueError, match=message), patched(
+            Mutant("X", "", edits=(edit,))):
+        pass
+
+
+def test_found_reads_methods_and_modules():
+    assert found("bert.attention.attend") is attention.attend
+    assert found("models.classes.BertModel.forward") is classes.BertModel.forward
+
+
+def test_edits_of_one_function_add_up():
+    """Two bugs in one function are both put in."""
+    bugs = [Mutant("X1", "", edits=(("bert.ops.relu", "np.maximum(x, 0)",
+                                     "np.maximum(x, 1)"),)),
+            Mutant("X2", "", edits=(("bert.ops.relu", "x > 0", "x > 1"),))]
+    with patched(bugs):
+        out, slope = ops.relu(np.array([0.5, 2]))
+    assert out.tolist() == [1, 2] and slope.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("ops_table", [
+    NUMPY, SimpleNamespace(**vars(NUMPY)),
+    SimpleNamespace(**{name: lambda *a, name=name, **k: getattr(NUMPY, name)(*a, **k)
+                       for name in vars(NUMPY)})],
+    ids=["numpy", "a copy", "calls numpy's"])
+def test_bug_reaches_every_table(ops_table):
+    case = make_case("model")
+    right = run(case)
+    wrong = mutated_run(SCALE, case, ops=ops_table)
+    name = "encoder.layer.0.attention.self.scores"
+    assert wrong[name] == pytest.approx(right[name] * 2, rel=1e-12)     # D = 4
+    assert list(wrong) == list(right)
+    assert all(np.array_equal(x, right[key]) for key, x in run(case).items())
+
+
+def test_given_tensors_keep_a_bug_to_its_own_step():
+    case = make_case("masked-lm")
+    right = run(case)
+    wrong = mutated_run(SCALE, case, given=right)
+    names = [name for name in mechanism.differing(right, wrong)
+             if not name.startswith(("grad:", "dparam:"))]
+    assert names == [f"bert.encoder.layer.{i}.attention.self.scores" for i in range(2)]
+
+
+def test_weights_and_inputs():
+    case = make_case("model")
+    name = "embeddings.token_type_embeddings.weight"
+    bug = Mutant("X", "", params=lambda p: {**p, name: p[name][::-1]})
+    other = Mutant("Y", "", inputs=lambda x: {**x, "token_type_ids":
+                                              1 - x["token_type_ids"]})
+    one, two = mutated_run(bug, case), mutated_run(other, case)
+    assert "embeddings.out" in mechanism.differing(run(case), one)
+    assert np.array_equal(one["embeddings.out"], two["embeddings.out"])
+    both = mutated_run([bug, other], case)
+    assert np.array_equal(both["embeddings.out"], run(case)["embeddings.out"])
+
+
+def test_weights_of_another_shape_are_refused():
+    name = "pooler.dense.bias"
+    for change in (lambda p: {**p, name: p[name][:-1]}, lambda p: {**p, "new": p[name]},
+                   lambda p: {key: x for key, x in p.items() if key != name}):
+        with pytest.raises(ValueError, match="changes the names or shapes of"):
+            mutated_run(Mutant("X", "", params=change), make_case("model"))
+
+
+def test_rounding_is_no_difference():
+    right = {"a": np.ones(3), "grad:zero": np.full(3, 1e-18), "grad:a": np.ones(2),
+             "dparam:zero": np.zeros(2)}
+    near = {"a": np.full(3, 1 + 1e-12), "grad:zero": np.full(3, -2e-17),
+            "grad:a": np.ones(2), "dparam:zero": np.zeros(2)}
+    assert mechanism.differing(right, near) == []
+    for name, x in right.items():
+        for wrong in (x + 1e-6, x * np.nan, x[:-1]):
+            assert mechanism.differing(right, {**near, name: wrong}) == [name]
+    assert mechanism.differing(right, {}) == list(right)
+
+
+# --------------------------------------------------------------------------- table
+
+def test_every_mutant_is_described():
+    assert len(BY_ID) == len(MUTANTS), "two mutants have one id"
+    titles = [mutant.title for mutant in MUTANTS]
+    assert len(set(titles)) == len(titles), "two mutants have one title"
+    for mutant in MUTANTS:
+        assert mutant.kind in KINDS, mutant
+        assert re.fullmatch(r"[A-I]\d+(-[a-z0-9-]+)?", mutant.id), mutant
+        assert mutant.title and len(mutant.title) <= 72, mutant
+        assert mutant.edits or mutant.params or mutant.inputs, mutant
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[m.id for m in MUTANTS])
+def test_every_mutant_changes_something(mutant, changed):
+    """Or nothing at all, if it is said to be equivalent."""
+    if mutant.probe is not None:
+        assert probe_differs(mutant)
+        assert not probe_differs(mutant._replace(edits=()))
+    elif mutant.kind == "equivalent":
+        assert not changed[mutant.id]
+    else:
+        assert changed[mutant.id], "no case shows this bug"
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.module],
+                         ids=[m.id for m in MUTANTS if m.module])
+def test_bug_first_shows_at_its_module(mutant, changed):
+    """In the case where it shows earliest; nothing before its step goes wrong."""
+    def place(name, tensors):
+        order = list(run(make_case(name)))
+        return order.index(tensors[0]) / len(order), tensors[0]
+
+    first = min(place(*item) for item in changed[mutant.id].items())[1]
+    assert re.search(mutant.module, first), first
+
+
+def test_cases_are_left_as_they_were():
+    """No mutant writes into a case or into numbert."""
+    assert [case.name for case in make_cases()] == list(TABLE)
+    for name in ("model", "decoder"):
+        before, case = run(make_case(name)), make_case(name)
+        effects(case, MUTANTS)
+        after = run(case)
+        assert all(np.array_equal(x, after[key], equal_nan=True)
+                   for key, x in before.items())
