@@ -138,35 +138,68 @@ def patched(mutants):
     swaps = changes(mutants)
     undo: list[tuple] = []
     try:
-        for target, name, value in places(swaps):
-            new = swapped(value, swaps)
+        for target, name, value in found_all(places(swaps), swaps):
             undo.append((target, name, value))
-            put(target, name, new)
+            put(target, name, swapped(value, swaps))
         yield
     finally:
         for target, name, value in reversed(undo):
             put(target, name, value)
 
 
+def found_all(held: list[tuple], swaps: dict) -> list[tuple]:
+    """Return the places, once it is known that each function has one.
+
+    Raises:
+        ValueError: a function has none, since another `patched` has swapped it.
+    """
+    there = {id(value) for _, _, value in held}
+    for number, (function, _) in swaps.items():
+        if number not in there:
+            raise ValueError(f"{function.__qualname__} has a bug already, expected the "
+                             "function as it is: give both bugs to one `patched`")
+    return held
+
+
 def places(swaps: dict) -> list[tuple]:
     """List (holder, name, value) of all that holds one of the functions."""
-    out: list[tuple] = []
     if not swaps:
-        return out
-    seen: set[int] = set()
-    waiting: list[Any] = [module for name, module in list(sys.modules.items())
-                          if f"{name}.".startswith(f"{PACKAGE}.")]
+        return []
+    loaded = tuple((name, len(vars(module))) for name, module in own_modules())
+    return [(holder, name, value) for holder, name in slots(loaded)
+            if swapped(value := current(holder, name), swaps) is not value]
+
+
+def own_modules() -> list[tuple]:
+    """Return (name, module) of all that is loaded of this package."""
+    return [(name, module) for name, module in list(sys.modules.items())
+            if f"{name}.".startswith(f"{PACKAGE}.")]
+
+
+@functools.lru_cache(1)
+def slots(loaded: tuple) -> list[tuple]:
+    """List (holder, name) of all that holds a function, once for what is loaded."""
+    out, seen = [], set[int]()
+    waiting: list[Any] = [module for _, module in own_modules()]
     while waiting:
         holder = waiting.pop()
         if id(holder) in seen:
             continue
         seen.add(id(holder))
         for name, value in list(content(holder)):
-            if swapped(value, swaps) is not value:
-                out.append((holder, name, value))
+            if isinstance(value, tuple) or \
+                    isinstance(value, types.FunctionType) and is_own(value):
+                out.append((holder, name))
             if is_own(value):
                 waiting.append(value)
     return out
+
+
+def current(holder, name):
+    """Return what a holder holds now under a name; None if nothing."""
+    if isinstance(holder, types.FunctionType):
+        return getattr(holder, name)
+    return (holder if isinstance(holder, dict) else vars(holder)).get(name)
 
 
 def content(holder) -> Iterable[tuple]:

@@ -86,6 +86,27 @@ def test_patches_within_patches():
     assert ops.attention_scores(x, x)[0] == pytest.approx(10 / np.sqrt(2), rel=1e-15)
 
 
+def test_two_patches_of_one_function_are_refused():
+    with patched(SCALE):
+        with pytest.raises(ValueError, match="attention_scores has a bug already"):
+            with patched(SCALE):
+                pass
+    assert NUMPY.attention_scores is ops.attention_scores
+
+
+def test_holders_that_come_later_are_found():
+    """A name that a module gets after the first patch is swapped too."""
+    with patched(SCALE):
+        pass
+    attention.later = ops.attention_scores
+    try:
+        with patched(SCALE):
+            assert attention.later is ops.attention_scores
+        assert attention.later is ops.attention_scores
+    finally:
+        del attention.later
+
+
 @pytest.mark.parametrize("edit, message", [
     (("bert.ops.softmax", "keepdims=True", "x"), "occurs 2 times in bert.ops.softmax"),
     (("bert.ops.softmax", "argmax", "x"), "occurs 0 times"),
