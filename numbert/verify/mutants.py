@@ -18,7 +18,6 @@ import textwrap
 import types
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,17 +66,15 @@ def found(name: str) -> Any:
     """Return a function by its name within the package: "bert.ops.softmax".
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none in a module that is loaded.
     """
     parts = name.split(".")
     for i in reversed(range(1, len(parts))):
-        try:
-            value = import_module(".".join([PACKAGE, *parts[:i]]))
-            for part in parts[i:]:
-                value = inspect.getattr_static(value, part)
+        value = sys.modules.get(".".join([PACKAGE, *parts[:i]]))
+        for part in parts[i:]:
+            value = value and inspect.getattr_static(value, part, None)
+        if value:
             return value
-        except (ImportError, AttributeError):
-            continue
     raise ValueError(f"an edit names {name!r}, expected a function of {PACKAGE}, as in "
                      "'bert.ops.softmax': check the spelling")
 
@@ -102,10 +99,11 @@ def edited(name: str, edits: tuple):
         source = source.replace(old, new)
     flags = function.__code__.co_flags & annotations.compiler_flag
     code = compile(source, f"<{name}, with a bug>", "exec", flags, dont_inherit=True)
-    made: dict[str, Any] = {}
-    exec(code, function.__globals__, made)      # its own globals, which stay unchanged
-    changed = made[function.__name__]
-    changed.__module__, changed.__qualname__ = function.__module__, name
+    body, = (x for x in code.co_consts if isinstance(x, types.CodeType))
+    changed = types.FunctionType(body, function.__globals__, function.__name__,
+                                 function.__defaults__)
+    changed.__kwdefaults__ = function.__kwdefaults__
+    changed.__dict__.update(vars(function))
     return function, changed
 
 
@@ -140,35 +138,68 @@ def patched(mutants):
     swaps = changes(mutants)
     undo: list[tuple] = []
     try:
-        for target, name, value in places(swaps):
-            new = swapped(value, swaps)
+        for target, name, value in found_all(places(swaps), swaps):
             undo.append((target, name, value))
-            put(target, name, new)
+            put(target, name, swapped(value, swaps))
         yield
     finally:
         for target, name, value in reversed(undo):
             put(target, name, value)
 
 
+def found_all(held: list[tuple], swaps: dict) -> list[tuple]:
+    """Return the places, once it is known that each function has one.
+
+    Raises:
+        ValueError: a function has none, since another `patched` has swapped it.
+    """
+    there = {id(value) for _, _, value in held}
+    for number, (function, _) in swaps.items():
+        if number not in there:
+            raise ValueError(f"{function.__qualname__} has a bug already, expected the "
+                             "function as it is: give both bugs to one `patched`")
+    return held
+
+
 def places(swaps: dict) -> list[tuple]:
     """List (holder, name, value) of all that holds one of the functions."""
-    out: list[tuple] = []
     if not swaps:
-        return out
-    seen: set[int] = set()
-    waiting: list[Any] = [module for name, module in list(sys.modules.items())
-                          if f"{name}.".startswith(f"{PACKAGE}.")]
+        return []
+    loaded = tuple((name, len(vars(module))) for name, module in own_modules())
+    return [(holder, name, value) for holder, name in slots(loaded)
+            if swapped(value := current(holder, name), swaps) is not value]
+
+
+def own_modules() -> list[tuple]:
+    """Return (name, module) of all that is loaded of this package."""
+    return [(name, module) for name, module in list(sys.modules.items())
+            if f"{name}.".startswith(f"{PACKAGE}.")]
+
+
+@functools.lru_cache(1)
+def slots(loaded: tuple) -> list[tuple]:
+    """List (holder, name) of all that holds a function, once for what is loaded."""
+    out, seen = [], set[int]()
+    waiting: list[Any] = [module for _, module in own_modules()]
     while waiting:
         holder = waiting.pop()
         if id(holder) in seen:
             continue
         seen.add(id(holder))
         for name, value in list(content(holder)):
-            if swapped(value, swaps) is not value:
-                out.append((holder, name, value))
+            if isinstance(value, tuple) or \
+                    isinstance(value, types.FunctionType) and is_own(value):
+                out.append((holder, name))
             if is_own(value):
                 waiting.append(value)
     return out
+
+
+def current(holder, name):
+    """Return what a holder holds now under a name; None if nothing."""
+    if isinstance(holder, types.FunctionType):
+        return getattr(holder, name)
+    return (holder if isinstance(holder, dict) else vars(holder)).get(name)
 
 
 def content(holder) -> Iterable[tuple]:
@@ -310,7 +341,6 @@ def same(a, b) -> bool:
         return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.ndarray):
-        return a.shape == np.shape(b) and np.array_equal(
-            a, b, equal_nan=a.dtype.kind == "f")
+    if isinstance(a, (np.ndarray, np.number)):
+        return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     return a == b

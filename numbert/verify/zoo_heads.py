@@ -176,7 +176,7 @@ LOSSES = [
           'log_softmax(rows(logits)).astype("float32")'), kind="variant"),
     loss("E12", "log_softmax does not subtract the maximum", (
         "bert.losses.log_softmax", "x = x - x.max(-1, keepdims=True)", "x = x - 0"),
-        kind="equivalent"),
+        kind="equivalent", module=""),
     *(loss(f"E13-{name}", title, ("models.targets.next_word_targets", SHIFT, new))
       for name, title, new in (
           ("none", "a causal loss compares with the same token, not the next",

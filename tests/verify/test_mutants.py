@@ -86,6 +86,27 @@ def test_patches_within_patches():
     assert ops.attention_scores(x, x)[0] == pytest.approx(10 / np.sqrt(2), rel=1e-15)
 
 
+def test_two_patches_of_one_function_are_refused():
+    with patched(SCALE):
+        with pytest.raises(ValueError, match="attention_scores has a bug already"):
+            with patched(SCALE):
+                pass
+    assert NUMPY.attention_scores is ops.attention_scores
+
+
+def test_holders_that_come_later_are_found():
+    """A name that a module gets after the first patch is swapped too."""
+    with patched(SCALE):
+        pass
+    attention.later = ops.attention_scores
+    try:
+        with patched(SCALE):
+            assert attention.later is ops.attention_scores
+        assert attention.later is ops.attention_scores
+    finally:
+        del attention.later
+
+
 @pytest.mark.parametrize("edit, message", [
     (("bert.ops.softmax", "keepdims=True", "x"), "occurs 2 times in bert.ops.softmax"),
     (("bert.ops.softmax", "argmax", "x"), "occurs 0 times"),
@@ -196,16 +217,35 @@ def test_every_mutant_changes_something(mutant, changed):
         assert changed[mutant.id], "no case shows this bug"
 
 
-@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.module],
-                         ids=[m.id for m in MUTANTS if m.module])
-def test_bug_first_shows_at_its_module(mutant, changed):
+def test_bugs_first_show_at_their_module(changed):
     """In the case where it shows earliest; nothing before its step goes wrong."""
-    def place(name, tensors):
-        order = list(run(make_case(name)))
-        return order.index(tensors[0]) / len(order), tensors[0]
+    order = {case.name: list(run(case)) for case in make_cases()}
+    for mutant in MUTANTS:
+        if mutant.probe or mutant.kind == "equivalent":
+            assert not mutant.module, mutant
+        else:
+            first = min((order[case].index(tensors[0]) / len(order[case]), tensors[0])
+                        for case, tensors in changed[mutant.id].items())[1]
+            assert mutant.module and re.search(mutant.module, first), (mutant, first)
 
-    first = min(place(*item) for item in changed[mutant.id].items())[1]
-    assert re.search(mutant.module, first), first
+
+def test_no_two_bugs_are_one():
+    """The size of the changes tells any two of them apart, in some case."""
+    bugs = [m for m in MUTANTS if not m.probe and m.kind != "equivalent"]
+    sizes = {mutant.id: [] for mutant in bugs}
+    for case in make_cases():
+        right = run(case)
+        for mutant in bugs:
+            wrong = mutated_run(mutant, case)
+            sizes[mutant.id] += [
+                mechanism.size(wrong[name] - x) / mechanism.size(x)
+                if np.shape(wrong.get(name)) == x.shape and mechanism.size(x) > 1e-9
+                else 0 for name, x in right.items()]
+    table = np.nan_to_num(list(sizes.values()), nan=9, posinf=9)
+    for i, mutant in enumerate(bugs):
+        gaps = np.abs(table - table[i]).max(1) / np.abs(table[i]).max()
+        near = [bugs[j].id for j in np.flatnonzero(gaps < 1e-6) if j != i]
+        assert not near, (mutant.id, near)
 
 
 def test_cases_are_left_as_they_were():
