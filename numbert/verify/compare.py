@@ -58,7 +58,7 @@ def verify(pack: Pack, candidate: Candidate, *, profile: str = "fp32",
     named, partly, nearest = [], False, []
     if diagnose and wrong:
         from .diagnose import diagnosis
-        named, partly, nearest = diagnosis(pack, compared, profile, wrong)
+        named, partly, nearest = diagnosis(compared, wrong)
     return Report(
         label(candidate), profile, described(pack), versions(), tensors,
         wrong[0] if wrong else None, wrong[1:], named, partly, nearest, variants,
@@ -110,16 +110,11 @@ def compare(packed: Packed, given: Mapping, profile: str) -> Compared:
 
 
 def fitted(case: Case, name: str, x, truth) -> tuple[np.ndarray, str, str]:
-    """Return (float64 array of the truth's shape, status, detail) of one tensor."""
+    """Return (float64 array, status, detail) of one tensor."""
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         return truth, "dtype", f"dtype {x.dtype}, expected floating point"
-    if x.shape != truth.shape and x.ndim == truth.ndim and x.ndim and \
-            x.shape[1:] == truth.shape[1:] and 1 in (len(x), len(truth)):
-        # One row for all texts, or the same row for each of them: no difference.
-        x = np.broadcast_to(x, truth.shape) if len(x) == 1 else \
-            x if np.ptp(x, 0).any() else x[:1]
-    if x.shape != truth.shape:
+    if not alike(x, truth):
         return truth, "shape", f"shape {x.shape}, expected {truth.shape}"
     x = x.astype(np.float64)
     wrong = ~np.isfinite(x) & places(case, name, x.shape)
@@ -130,6 +125,12 @@ def fitted(case: Case, name: str, x, truth) -> tuple[np.ndarray, str, str]:
     return x, "pass", ""
 
 
+def alike(x, y) -> bool:
+    """Whether two shapes are the same, or one has a row for all texts of the other."""
+    return x.shape == y.shape or (
+        x.ndim == y.ndim > 1 and x.shape[1:] == y.shape[1:] and 1 in (len(x), len(y)))
+
+
 def judge(case: Case, name: str, truth, found, noise, step, gates: Profile) -> Judged:
     """Judge one tensor: found is from `fitted`, or None; step is (computed, noise)."""
     kind = kind_of(name)
@@ -138,7 +139,7 @@ def judge(case: Case, name: str, truth, found, noise, step, gates: Profile) -> J
     x, status, detail = found
     if status in ("shape", "dtype"):
         return Judged(case.name, name, kind, status, detail=detail)
-    counted = places(case, name, truth.shape)
+    counted = places(case, name, np.broadcast_shapes(x.shape, truth.shape))
     error, peak = over(x - truth, counted, noise, gates, kind)
     alone = None
     later = kind == "optimiser step" and not name.split(":")[0].endswith("1")

@@ -113,5 +113,6 @@ class Steps:
         if self.store and np.ndim(value):
             value[...] = self.store(value)
         self.note(name, value)
-        if name in self.given and np.ndim(value):
-            value[...] = self.given[name]
+        given = self.given.get(name)
+        if given is not None and np.ndim(value) and given.shape == value.shape:
+            value[...] = given

@@ -1,0 +1,165 @@
+"""Which known bug is it?  The zoo's bugs, tried on the candidate's own tensors.
+
+A bug is possible if, computed from the candidate's own earlier tensors, everything that
+it changes is wrong in the candidate, and agrees with it when the bug is put in.  Of the
+possible bugs the one that explains most is named, then the next for what is left.  So
+several bugs at once are all named, unless they sit on the same tensor.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from .bugs import CATALOGUE
+from .compare import Compared, alike, over
+from .counts import places
+from .mutants import Mutant, mutated_run
+from .results import Judged, Named
+from .zoo import MUTANTS
+
+Places = set[tuple[str, str]]           # of (case, name of a tensor)
+# What is explained first: a wrong activation makes the gradients wrong as well.
+STAGES = (("activation", "loss"), ("gradient", "parameter gradient"),
+          ("optimiser step",))
+EXPLAINED = 0.01                        # the share of an error that the nearest leaves
+
+
+def diagnosis(compared: dict[str, Compared], wrong: list[Judged]
+              ) -> tuple[list[Named], bool, list[Named]]:
+    """Return (the bugs that explain what fails, whether only partly, the nearest).
+
+    Args:
+        compared: {case: its comparison}.
+        wrong: the failing steps, from `compare.failing`; the first of them is what
+            the nearest bugs are measured by.
+    """
+    search, found, left = Search(compared), [], set()
+    for kinds in STAGES:
+        left = search.failing(kinds)
+        for mutant, explained in search.cover(left, kinds):
+            found.append(named(mutant, explained))
+            left = left - explained
+        if left:
+            break
+    return found, bool(found and left), [] if found else search.nearest(wrong[0])
+
+
+def named(mutant: Mutant, explained: Places) -> Named:
+    """Return what a report says about a bug."""
+    bug = CATALOGUE[mutant.bug]
+    return Named(mutant.id, mutant.title, bug.why, bug.fix,
+                 tuple(f"{case}: {name}" for case, name in sorted(explained)))
+
+
+class Search:
+    """Bugs tried on the tensors of one candidate; those that are named are put in."""
+
+    def __init__(self, compared: dict[str, Compared]):
+        self.compared = compared
+        self.bugs: list[Mutant] = []
+        self.right = {name: case.computed for name, case in compared.items()}
+        self.kinds = {(tensor.case, tensor.name): tensor.kind
+                      for case in compared.values() for tensor in case.tensors
+                      if tensor.step is not None and tensor.name in case.given}
+
+    def with_bug(self, mutant: Mutant | None, case: str) -> dict:
+        """Return a case with what is named, and one more bug, put in."""
+        found = self.compared[case]
+        try:
+            return mutated_run([*self.bugs, *filter(None, [mutant])], found.packed.case,
+                               given=found.given)
+        except Exception:       # two bugs in one line, or one that these tensors break
+            return {}
+
+    def off(self, place: tuple[str, str], x, other, size: float = 1.0) -> float:
+        """Return how far two tensors are apart, over the gate of their step."""
+        case, name = place
+        found = self.compared[case]
+        rms, largest = found.step_noise[name]
+        difference = np.asarray(x - other)
+        return max(over(difference, places(found.packed.case, name, difference.shape),
+                        (rms * size, largest * size), found.profile, self.kinds[place]))
+
+    def failing(self, kinds: tuple) -> Places:
+        """Return the steps of some kinds that what is named does not explain."""
+        return {(case, name) for (case, name), kind in self.kinds.items()
+                if kind in kinds and self.off(
+                    (case, name), self.compared[case].given[name],
+                    self.right[case][name]) > 1}
+
+    def cover(self, left: Places, kinds: tuple):
+        """Yield (bug, what it explains), the one that explains most first."""
+        while left:
+            pairs = [(mutant, self.explained(mutant, left, kinds)) for mutant in MUTANTS
+                     if mutant not in self.bugs]
+            mutant, explained = max(pairs, key=lambda pair: len(pair[1]))
+            if not explained:
+                return
+            yield mutant, explained
+            left = left - explained
+            if mutant.match is None:
+                self.bugs.append(mutant)
+                self.right = {case: self.with_bug(None, case) for case in self.right}
+
+    def explained(self, mutant: Mutant, left: Places, kinds: tuple) -> Places:
+        """Return the failing steps that a bug explains, or none if it isn't possible.
+
+        It is impossible if it changes anything that is right in the candidate.
+        """
+        if mutant.probe or mutant.kind == "equivalent" or not self.is_near(mutant, left):
+            return set()
+        if mutant.match is not None:
+            return {(case, name) for case, name in left if mutant.match(
+                self.compared[case].given[name], self.right[case][name])}
+        found: Places = set()
+        cases = {case for case, _ in left}
+        for case in sorted(self.right, key=lambda case: case not in cases):
+            if case not in cases and not found:
+                break
+            wrong = self.with_bug(mutant, case)
+            for place, kind in self.kinds.items():
+                if place[0] != case or kind not in kinds:
+                    continue
+                new, right = wrong.get(place[1]), self.right[case][place[1]]
+                if new is None or not alike(new, right):
+                    return set()
+                if not self.off(place, new, right) > 1:
+                    continue
+                if place not in left or self.off(
+                        place, self.compared[case].given[place[1]], new,
+                        larger(new, right)) > 1:
+                    return set()
+                found.add(place)
+        return found
+
+    def is_near(self, mutant: Mutant, left: Places) -> bool:
+        """Whether a bug first shows at a failing step, or where nothing is shown."""
+        module = re.compile(mutant.module)
+        return any(module.search(name) for _, name in left) or not any(
+            module.search(name) for (_, name), kind in self.kinds.items()
+            if kind == "activation")
+
+    def nearest(self, first: Judged) -> list[Named]:
+        """Return the bug that leaves the smallest part of the first error, if any."""
+        place = first.case, first.name
+        if place not in self.kinds:
+            return []
+        given = self.compared[first.case].given[first.name]
+        before = self.off(place, given, self.right[first.case][first.name])
+        best, least = None, EXPLAINED * before
+        for mutant in MUTANTS:
+            if mutant.probe or mutant.match or not self.is_near(mutant, {place}):
+                continue
+            new = self.with_bug(mutant, first.case).get(first.name)
+            if new is not None and alike(new, given) and \
+                    self.off(place, given, new) < least:
+                best, least = mutant, self.off(place, given, new)
+        return [named(best, {place})] if best else []
+
+
+def larger(new, right) -> float:
+    """Return how much larger the numbers are with a bug: so is their rounding."""
+    size = np.sqrt(np.mean(right * right))
+    return max(1.0, float(np.sqrt(np.mean(new * new)) / size)) if size else 1.0
