@@ -65,7 +65,7 @@ def from_torch(make: Callable[[Case], Any], *, autocast: str | None = None,
         load_weights(module, case)
         floats = [x for x in module.parameters() if x.is_floating_point()]
         device = floats[0].device
-        inputs = {key: torch.from_numpy(np.array(x)).to(device)
+        inputs = {key: torch.from_numpy(np.array(x, order="C")).to(device)
                   for key, x in case.inputs.items()}
         for key, x in inputs.items():
             if x.is_floating_point():

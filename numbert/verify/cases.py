@@ -287,7 +287,7 @@ def make_case(name: str, series: int = 0) -> Case:
     kind, seed, changes, options, make_inputs, why = TABLE[name]
     config, cls = {**SIZES, **changes}, getattr(classes, kind)
     draws = Draws(100 + seed + 1000 * series)
-    inputs = make_inputs(draws)
+    inputs = {name: np.ascontiguousarray(x) for name, x in make_inputs(draws).items()}
     grads = {} if cls.terms else cotangents(draws, inputs["attention_mask"])
     params = weights(cls, config, seed + 1000 * series, **options)
     return Case(name, kind, config, params, inputs, grads, why)
