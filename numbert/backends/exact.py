@@ -80,20 +80,15 @@ class ExactModel:
 
         float32 and float64 inputs count as exact numbers.
         """
-        with precision(self.bits):
+        with ctx.workprec(self.bits):
             output, saved = self.model.forward(*args, **kwargs)
         return output, saved
 
     def backward(self, saved, **gradients) -> dict:
         """Return the gradients, as the model's own backward does, in balls."""
-        with precision(self.bits):
+        with ctx.workprec(self.bits):
             grads = self.model.backward(saved, **gradients)
         return {name: balls(x) for name, x in grads.items()}
-
-
-def precision(bits: int):
-    """Return a context in which balls have midpoints of so many bits."""
-    return ctx.workprec(bits)
 
 
 def check_exact(model, bits) -> None:
