@@ -144,7 +144,7 @@ def test_a_mean_is_divided_exactly():
     x, three = balls(np.ones((1, 3, 1))), np.ones((1, 3))
     x[0, 0, 0] = flint.arb(2)
     for pooling, square in (("mean", Fraction(16, 9)),
-                            ("weightedmean", Fraction(49, 36)),     # (1 * 2 + 2 * 1 + 3 * 1) / 6
+                            ("weightedmean", Fraction(49, 36)),    # (7 / 6)^2
                             ("mean_sqrt_len_tokens", Fraction(16, 3))):
         got, = proofs.sentence_vector(x, three, [pooling], [], 200).ravel().tolist()
         with flint.ctx.workprec(400):
