@@ -57,18 +57,7 @@ class ExactModel:
     """
 
     def __init__(self, model, bits: int = BITS):
-        if not isinstance(model, BertPreTrainedModel):
-            raise TypeError(f"model is a {type(model).__name__}, expected one of the "
-                            "nine classes of BERT: take the halves of an "
-                            "encoder-decoder one by one")
-        if not isinstance(bits, int) or bits < 64:
-            raise ValueError(f"bits is {bits!r}, expected a whole number of at least "
-                             "64: float64 itself has 53")
-        name = model.config.hidden_act
-        if not hasattr(EXACT, ACTIVATIONS[name]):
-            known = [x for x in ACTIVATIONS if hasattr(EXACT, ACTIVATIONS[x])]
-            raise ValueError(f"hidden_act is {name!r}, expected one of "
-                             f"{', '.join(known)}: the others have no exact form here")
+        check_exact(model, bits)
         self.bits, self.config = bits, model.config
         self.model = copy.copy(model)
         self.model.ops = EXACT
@@ -104,6 +93,22 @@ class ExactModel:
         with ctx.workprec(self.bits):
             grads = self.model.backward(saved, **gradients)
         return {name: balls(x) for name, x in grads.items()}
+
+
+def check_exact(model, bits) -> None:
+    """Refuse a model or a precision that balls can't compute with; see ExactModel."""
+    if not isinstance(model, BertPreTrainedModel):
+        raise TypeError(f"model is a {type(model).__name__}, expected one of the "
+                        "nine classes of BERT: take the halves of an "
+                        "encoder-decoder one by one")
+    if not isinstance(bits, int) or bits < 64:
+        raise ValueError(f"bits is {bits!r}, expected a whole number of at least "
+                         "64: float64 itself has 53")
+    name = model.config.hidden_act
+    if not hasattr(EXACT, ACTIVATIONS[name]):
+        known = [x for x in ACTIVATIONS if hasattr(EXACT, ACTIVATIONS[x])]
+        raise ValueError(f"hidden_act is {name!r}, expected one of "
+                         f"{', '.join(known)}: the others have no exact form here")
 
 
 # --------------------------------------------- the table: see bert/ops and bert/losses

@@ -82,7 +82,7 @@ class Formatter(argparse.HelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    from . import bench, embed, golden, info, tasks, tokenize, train
+    from . import bench, embed, golden, info, prove, tasks, tokenize, train
     top = argparse.ArgumentParser(
         prog="numbert", description="BERT in pure NumPy.",
         epilog="Type `numbert COMMAND --help` to see what a command does, with "
@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"numbert {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command",
                                   required=True)
-    for group in (embed, tokenize, info, tasks, train, golden, bench):
+    for group in (embed, tokenize, info, tasks, train, golden, prove, bench):
         group.register(commands)
     return top
 
