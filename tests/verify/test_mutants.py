@@ -10,7 +10,8 @@ import numbert.models.classes as classes
 from numbert.bert import attention, ops
 from numbert.bert.scope import NUMPY
 from numbert.training import optim
-from numbert.verify import mutants as mechanism
+from numbert.verify import bugs, mutants as mechanism
+from numbert.verify.bugs import CATALOGUE, explained
 from numbert.verify.cases import TABLE, make_case, make_cases
 from numbert.verify.mutants import (KINDS, Mutant, effects, found, mutated_run,
                                     patched, probe_differs)
@@ -257,3 +258,36 @@ def test_cases_are_left_as_they_were():
         after = run(case)
         assert all(np.array_equal(x, after[key], equal_nan=True)
                    for key, x in before.items())
+
+
+# ----------------------------------------------------------------------- catalogue
+
+def test_every_bug_has_its_texts():
+    """And every text its bugs; whole sentences, which fit a screen."""
+    assert {mutant.bug for mutant in MUTANTS} == set(CATALOGUE)
+    for name, bug in CATALOGUE.items():
+        assert not bug.title.endswith(".") and len(bug.title) <= 72, name
+        for text in (bug.why, bug.fix):
+            assert 10 <= len(text) <= 320 and text.endswith("."), name
+            assert "  " not in text and "\n" not in text, name
+    assert len({bug.title for bug in CATALOGUE.values()}) == len(CATALOGUE)
+
+
+def test_catalogue_is_in_order():
+    order = [(name[0], int(name[1:])) for name in CATALOGUE]
+    assert order == sorted(order)
+
+
+def test_explained_takes_the_id_of_a_bug_or_of_a_mutant():
+    assert explained("B13-hidden") is explained("b13") is CATALOGUE["B13"]
+    assert "sqrt(D)" in explained("B13").fix
+    for wrong in ("", "B", "Z1", "13"):
+        with pytest.raises(ValueError, match="expected an id from A1 to H17"):
+            explained(wrong)
+
+
+@pytest.mark.parametrize("text", ["A1 Title\nWhy.", "Title\nWhy.\nFix.",
+                                  "A1 T\nW.\nF.\n\nA1 T\nW.\nF."])
+def test_broken_texts_are_refused(text):
+    with pytest.raises(ValueError, match="an entry is"):
+        bugs.read(text)
