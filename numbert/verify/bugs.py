@@ -303,7 +303,7 @@ Set it to 0.
 
 E17 The loss is in bits
 log2 was used for the natural logarithm.
-Use log.
+Use the natural logarithm.
 
 E18 Softmax twice
 The loss takes logits, and was given probabilities. It still falls, but slowly.
