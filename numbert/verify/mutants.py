@@ -48,7 +48,7 @@ class Mutant(NamedTuple):
     params: Callable[[dict], dict] | None = None    # {name: array} -> as it loads them
     inputs: Callable[[dict], dict] | None = None    # forward's arguments -> as read
     kind: str = "forward"       # one of KINDS
-    module: str = ""            # matches the names of the step that goes wrong
+    module: str = ""            # matches names of the step that goes wrong; "": none
     match: Callable | None = None   # (tensor, the right one) -> whether this bug did it
     probe: Callable | None = None
 
@@ -121,6 +121,15 @@ def changes(mutants) -> dict:
             edits.setdefault(name, []).append((old, new))
     pairs = [edited(name, tuple(edits[name])) for name in edits]
     return {id(function): (function, changed) for function, changed in pairs}
+
+
+def fit(mutants) -> bool:
+    """Whether several bugs can be put in together: no edit takes another's text."""
+    try:
+        changes(mutants)
+        return True
+    except (ValueError, SyntaxError):
+        return False
 
 
 # ------------------------------------------------------------------------ swapping

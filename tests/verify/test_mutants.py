@@ -13,7 +13,7 @@ from numbert.training import optim
 from numbert.verify import bugs, mutants as mechanism
 from numbert.verify.bugs import CATALOGUE, explained
 from numbert.verify.cases import TABLE, make_case, make_cases
-from numbert.verify.mutants import (KINDS, Mutant, effects, found, mutated_run,
+from numbert.verify.mutants import (KINDS, Mutant, effects, fit, found, mutated_run,
                                     patched, probe_differs)
 from numbert.verify.run import run
 from numbert.verify.zoo import MUTANTS
@@ -136,6 +136,27 @@ def test_edits_of_one_function_add_up():
     assert out.tolist() == [1, 2] and slope.tolist() == [False, True]
 
 
+def test_fit():
+    """Two edits of one text do not go together; edits of two texts do."""
+    assert fit([SCALE, BY_ID["C4-outside"]]) and fit(BY_ID["A2"]) and fit([])
+    assert not fit([SCALE, BY_ID["B13-hidden"]])
+    pairs = [(BY_ID[a], BY_ID[b]) for a in BY_ID for b in BY_ID if a < b][::97]
+    assert np.mean([fit(pair) for pair in pairs]) > 0.95
+
+
+@pytest.mark.parametrize("names", [
+    ("C1-layer", "B13-none"), ("C4-unbiased", "D6-none"), ("B15-qk", "E3-all"),
+    ("A2", "G12-mean")])
+def test_two_bugs_at_once(names):
+    """What both change is there; what neither changes is right."""
+    case = make_case("classification")
+    right = run(case)
+    one, two = (mechanism.differing(right, mutated_run(BY_ID[name], case))
+                for name in names)
+    both = mechanism.differing(right, mutated_run([BY_ID[name] for name in names], case))
+    assert set(one) | set(two) == set(both)
+
+
 @pytest.mark.parametrize("ops_table", [
     NUMPY, SimpleNamespace(**vars(NUMPY)),
     SimpleNamespace(**{name: lambda *a, name=name, **k: getattr(NUMPY, name)(*a, **k)
@@ -191,6 +212,20 @@ def test_rounding_is_no_difference():
         for wrong in (x + 1e-6, x * np.nan, x[:-1]):
             assert mechanism.differing(right, {**near, name: wrong}) == [name]
     assert mechanism.differing(right, {}) == list(right)
+
+
+@pytest.mark.parametrize("name, tensor", [
+    ("C13-probs", "encoder.layer.0.attention.self.probs"),
+    ("C13-hidden", "embeddings.out")])
+def test_dropout_is_recognised_whatever_it_drops(name, tensor):
+    bug, case = BY_ID[name], make_case("model")
+    right = run(case)[tensor]
+    assert bug.match(mutated_run(bug, case)[tensor], right)
+    gone = np.random.default_rng(5).random(right.shape) < 0.1
+    other = np.where(gone, 0, right / 0.9)
+    assert bug.match(other, right)
+    for wrong in (right, other * 0.9, right / 0.9, 0 * right + 1):
+        assert not bug.match(wrong, right)
 
 
 # --------------------------------------------------------------------------- table
