@@ -153,7 +153,8 @@ def test_two_bugs_at_once(names):
     right = run(case)
     one, two = (mechanism.differing(right, mutated_run(BY_ID[name], case))
                 for name in names)
-    both = mechanism.differing(right, mutated_run([BY_ID[name] for name in names], case))
+    together = mutated_run([BY_ID[name] for name in names], case)
+    both = mechanism.differing(right, together)
     assert set(one) | set(two) == set(both)
 
 
