@@ -28,6 +28,7 @@ from .run import PARAMETER, run
 
 KINDS = ("forward", "weights", "inputs", "loss", "backward", "optimiser", "masking",
          "tokenizer", "random", "variant", "equivalent")
+PROBED_ALONE = ("masking", "tokenizer")     # of which no case has anything to show
 PACKAGE = __name__.split(".")[0]
 # Differences below these shares, of a tensor and of the largest one of its kind, are
 # rounding: float64 has 2e-16, and the largest scores make 4e-13 of that.
@@ -47,7 +48,7 @@ class Mutant(NamedTuple):
     params: Callable[[dict], dict] | None = None    # {name: array} -> as it loads them
     inputs: Callable[[dict], dict] | None = None    # forward's arguments -> as read
     kind: str = "forward"       # one of KINDS
-    module: str = ""            # matches the names of the step that goes wrong
+    module: str = ""            # matches names of the step that goes wrong; "": none
     match: Callable | None = None   # (tensor, the right one) -> whether this bug did it
     probe: Callable | None = None
 
@@ -120,6 +121,15 @@ def changes(mutants) -> dict:
             edits.setdefault(name, []).append((old, new))
     pairs = [edited(name, tuple(edits[name])) for name in edits]
     return {id(function): (function, changed) for function, changed in pairs}
+
+
+def fit(mutants) -> bool:
+    """Whether several bugs can be put in together: no edit takes another's text."""
+    try:
+        changes(mutants)
+        return True
+    except (ValueError, SyntaxError):
+        return False
 
 
 # ------------------------------------------------------------------------ swapping
@@ -242,7 +252,8 @@ def put(holder, name, value) -> None:
 
 # ----------------------------------------------------------------------- computing
 
-def mutated_run(mutants, case: Case, given=None, dtype="float64", ops=NUMPY) -> dict:
+def mutated_run(mutants, case: Case, given=None, dtype="float64", ops=NUMPY,
+                **options) -> dict:
     """Return {name: array} of a case, as numbert with these bugs computes it.
 
     Args:
@@ -252,6 +263,7 @@ def mutated_run(mutants, case: Case, given=None, dtype="float64", ops=NUMPY) -> 
         dtype: the precision.
         ops: the table of leaf operations.  An entry that is numbert's own function
             gets the bug; so does one that calls NUMPY's.
+        **options: other arguments of `run.run`.
     """
     mutants = as_list(mutants)
     for mutant in mutants:
@@ -263,7 +275,7 @@ def mutated_run(mutants, case: Case, given=None, dtype="float64", ops=NUMPY) -> 
         swaps = changes(mutants)
         table = ops if ops is NUMPY else types.SimpleNamespace(
             **{name: swapped(op, swaps) for name, op in vars(ops).items()})
-        return run(case, None, dtype, table, given)
+        return run(case, None, dtype, table, given, **options)
 
 
 def loaded(mutant: Mutant, case: Case) -> dict:
@@ -322,7 +334,7 @@ def effects(case: Case, mutants: Iterable[Mutant]) -> dict[str, list[str]]:
     Mutants that only a probe can show change nothing here.
     """
     right = run(case)
-    return {mutant.id: [] if mutant.probe else
+    return {mutant.id: [] if mutant.kind in PROBED_ALONE else
             differing(right, mutated_run(mutant, case)) for mutant in mutants}
 
 

@@ -253,7 +253,8 @@ ATTENTIONS = [
         ("bert.encoder.layer", "source, cross_past)", "None, cross_past)")),
         module=CROSS + r"self\.key"),
     Mutant("B21-left-out", "cross-attention is left out", edits=(
-        ("bert.encoder.layer", "if source is not None:", "if False:"),), module=CROSS),
+        ("bert.encoder.layer", "if source is not None:", "if False:"),),
+        module=CROSS + r"|layer\.0\.intermediate\.dense"),
     Mutant("B21-weights", "cross-attention uses the weights of self-attention",
            kind="weights", params=lambda params: {
                name: params[name.replace("crossattention", "attention")]

@@ -123,16 +123,16 @@ def unlabelled():
 
 # -------------------------------------------------------------------------- lines
 
-def line(kind: str, probe):
+def line(kind: str, probe, module=""):
     """Return a function that makes mutants of one kind and probe."""
     def make(name: str, title: str, *edits) -> Mutant:
-        return Mutant(name, title, edits, kind=kind, probe=probe)
+        return Mutant(name, title, edits, kind=kind, probe=probe, module=module)
     return make
 
 
 cached = line("forward", decoded)
-adamw = line("optimiser", functools.partial(updated, "adamw_step"))
-bertadam = line("optimiser", functools.partial(updated, "bertadam_step"))
+adamw = line("optimiser", functools.partial(updated, "adamw_step"), "^adamw")
+bertadam = line("optimiser", functools.partial(updated, "bertadam_step"), "^bertadam")
 clipping = line("optimiser", clipped)
 schedule = line("optimiser", scheduled)
 masks, pairs = line("masking", masked), line("masking", paired)

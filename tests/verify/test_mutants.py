@@ -10,9 +10,10 @@ import numbert.models.classes as classes
 from numbert.bert import attention, ops
 from numbert.bert.scope import NUMPY
 from numbert.training import optim
-from numbert.verify import mutants as mechanism
+from numbert.verify import bugs, mutants as mechanism
+from numbert.verify.bugs import CATALOGUE, explained
 from numbert.verify.cases import TABLE, make_case, make_cases
-from numbert.verify.mutants import (KINDS, Mutant, effects, found, mutated_run,
+from numbert.verify.mutants import (KINDS, Mutant, effects, fit, found, mutated_run,
                                     patched, probe_differs)
 from numbert.verify.run import run
 from numbert.verify.zoo import MUTANTS
@@ -135,6 +136,28 @@ def test_edits_of_one_function_add_up():
     assert out.tolist() == [1, 2] and slope.tolist() == [False, True]
 
 
+def test_fit():
+    """Two edits of one text do not go together; edits of two texts do."""
+    assert fit([SCALE, BY_ID["C4-outside"]]) and fit(BY_ID["A2"]) and fit([])
+    assert not fit([SCALE, BY_ID["B13-hidden"]])
+    pairs = [(BY_ID[a], BY_ID[b]) for a in BY_ID for b in BY_ID if a < b][::97]
+    assert np.mean([fit(pair) for pair in pairs]) > 0.95
+
+
+@pytest.mark.parametrize("names", [
+    ("C1-layer", "B13-none"), ("C4-unbiased", "D6-none"), ("B15-qk", "E3-all"),
+    ("A2", "G12-mean")])
+def test_two_bugs_at_once(names):
+    """What both change is there; what neither changes is right."""
+    case = make_case("classification")
+    right = run(case)
+    one, two = (mechanism.differing(right, mutated_run(BY_ID[name], case))
+                for name in names)
+    together = mutated_run([BY_ID[name] for name in names], case)
+    both = mechanism.differing(right, together)
+    assert set(one) | set(two) == set(both)
+
+
 @pytest.mark.parametrize("ops_table", [
     NUMPY, SimpleNamespace(**vars(NUMPY)),
     SimpleNamespace(**{name: lambda *a, name=name, **k: getattr(NUMPY, name)(*a, **k)
@@ -192,6 +215,20 @@ def test_rounding_is_no_difference():
     assert mechanism.differing(right, {}) == list(right)
 
 
+@pytest.mark.parametrize("name, tensor", [
+    ("C13-probs", "encoder.layer.0.attention.self.probs"),
+    ("C13-hidden", "embeddings.out")])
+def test_dropout_is_recognised_whatever_it_drops(name, tensor):
+    bug, case = BY_ID[name], make_case("model")
+    right = run(case)[tensor]
+    assert bug.match(mutated_run(bug, case)[tensor], right)
+    gone = np.random.default_rng(5).random(right.shape) < 0.1
+    other = np.where(gone, 0, right / 0.9)
+    assert bug.match(other, right)
+    for wrong in (right, other * 0.9, right / 0.9, 0 * right + 1):
+        assert not bug.match(wrong, right)
+
+
 # --------------------------------------------------------------------------- table
 
 def test_every_mutant_is_described():
@@ -221,9 +258,9 @@ def test_bugs_first_show_at_their_module(changed):
     """In the case where it shows earliest; nothing before its step goes wrong."""
     order = {case.name: list(run(case)) for case in make_cases()}
     for mutant in MUTANTS:
-        if mutant.probe or mutant.kind == "equivalent":
+        if mutant.kind == "equivalent":
             assert not mutant.module, mutant
-        else:
+        elif changed[mutant.id]:
             first = min((order[case].index(tensors[0]) / len(order[case]), tensors[0])
                         for case, tensors in changed[mutant.id].items())[1]
             assert mutant.module and re.search(mutant.module, first), (mutant, first)
@@ -257,3 +294,36 @@ def test_cases_are_left_as_they_were():
         after = run(case)
         assert all(np.array_equal(x, after[key], equal_nan=True)
                    for key, x in before.items())
+
+
+# ----------------------------------------------------------------------- catalogue
+
+def test_every_bug_has_its_texts():
+    """And every text its bugs; whole sentences, which fit a screen."""
+    assert {mutant.bug for mutant in MUTANTS} == set(CATALOGUE)
+    for name, bug in CATALOGUE.items():
+        assert not bug.title.endswith(".") and len(bug.title) <= 72, name
+        for text in (bug.why, bug.fix):
+            assert 10 <= len(text) <= 320 and text.endswith("."), name
+            assert "  " not in text and "\n" not in text, name
+    assert len({bug.title for bug in CATALOGUE.values()}) == len(CATALOGUE)
+
+
+def test_catalogue_is_in_order():
+    order = [(name[0], int(name[1:])) for name in CATALOGUE]
+    assert order == sorted(order)
+
+
+def test_explained_takes_the_id_of_a_bug_or_of_a_mutant():
+    assert explained("B13-hidden") is explained("b13") is CATALOGUE["B13"]
+    assert "sqrt(D)" in explained("B13").fix
+    for wrong in ("", "B", "Z1", "13"):
+        with pytest.raises(ValueError, match="expected an id from A1 to H17"):
+            explained(wrong)
+
+
+@pytest.mark.parametrize("text", ["A1 Title\nWhy.", "Title\nWhy.\nFix.",
+                                  "A1 T\nW.\nF.\n\nA1 T\nW.\nF."])
+def test_broken_texts_are_refused(text):
+    with pytest.raises(ValueError, match="an entry is"):
+        bugs.read(text)
