@@ -101,7 +101,8 @@ class Seen:
     """The tensors that flowed through a module, and those that will get a gradient."""
 
     def __init__(self, wanted: set[str]):
-        self.wanted, self.tensors, self.live = wanted, {}, {}
+        self.wanted, self.tensors = wanted, Tensors()
+        self.live: dict[str, Any] = {}
 
     def note(self, name: str, x) -> None:
         """Copy a tensor, if the pack has its name."""
@@ -187,8 +188,8 @@ def from_transformers(attn_implementation: str = "eager", dtype: str = "float32"
     def make(case: Case):
         import torch
         import transformers
-        config = transformers.BertConfig(**case.config,
-                                         attn_implementation=attn_implementation)
+        options: dict = {"attn_implementation": attn_implementation, **case.config}
+        config = transformers.BertConfig(**options)
         return getattr(transformers, case.kind)(config).to(getattr(torch, dtype))
 
     label = " ".join(filter(None, ("transformers", attn_implementation,

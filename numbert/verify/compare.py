@@ -21,7 +21,7 @@ from .cases import Case
 from .counts import places
 from .noise import AGAIN, PROFILES, Profile, measured, scaled
 from .packs import Pack, Packed
-from .results import CandidateError, Judged, Report
+from .results import CandidateError, Judged, Named, Report
 from .run import PARAMETER, UPDATE, run
 
 Candidate = Callable[[Case], Mapping[str, np.ndarray]]
@@ -55,7 +55,8 @@ def verify(pack: Pack, candidate: Candidate, *, profile: str = "fp32",
     variants: dict[str, str] = {}
     for case in compared.values():
         variants |= case.variants
-    named, partly, nearest = [], False, []
+    named: list[Named] = []
+    partly, nearest = False, named
     if diagnose and wrong:
         from .diagnose import diagnosis
         named, partly, nearest = diagnosis(compared, wrong)

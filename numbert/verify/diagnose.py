@@ -108,7 +108,8 @@ class Search:
 
         It is impossible if it changes anything that is right in the candidate.
         """
-        if mutant.probe or mutant.kind == "equivalent" or not self.is_near(mutant, left):
+        if mutant.probe or mutant.kind == "equivalent" or \
+                not self.is_near(mutant, left):
             return set()
         if mutant.match is not None:
             return {(case, name) for case, name in left if mutant.match(

@@ -50,10 +50,10 @@ HUGE = ("huge-scores",)
 PROFILES = {
     "fp64": Profile("fp32", 0, F64, F64, 0, 3, 6, 3, True),
     "fp32": Profile("fp32", 0, F32, F32, 0, 3, 6, 3, True),
-    "tf32": Profile("tf32", TF32, F32, F32, 0, 4, 8, 4, False),
-    "bf16": Profile("bf16", BF16, F32, BF16, 0, 4, 8, 4, False),        # by autocast
+    "tf32": Profile("tf32", TF32, F32, F32, 0, 4, 8, 4, False, HUGE),
+    "bf16": Profile("bf16", BF16, F32, BF16, 0, 4, 8, 4, False, HUGE),  # by autocast
     "fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 4, 8, 4, False, HUGE),
-    "pure-bf16": Profile("bf16", BF16, F32, BF16, 0, 6, 8, 10, False),
+    "pure-bf16": Profile("bf16", BF16, F32, BF16, 0, 6, 8, 10, False, HUGE),
     "pure-fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 6, 8, 10, False, HUGE),
 }
 
@@ -62,7 +62,7 @@ class Noisy:
     """A table of leaf operations that add noise, and a trace that adds it at taps."""
 
     def __init__(self, profile: Profile, draws: Draws):
-        self.profile, self.draws = profile, draws
+        self.profile, self.draws, self.largest = profile, draws, 0.0
         self.ops = SimpleNamespace(**vars(NUMPY))
         for name in vars(NUMPY):
             if hasattr(self, name):
@@ -114,8 +114,16 @@ class Noisy:
                 self.product(dk, squares.swapaxes(-1, -2) @ (q * q), q.shape[-2]))
 
     def weighted_sum(self, probs, v):
-        out, saved = NUMPY.weighted_sum(probs, v)
-        return self.product(out, (probs * probs) @ (v * v), v.shape[-2]), saved
+        out, _ = NUMPY.weighted_sum(probs, v)
+        return self.product(out, (probs * probs) @ (v * v), v.shape[-2]), (
+            self.again(probs), v)
+
+    def again(self, probs):
+        """The probabilities as a fused kernel computes them again in its backward.
+
+        It keeps only the logarithm of each row's sum, which is as large as the scores.
+        """
+        return self.add(probs, self.profile.sums * probs * self.largest)
 
     def weighted_sum_backward(self, dout, saved):
         probs, v = saved
@@ -145,10 +153,12 @@ class Noisy:
 
     def softmax(self, scores):
         probs, _ = NUMPY.softmax(scores)
-        away = np.minimum(scores.max(-1, keepdims=True) - scores, 800)   # then p is 0
+        top = scores.max(-1, keepdims=True)
+        away = np.minimum(top - scores, 800)                             # then p is 0
         steps = 3 + math.sqrt(scores.shape[-1]) / 3
         probs = self.add(probs, self.profile.sums * probs * (away + steps))
-        return probs, probs
+        self.largest = np.where(top > -1e300, np.abs(top), 0)   # 0: a row without keys
+        return probs, self.again(probs)
 
     def softmax_backward(self, dout, saved):
         size = np.abs(dout) + np.sqrt(np.vecdot(dout * dout, saved)[..., None])

@@ -1,4 +1,4 @@
-"""The noise of rounding: of the right size, the same each time, and only where it is."""
+"""The noise of rounding: of the right size, and the same each time."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,8 @@ def test_noise_is_what_float32_does(case):
 
 def test_noise_is_the_same_each_time_and_grows_with_the_roundoff():
     case = make_case("classification")
-    noise = {name: measured(case, profile, runs=4) for name, profile in PROFILES.items()}
+    noise = {name: measured(case, profile, runs=4)
+             for name, profile in PROFILES.items()}
     assert noise["fp32"] == measured(case, PROFILES["fp32"], runs=4)
     for name, (rms, _) in noise["fp32"].items():
         assert noise["fp64"][name][0] == rms * F64 / F32
