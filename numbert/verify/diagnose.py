@@ -21,8 +21,11 @@ from .zoo import MUTANTS
 
 Places = set[tuple[str, str]]           # of (case, name of a tensor)
 # What is explained first: a wrong activation makes the gradients wrong as well.
-STAGES = (("activation", "loss"), ("gradient", "parameter gradient"),
-          ("optimiser step",))
+# With each stage, what a run may leave out.
+STAGES: dict[tuple, dict] = {
+    ("activation", "loss"): {"backward": False},
+    ("gradient", "parameter gradient"): {"optimizers": {}},
+    ("optimiser step",): {}}
 EXPLAINED = 0.01                        # the share of an error that the nearest leaves
 
 
@@ -36,7 +39,7 @@ def diagnosis(compared: dict[str, Compared], wrong: list[Judged]
             the nearest bugs are measured by.
     """
     search, found, left = Search(compared), [], set()
-    for kinds in STAGES:
+    for kinds, search.options in STAGES.items():
         left = search.failing(kinds)
         for mutant, explained in search.cover(left, kinds):
             found.append(named(mutant, explained))
@@ -59,6 +62,7 @@ class Search:
     def __init__(self, compared: dict[str, Compared]):
         self.compared = compared
         self.bugs: list[Mutant] = []
+        self.options: dict = {}             # of a run; see STAGES
         self.right = {name: case.computed for name, case in compared.items()}
         self.kinds = {(tensor.case, tensor.name): tensor.kind
                       for case in compared.values() for tensor in case.tensors
@@ -69,9 +73,15 @@ class Search:
         found = self.compared[case]
         try:
             return mutated_run([*self.bugs, *filter(None, [mutant])], found.packed.case,
-                               given=found.given)
+                               given=found.given, **self.options)
         except Exception:       # two bugs in one line, or one that these tensors break
             return {}
+
+    def put_in(self) -> None:
+        """Compute what is right, given the bugs that are named."""
+        if self.bugs:
+            self.right = {case: {**right, **self.with_bug(None, case)}
+                          for case, right in self.right.items()}
 
     def off(self, place: tuple[str, str], x, other, size: float = 1.0) -> float:
         """Return how far two tensors are apart, over the gate of their step."""
@@ -84,6 +94,7 @@ class Search:
 
     def failing(self, kinds: tuple) -> Places:
         """Return the steps of some kinds that what is named does not explain."""
+        self.put_in()
         return {(case, name) for (case, name), kind in self.kinds.items()
                 if kind in kinds and self.off(
                     (case, name), self.compared[case].given[name],
@@ -101,7 +112,7 @@ class Search:
             left = left - explained
             if mutant.match is None:
                 self.bugs.append(mutant)
-                self.right = {case: self.with_bug(None, case) for case in self.right}
+                self.put_in()
 
     def explained(self, mutant: Mutant, left: Places, kinds: tuple) -> Places:
         """Return the failing steps that a bug explains, or none if it isn't possible.

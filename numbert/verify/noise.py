@@ -62,7 +62,8 @@ class Noisy:
     """A table of leaf operations that add noise, and a trace that adds it at taps."""
 
     def __init__(self, profile: Profile, draws: Draws):
-        self.profile, self.draws, self.largest = profile, draws, 0.0
+        self.profile, self.draws = profile, draws
+        self.largest = np.zeros(())             # the size of each row's scores
         self.ops = SimpleNamespace(**vars(NUMPY))
         for name in vars(NUMPY):
             if hasattr(self, name):
@@ -161,9 +162,13 @@ class Noisy:
         return probs, self.again(probs)
 
     def softmax_backward(self, dout, saved):
-        size = np.abs(dout) + np.sqrt(np.vecdot(dout * dout, saved)[..., None])
-        return self.add(NUMPY.softmax_backward(dout, saved),
-                        2 * self.profile.sums * saved * size)
+        probs = np.abs(saved)
+        size = np.abs(dout) + np.sqrt(np.vecdot(dout * dout, probs)[..., None])
+        # A fused kernel takes the mean from its output, which is stored rounded.
+        mean = np.sqrt(np.vecdot(dout * dout, probs * probs)[..., None])
+        shift = self.draws.normal(mean.shape) * self.profile.stores * mean
+        return self.add(NUMPY.softmax_backward(dout, saved) + saved * shift,
+                        2 * self.profile.sums * probs * size)
 
     # ------------------------------------------------------ activations and losses
 

@@ -49,7 +49,7 @@ def build(case: Case, dtype="float64", ops=NUMPY):
 
 
 def run(case: Case, model=None, dtype="float64", ops=NUMPY, given=None, store=None,
-        optimizers=OPTIMIZERS) -> dict:
+        optimizers=OPTIMIZERS, backward: bool = True) -> dict:
     """Return {name: array} of a case's forward and backward pass, in their order.
 
     Args:
@@ -58,9 +58,13 @@ def run(case: Case, model=None, dtype="float64", ops=NUMPY, given=None, store=No
             by the one given for it.  So every step is computed from given inputs.
         store: what becomes of a tensor when it is stored; by default nothing.
         optimizers: {name: function}, as in training; they make the updates.
+        backward: whether to go on after the forward pass.
     """
     model = build(case, dtype, ops) if model is None else model
     steps = Steps(given or {}, store)
+    if not backward:
+        model.forward(**case.inputs, trace=steps, keep=False)
+        return steps.arrays
     grads = gradients(case, model, steps)
     for name, x in grads.items():
         steps.note(PARAMETER + name, x)
