@@ -158,7 +158,8 @@ def text(report: Report, color: bool = False, everything: bool = False) -> str:
     if everything:
         lines += table(report.tensors, "")
     elif not report.first:
-        lines += table(worst_first(report)[:SHORT], "The largest errors (1 is the line)")
+        lines += table(worst_first(report)[:SHORT],
+                       "The largest errors (1 is the line)")
     return "\n".join([*lines, "", *wrapped(origin(report, 16))]) + "\n"
 
 
