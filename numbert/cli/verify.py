@@ -185,7 +185,7 @@ def refuse_outputs(args) -> None:
             continue
         refuse_inputs(path, **inputs, **programs)
         other = taken.setdefault(Path(path).resolve(), name)
-        if other != name and not Path(path).is_char_device():
+        if other != name:
             raise ValueError(f"--{name} is {path}, which --{other} writes too, "
                              "expected a file of its own: choose another")
 

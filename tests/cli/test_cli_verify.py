@@ -1,5 +1,6 @@
 """numbert verify: what it is given, what it writes, and its exit codes."""
 
+import io
 import json
 import sys
 from xml.etree import ElementTree
@@ -7,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from numbert.cli import verify as command
-from report_cases import BUG, judged, report, right, wrong
+from numbert.system.terminal import Escaped
+from report_cases import BUG, evil, judged, report, right, wrong
 
 MODULE = """
 from numbert.verify.mutants import mutated_run
@@ -105,6 +107,18 @@ def test_all_lists_every_tensor(numbert_main, reported):
     assert all(str(tensor) in out for tensor in right().tensors)
 
 
+@pytest.mark.parametrize("no_color", [False, True])
+def test_the_verdict_is_in_color_on_a_terminal(monkeypatch, no_color):
+    """And nothing else controls the terminal."""
+    monkeypatch.setenv("NO_COLOR", "1" if no_color else "")
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", Escaped(written))
+    command.show(evil(), everything=False)
+    said = written.getvalue()
+    assert said.startswith("FAIL " if no_color else "\x1b[1;31mFAIL\x1b[0m ")
+    assert said.count("\x1b") == (0 if no_color else 2)
+
+
 # ------------------------------------------------------------------------- mistakes
 
 @pytest.mark.parametrize("line, says", [
@@ -118,6 +132,7 @@ def test_all_lists_every_tensor(numbert_main, reported):
     ("quits:candidate", "quits:candidate can't be loaded (SystemExit: 3"),
     ("mybert:number", "mybert:number is of type int, expected a function"),
     ("mybert:candidate --json mybert.py", "would replace"),
+    ("results --junit results/model.safetensors", "would replace"),
     ("mybert:candidate --json a --html ./a", "--html is ./a, which --json writes too"),
     ("mybert:candidate --pack nowhere", "nowhere"),
     ("mybert:candidate --profile fp8", "profile is 'fp8', expected one of fp64, fp32"),
@@ -128,6 +143,8 @@ def test_all_lists_every_tensor(numbert_main, reported):
     ("empty", "empty holds no .safetensors file")])
 def test_mistakes(numbert_main, here, line, says):
     (here / "empty").mkdir()
+    (here / "results").mkdir()
+    (here / "results" / "model.safetensors").write_bytes(b"results")
     (here / "quits.py").write_text("raise SystemExit(3)")
     before = {path: path.read_bytes() for path in here.glob("*.py")}
     code, out, err = numbert_main("verify", *line.split())
