@@ -66,10 +66,11 @@ def register(commands) -> None:
                          help="the precision that the candidate computes in: fp64, "
                               "fp32 (the default), tf32, bf16 or fp16 by autocast, "
                               "pure-bf16, pure-fp16")
-    command.add_argument("--rules", metavar="FILE",
-                         help="how the candidate's names become those of the pack")
-    command.add_argument("--propose-rules", action="store_true",
-                         help="find such rules by matching values, and print them")
+    names = command.add_mutually_exclusive_group()
+    names.add_argument("--rules", metavar="FILE",
+                       help="how the candidate's names become those of the pack")
+    names.add_argument("--propose-rules", action="store_true",
+                       help="find such rules by matching values, and print them")
     command.add_argument("--no-diagnosis", action="store_true",
                          help="do not look for a known bug")
     command.add_argument("--known", action="append", default=[], metavar="ID",
@@ -100,6 +101,10 @@ def seconds(text: str) -> float:
 
 def run(args) -> int:
     """Do what was asked for, and return the exit code."""
+    given = args.candidate or args.program
+    if given and (args.explain is not None or args.self_test):
+        raise ValueError(f"{given} is given with --explain or --self-test, expected no "
+                         "candidate: leave one of them out")
     if args.explain is not None:
         return explain(args.explain)
     if args.self_test:
@@ -108,8 +113,6 @@ def run(args) -> int:
         mutants_of(id)                                  # refuses an unknown one
     candidate = chosen(args)
     refuse_outputs(args)
-    if args.rules:
-        candidate = renamed(candidate, args.rules)
     pack = read(args.pack)
     if args.propose_rules:
         return propose_rules(candidate, pack)
@@ -190,14 +193,15 @@ def refuse_outputs(args) -> None:
                              "expected a file of its own: choose another")
 
 
-def renamed(candidate: Callable, rules: str) -> Callable:
-    """Return a candidate whose names are changed by the rules in a file."""
+def renamed(candidate: Callable, rules, seen: set[str]) -> Callable:
+    """Return a candidate whose names are changed by rules; `seen` gets the old ones."""
     from ..verify.compare import called, label
-    from ..verify.names import read_rules, rename
-    read_in = read_rules(rules)
+    from ..verify.names import rename
 
     def with_names(case):
-        return rename(read_in, called(candidate, case), case)
+        tensors = called(candidate, case)
+        seen.update(tensors)
+        return rename(rules, tensors, case)
 
     with_names.__name__ = label(candidate)
     return with_names
@@ -215,9 +219,14 @@ def compare(candidate: Callable, pack, args):
     """Return the report on a candidate; a bar shows how far it is."""
     from ..system.progress import progress
     from ..verify.compare import verify
-    report = verify(pack, candidate, profile=args.profile,
-                    diagnose=not args.no_diagnosis,
+    from ..verify.names import check_used, read_rules
+    seen: set[str] = set()
+    rules = read_rules(args.rules) if args.rules else None
+    report = verify(pack, renamed(candidate, rules, seen) if rules else candidate,
+                    profile=args.profile, diagnose=not args.no_diagnosis,
                     progress=lambda cases: progress(cases, unit="case"))
+    if rules:
+        check_used(rules, seen)
     return report._replace(diagnosed=not args.no_diagnosis)
 
 
