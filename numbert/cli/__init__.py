@@ -29,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
 
     Returns:
         the exit code: 0 if all went well, 2 after an error, 130 after Ctrl-C, and 141
-        when the reader of the output is gone.  An error prints one line on stderr.
+        when the reader of the output is gone; or what a command says about itself,
+        such as `numbert verify`.  An error prints one line on stderr.
         Set NUMBERT_TRACEBACK=1 in the environment to see its traceback instead.
 
     What a terminal shows, and all of stderr, has its control characters escaped.
@@ -54,7 +55,7 @@ def checked(argv: list[str] | None) -> int:
         args = parser().parse_args(argv)
         with warnings.catch_warnings():
             warnings.showwarning = show_warning  # type: ignore[assignment]
-            args.run(args)
+            code = args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt as error:           # training says how to go on
         print(f"numbert: {str(error) or 'interrupted'}", file=sys.stderr)
@@ -69,7 +70,7 @@ def checked(argv: list[str] | None) -> int:
             raise
         print(f"numbert: error: {message(error)}", file=sys.stderr)
         return PROBLEM
-    return 0
+    return code or 0
 
 
 class Formatter(argparse.HelpFormatter):
@@ -82,7 +83,7 @@ class Formatter(argparse.HelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    from . import bench, embed, golden, info, prove, tasks, tokenize, train
+    from . import bench, embed, golden, info, prove, tasks, tokenize, train, verify
     top = argparse.ArgumentParser(
         prog="numbert", description="BERT in pure NumPy.",
         epilog="Type `numbert COMMAND --help` to see what a command does, with "
@@ -91,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"numbert {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command",
                                   required=True)
-    for group in (embed, tokenize, info, tasks, train, golden, prove, bench):
+    for group in (embed, tokenize, info, tasks, train, verify, golden, prove, bench):
         group.register(commands)
     return top
 

@@ -59,6 +59,7 @@ class Report(NamedTuple):
     variants: dict[str, str]    # {a choice that BERT leaves open: what was chosen}
     undecidable: list[str]      # ids of bugs that this profile's rounding would hide
     seconds: float
+    diagnosed: bool = True      # whether anyone looked for a known bug
 
     @property
     def verdict(self) -> str:
