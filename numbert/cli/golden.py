@@ -36,7 +36,7 @@ def register(commands) -> None:
 
 def run(args) -> None:
     """Make a pack."""
-    from ..verify.packs import make_files, write_files
+    from ..verify.make import make_files, write_files
     if args.model and not args.text:
         raise ValueError("--model is given without --text, expected both: add the text "
                          "that the model should read")

@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from .bugs import CATALOGUE
-from .compare import Compared, alike, over
+from .judge import Compared, alike, over
 from .counts import places
 from .mutants import Mutant, mutated_run
 from .results import Judged, Named

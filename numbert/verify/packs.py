@@ -11,9 +11,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,15 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..models.config import BertConfig
-from ..system.jsonfiles import json_text, parse_json
-from ..system.progress import bar
-from ..system.saving import atomic_file
-from .cases import Case, make_cases
-from .counts import law
-from .noise import AGAIN, PROFILES, RUNS, measured
-from .parents import LARGEST, parents
-from .run import SETTINGS, TRAINED, UPDATES, run
-from .truth import WIDEST, proven
+from ..system.jsonfiles import parse_json
+from .cases import Case
 
 FORMAT = 1                              # of the manifest
 SHIPPED = Path(__file__).parent / "golden.zip"
@@ -69,70 +60,7 @@ class Pack(NamedTuple):
     cases: dict[str, Packed]
 
 
-# ------------------------------------------------------------------------- making
-
-def make_files(cases=None, prove: bool = True, enabled: bool | None = None) -> dict:
-    """Return {file name: bytes} of a pack; the same bytes on every machine.
-
-    Args:
-        cases: list of Case; by default the thirteen of `make_cases`.
-        prove: whether the truth is proven; otherwise it is numbert's own in float64.
-        enabled: whether to show a progress bar; None shows it on a terminal.
-    """
-    from .. import __version__
-    cases = make_cases() if cases is None else cases
-    files, described = {}, {}
-    with bar(len(cases) * 3, "golden", enabled, "part") as shown:
-        for case in cases:
-            truth = proven(case) if prove else run(case)
-            shown.update()
-            family = parents(case, truth)
-            shown.update()
-            data = case_bytes(case, truth)
-            files[f"{case.name}.safetensors"] = data
-            described[case.name] = {
-                "class": case.kind, "config": case.config, "why": case.why,
-                "file": f"{case.name}.safetensors",
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "tensors": tensors(case, truth, family)}
-            shown.update()
-    manifest = {
-        "format": FORMAT, "numbert": __version__, "proven": prove,
-        "proven_radius_in_rms_of_the_tensor": WIDEST if prove else None,
-        "optimizers": {**SETTINGS, "case": TRAINED, "updates": UPDATES,
-                       "no_decay": ["*bias", "*LayerNorm*"]},
-        "profiles": {name: profile._asdict() for name, profile in PROFILES.items()},
-        "variants": VARIANTS, "cases": described}
-    files[MANIFEST] = (json_text(manifest, 1) + "\n").encode("utf-8")
-    files["README.md"] = README.read_bytes()
-    return files
-
-
-def tensors(case: Case, truth: dict, family: dict) -> list[dict]:
-    """Return what the manifest says about each tensor, in their order."""
-    large = sum(x.size for x in case.params.values()) > LARGEST
-    whole, steps = ({noise: measured(case, PROFILES[noise], given,
-                                     AGAIN if large else RUNS) for noise in NOISES}
-                    for given in (None, truth))
-    return [{"name": name, "shape": list(x.shape), "counts": law(case, name),
-             "parents": family[name],
-             "noise": {noise: rounded(whole[noise][name]) for noise in NOISES},
-             "step_noise": {noise: rounded(steps[noise][name]) for noise in NOISES}}
-            for name, x in truth.items()]
-
-
-def rounded(pair) -> list[float]:
-    """Return numbers with two digits, in which no machine's own rounding shows."""
-    return [float(f"{x:.1e}") for x in pair]
-
-
-def case_bytes(case: Case, truth: dict) -> bytes:
-    """Return the safetensors file of a case: what a program reads, and the truth."""
-    from safetensors.numpy import save
-    return save({**inputs_of(case), **{name: np.asarray(x, order="C")
-                                       for name, x in truth.items()}},
-                metadata={"case": json.dumps(texts_of(case), sort_keys=True)})
-
+# ------------------------------------------------- what a program gets to see
 
 def inputs_of(case: Case) -> dict[str, np.ndarray]:
     """Return {pack name: array} of all that a program needs to compute a case.
@@ -158,35 +86,6 @@ def texts_of(case: Case) -> dict[str, str]:
     config = BertConfig(**case.config)
     return {"case": case.name, "class": case.kind, "hidden_act": config.hidden_act,
             "problem_type": config.problem_type or ""}
-
-
-def write_files(files: dict[str, bytes], out: Path) -> bool:
-    """Write a pack to a folder, or to a file that ends in .zip.
-
-    Returns:
-        whether anything had to be written: a pack that is there already stays as it is.
-
-    Raises:
-        OSError: it could not be written.  Without its manifest, which is written last,
-            a folder is no pack, so a pack is never half there.
-    """
-    if out.suffix == ".zip":
-        with contextlib.suppress(PackError):
-            if {name: read_file(out, name) for name in files} == files:
-                return False
-        with atomic_file(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            for name, data in sorted(files.items()):
-                archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, 9)
-        return True
-    out.mkdir(parents=True, exist_ok=True)
-    if all((out / name).is_file() and (out / name).read_bytes() == data
-           for name, data in files.items()):
-        return False
-    (out / MANIFEST).unlink(missing_ok=True)
-    for name in sorted(files, key=lambda name: name == MANIFEST):
-        with atomic_file(out / name) as temporary:
-            temporary.write_bytes(files[name])
-    return True
 
 
 # ------------------------------------------------------------------------ reading

@@ -22,7 +22,7 @@ from .packs import Pack, Packed
 from .results import FAIL
 from .run import run
 from .truth import proven
-from .zoo import MUTANTS
+from .zoo import MUTANTS, visible
 
 DTYPES = {"fp64": "float64"}            # what numbert runs in; float32 for the others
 
@@ -40,12 +40,6 @@ class Score(NamedTuple):
     def right(self) -> bool:
         """Whether the bugs were named, and no other."""
         return sorted(self.named) == sorted(self.id.split(" + "))
-
-
-def visible() -> list[Mutant]:
-    """Return the bugs that a pack can show: they change what numbert computes."""
-    return [mutant for mutant in MUTANTS
-            if mutant.probe is None and mutant.kind not in ("equivalent", "variant")]
 
 
 def score(pack: Pack, mutants: list[Mutant], profile: str = "fp32",

@@ -365,3 +365,9 @@ LAYERS = [
            module=r"embeddings\.out", match=dropped(0.1)),
 ]
 MUTANTS = EMBEDDINGS + ATTENTIONS + LAYERS + HEADS + LOSSES + BACKWARD + PROBED
+
+
+def visible() -> list[Mutant]:
+    """Return the bugs that a pack can show: they change what numbert computes."""
+    return [mutant for mutant in MUTANTS
+            if mutant.probe is None and mutant.kind not in ("equivalent", "variant")]

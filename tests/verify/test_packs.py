@@ -10,9 +10,10 @@ import pytest
 from tiny import checkpoint
 
 from numbert.cli import main
-from numbert.verify import packs
+from numbert.verify import make, packs
 from numbert.verify.cases import make_case
-from numbert.verify.packs import PackError, make_files, read_pack, shipped, write_files
+from numbert.verify.make import make_files, write_files
+from numbert.verify.packs import PackError, read_pack, shipped
 from numbert.verify.run import PARAMETER, UPDATE, run
 
 
@@ -46,11 +47,11 @@ def test_the_shipped_pack_is_made_again_byte_for_byte(tmp_path):
 def test_noise_is_not_at_the_edge_of_its_two_digits(pack):
     """What another machine's BLAS changes, 1e-9 of it, must not change a digit."""
     case = make_case("decoder")
-    noise = packs.measured(case, packs.PROFILES["fp32"])
+    noise = make.measured(case, make.PROFILES["fp32"])
     for name, pair in noise.items():
         for x in pair:
             assert float(f"{x * (1 + 1e-9):.1e}") == float(f"{x * (1 - 1e-9):.1e}")
-        assert pack.cases["decoder"].noise["fp32"][name] == tuple(packs.rounded(pair))
+        assert pack.cases["decoder"].noise["fp32"][name] == tuple(make.rounded(pair))
 
 
 def test_a_pack_holds_what_it_says(pack):
