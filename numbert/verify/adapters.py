@@ -1,0 +1,434 @@
+"""Candidates: every way to hand over an implementation that is to be compared.
+
+A candidate is a function from a case to {pack name: array}.  It may give any subset of
+the names; `numbert.verify.run` lists them.  The simplest is a function of your own:
+
+    def candidate(case):
+        out = my_bert(case.params, **case.inputs)
+        return {"bert.encoder.layer.0.output.out": out.hidden[1], "loss": out.loss}
+
+The others make one of a torch module, an ONNX file, a program in any language, or a
+folder of files that were written before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..models.config import BertConfig
+from ..models.trace import GRADIENT
+from ..system.checkpoint import read_file
+from ..system.saving import write_tensors
+from ..system.terminal import escaped
+from .cases import Case
+from .names import nearest
+from .results import CandidateError
+from .run import PARAMETER, run
+
+Candidate = Callable[[Case], Mapping[str, np.ndarray]]
+TAIL_LINES, TAIL_BYTES = 6, 2000        # of what a program printed before it failed
+
+
+def called(candidate: Candidate, case: Case) -> dict[str, np.ndarray]:
+    """Return what a candidate gives for a case, as arrays.
+
+    Raises:
+        CandidateError: it raised an exception, or gave something else than numbers by
+            name.  The error names the case.
+    """
+    try:
+        given = candidate(case)
+        pairs = list(given.items()) if isinstance(given, Mapping) else None
+    except CandidateError as error:
+        raise CandidateError(f"case {case.name}: {error}") from error
+    except (Exception, SystemExit) as error:   # sys.exit(0) must not look like a pass
+        raise CandidateError(
+            f"case {case.name}: the candidate raised {type(error).__name__}: "
+            f"{escaped(str(error))}, expected {{pack name: array}}: call "
+            "candidate(case) yourself to see where") from error
+    if pairs is None:
+        raise CandidateError(f"case {case.name}: the candidate gave a "
+                             f"{type(given).__name__}, expected {{pack name: array}}: "
+                             "return a dictionary")
+    return {_text(name, case): _numbers(name, value, case) for name, value in pairs}
+
+
+def _text(name, case: Case) -> str:
+    if not isinstance(name, str):
+        raise CandidateError(f"case {case.name}: the candidate gave the name {name!r}, "
+                             "expected a string: use the names of the pack")
+    return name
+
+
+def _numbers(name: str, value, case: Case) -> np.ndarray:
+    if hasattr(value, "detach"):                                   # a tensor of torch
+        return _array(value)
+    try:
+        array = np.asarray(value)
+        kind = array.dtype.kind
+    except ValueError:                                             # rows of any length
+        kind = "O"
+    if kind not in "fiub":
+        what = f"an array of {array.dtype}" if isinstance(value, np.ndarray) else \
+            f"a {type(value).__name__}"
+        raise CandidateError(f"case {case.name}: {escaped(name)} is {what}, expected "
+                             "an array of real numbers: return NumPy arrays of float")
+    return array
+
+
+# ------------------------------------------------------------------ modules of torch
+
+def from_torch(make: Callable[[Case], Any], *, autocast=None,
+               load: bool = True) -> Candidate:
+    """Return the candidate for a torch module with Hugging Face's names.
+
+        from_torch(lambda case: getattr(transformers, case.kind)(
+            transformers.BertConfig(**case.config)))
+
+    The module gets the weights of the case, and is put in evaluation mode, since the
+    truth has no dropout.  It is called with the arguments that `numbert`'s class takes,
+    and its output read by Hugging Face's names, or in their order if it is a tuple.
+    Hooks note what every submodule gives: a tensor of the submodule P is offered as P
+    and `P.out`, a tuple as `P.context` and `P.probs`, and what a LayerNorm reads as the
+    sum or activation before it.  The names that the case has are kept.
+
+    Args:
+        make: a function of a case that returns the module, in float32 or float64, on
+            any device.
+        autocast: a dtype such as torch.bfloat16, or its name, for torch.autocast.
+        load: False if the module has names of its own, and `make` puts the weights in.
+            Then all that the hooks see is given, under the paths of the module: P, or
+            `P.0` and `P.1` for a tuple.  Rules translate them: numbert.verify.names.
+
+    Raises (the candidate, when it is called):
+        CandidateError: a name of a weight or an argument does not fit.
+    """
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        return _TorchRun(make(case), case, load).tensors(autocast)
+
+    candidate.__name__ = f"from_torch({getattr(make, '__name__', make)})"
+    return candidate
+
+
+class _TorchRun:
+    """One forward and backward pass of a module, and what its hooks see."""
+
+    def __init__(self, module, case: Case, load: bool):
+        self.module, self.case, self.load = module.eval(), case, load
+        self.names = set(run(case))
+        self.values: dict[str, np.ndarray] = {}
+        self.seen: dict[str, Any] = {}           # tensors that will have a gradient
+        if load:
+            self.load_weights()
+        first = next((x for x in module.parameters() if x.is_floating_point()), None)
+        if first is None:
+            raise CandidateError("the module has no parameters, expected a BERT: "
+                                 "return a torch.nn.Module from the function")
+        self.dtype, self.device = first.dtype, first.device
+
+    def load_weights(self) -> None:
+        """Copy the weights of the case into the module, by name."""
+        import torch
+        own = self.module.state_dict(keep_vars=True)
+        filled = set()
+        for name, value in self.case.params.items():
+            if name not in own:
+                raise CandidateError(
+                    f"the module has no weight {name}, expected Hugging Face's names; "
+                    f"nearest: {nearest(name, own)}: rename it, or load the weights in "
+                    "your function and pass load=False")
+            if tuple(own[name].shape) != value.shape:
+                raise CandidateError(
+                    f"{name} is {tuple(own[name].shape)} in the module, expected "
+                    f"{value.shape}: build it from case.config")
+            with torch.no_grad():
+                own[name].copy_(torch.from_numpy(value))
+            filled.add(id(own[name]))
+        for name, value in self.module.named_parameters():         # a tied one once
+            if id(value) not in filled:
+                raise CandidateError(
+                    f"the case has no weight {escaped(name)}, expected those of "
+                    f"{self.case.kind}; nearest: {nearest(name, self.case.params)}: "
+                    "build the module from case.config")
+
+    def tensors(self, autocast) -> dict[str, np.ndarray]:
+        """Run the module, and return {name: array}."""
+        import torch
+        inputs = self.inputs()
+        hooks = [hook for path, part in self.module.named_modules() if path
+                 for hook in (part.register_forward_hook(self.note_output(path)),
+                              part.register_forward_pre_hook(self.note_input(path)))]
+        dtype = getattr(torch, autocast) if isinstance(autocast, str) else autocast
+        try:
+            with torch.enable_grad(), torch.autocast(
+                    self.device.type, dtype=dtype, enabled=dtype is not None):
+                out = self.module(**inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if self.backward(self.outputs(out)):
+            self.note_gradients(inputs)
+        return {name: x for name, x in self.values.items()
+                if not self.load or name in self.names}
+
+    def inputs(self) -> dict[str, Any]:
+        """Return the inputs of the case as tensors, floats in the module's dtype."""
+        import torch
+        known = inspect.signature(self.module.forward).parameters
+        open_ended = any(x.kind is x.VAR_KEYWORD for x in known.values())
+        found = {}
+        for name, value in self.case.inputs.items():
+            if name not in known and not open_ended:
+                raise CandidateError(
+                    f"{type(self.module).__name__}.forward has no argument {name}, "
+                    f"expected one of that name; it has: {', '.join(known)}: wrap the "
+                    "module in one that takes Hugging Face's arguments")
+            tensor = torch.tensor(np.asarray(value, order="C"), device=self.device)
+            if tensor.is_floating_point():
+                tensor = tensor.to(self.dtype)
+                tensor.requires_grad_(PARAMETER + name in self.names)
+            found[name] = tensor
+        return found
+
+    def note_output(self, path: str):
+        """Return a hook for what the submodule at `path` gives."""
+        def hook(module, args, out):
+            if isinstance(out, (tuple, list)):
+                ends = ("context", "probs") if self.load else map(str, range(len(out)))
+                for end, value in zip(ends, out):
+                    self.note(f"{path}.{end}", value)
+            else:
+                self.note(path, out)
+                if self.load:
+                    self.note(f"{path}.out", out)
+        return hook
+
+    def note_input(self, path: str):
+        """Return a hook for what a LayerNorm reads: a sum, or an activation."""
+        parent, _, last = path.rpartition(".")
+
+        def hook(module, args):
+            if self.load and last == "LayerNorm" and args:
+                self.note(f"{parent}.sum", args[0])
+                self.note(f"{parent}.act", args[0])
+        return hook
+
+    def note(self, name: str, value) -> None:
+        """Copy a tensor at once: what comes later may write into it."""
+        if not hasattr(value, "detach") or not value.is_floating_point():
+            return
+        self.values[name] = _array(value)
+        if value.requires_grad:
+            value.retain_grad()
+            self.seen[name] = value
+
+    def outputs(self, out) -> dict[str, Any]:
+        """Return the outputs by name; note the losses among them."""
+        wanted = [*(() if self.case.cotangents else ("loss",)), *self.case.cotangents]
+        if hasattr(out, "detach"):
+            out = (out,)
+        if isinstance(out, (tuple, list)):
+            out = dict(zip(wanted, out))
+        elif not isinstance(out, Mapping):
+            out = dict(vars(out))
+        lacking = [name for name in wanted if not hasattr(out.get(name), "detach")]
+        if lacking:
+            raise CandidateError(
+                f"{type(self.module).__name__} gave no {lacking[0]}, expected "
+                f"{', '.join(wanted)}; it gave: {', '.join(map(str, out)) or 'nothing'}"
+                ": return these, as a dictionary, a tuple or an output of transformers")
+        for name, value in out.items():
+            if name in self.names and hasattr(value, "detach"):
+                self.values[name] = _array(value)
+        return {name: out[name] for name in wanted}
+
+    def backward(self, outputs: dict[str, Any]) -> bool:
+        """Go back from the loss or the given outputs, if the module can."""
+        import torch
+        if not all(value.requires_grad for value in outputs.values()):
+            return False
+        self.module.zero_grad()
+        grads = [torch.tensor(self.case.cotangents[name], device=value.device)
+                 .to(value.dtype) if self.case.cotangents else torch.ones_like(value)
+                 for name, value in outputs.items()]
+        torch.autograd.backward(list(outputs.values()), grads)
+        return True
+
+    def note_gradients(self, inputs: dict[str, Any]) -> None:
+        """Note the gradients: at what was seen, of parameters and of inputs."""
+        import torch
+        for name, tensor in self.seen.items():
+            if tensor.grad is not None:
+                self.values[GRADIENT + name] = _array(tensor.grad)
+        leaves = dict(self.module.named_parameters(remove_duplicate=False))
+        for name, tensor in {**leaves, **inputs}.items():
+            if tensor.requires_grad:           # no gradient that came back is 0
+                grad = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+                self.values[PARAMETER + name] = _array(grad)
+
+
+def _array(tensor) -> np.ndarray:
+    """Return a copy of a tensor; bfloat16, which NumPy lacks, as float32."""
+    tensor = tensor.detach()
+    tensor = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
+    return np.array(tensor.cpu().numpy())
+
+
+# ------------------------------------------------------------ programs, and folders
+
+def program_file(case: Case) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the tensors and the metadata of the file that a program reads.
+
+    `param:NAME` are weights, `in:NAME` inputs, `cot:NAME` gradients of outputs for a
+    class without a loss.  `config.NAME` are the numbers of the configuration, each a
+    tensor without axes, int64 or float64.  Metadata: case, class, hidden_act and, where
+    there is one, problem_type.
+    """
+    config = BertConfig(**case.config)
+    numbers = {name: value for name, value in
+               {**config.to_dict(), "num_labels": config.num_labels}.items()
+               if isinstance(value, (bool, int, float))}
+    tensors = {
+        **{f"param:{name}": x for name, x in case.params.items()},
+        **{f"in:{name}": x for name, x in case.inputs.items()},
+        **{f"cot:{name}": x for name, x in case.cotangents.items()},
+        **{f"config.{name}": np.array(x, np.float64 if isinstance(x, float) else
+                                      np.int64) for name, x in numbers.items()}}
+    metadata = {"case": case.name, "class": case.kind, "hidden_act": config.hidden_act}
+    if config.problem_type is not None:
+        metadata["problem_type"] = config.problem_type
+    return tensors, metadata
+
+
+def from_program(argv: Sequence[str], *, timeout: float = 10.0) -> Candidate:
+    """Return the candidate for a program in any language.
+
+    For each case it is run as `argv... in.safetensors out.safetensors`.  It reads the
+    first file, see `program_file`, and writes the second: any subset of the pack names.
+
+    Args:
+        argv: the program and its first arguments, as a list.
+        timeout: the seconds that one case may take.
+
+    Raises (the candidate, when it is called):
+        CandidateError: the program could not be started, failed, took too long, or
+            left no whole safetensors file.
+
+    Raises:
+        ValueError: argv is not a list of texts, or timeout is not above 0.
+    """
+    if isinstance(argv, (str, bytes)) or not argv:
+        raise ValueError(f"argv is {argv!r}, expected a list such as ['./bert']: put "
+                         "the program and each argument in a list")
+    if not timeout > 0:
+        raise ValueError(f"timeout is {timeout}, expected seconds above 0: pass 10, "
+                         "for example")
+
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        tensors, metadata = program_file(case)
+        with tempfile.TemporaryDirectory(prefix="numbert-") as folder:
+            given, made = Path(folder) / "in.safetensors", \
+                Path(folder) / "out.safetensors"
+            write_tensors(tensors, given, metadata)
+            _execute([*map(str, argv), str(given), str(made)], timeout,
+                     Path(folder) / "log.txt")
+            return _results(made, f"{shown}: out.safetensors")
+
+    shown = candidate.__name__ = escaped(" ".join(map(str, argv)))
+    return candidate
+
+
+def _execute(command: list[str], timeout: float, log: Path) -> None:
+    """Run a command to its end, or kill it and all that it started."""
+    shown = escaped(command[0])
+    with open(log, "wb") as printed:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                       stdout=printed, stderr=printed,
+                                       start_new_session=True)
+        except OSError as error:
+            raise CandidateError(
+                f"{shown} could not be started ({error.strerror}), expected a program: "
+                "check the path, and whether it may be executed") from None
+        try:
+            code = process.wait(timeout)
+        except BaseException as error:                 # too slow, or Ctrl-C
+            _kill(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise CandidateError(
+                f"{shown} ran for more than {timeout:g} seconds and was stopped, "
+                "expected the results by then: pass a larger timeout, or see what it "
+                f"waits for{_tail(log)}") from None
+    if code:
+        how = f"signal {-code} ended it" if code < 0 else f"exit code {code}"
+        raise CandidateError(f"{shown} failed ({how}), expected exit code 0: see what "
+                             f"it printed{_tail(log)}")
+
+
+def _kill(process: subprocess.Popen) -> None:
+    """Kill a process and, where the system knows groups, what it started."""
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _tail(log: Path) -> str:
+    """Return the last lines that a program printed, escaped, each on its own line."""
+    with open(log, "rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode("utf-8", "replace").splitlines()[-TAIL_LINES:]
+    return "".join(f"\n  {escaped(line)}" for line in lines) or " (nothing)"
+
+
+def _results(path: Path, what: str) -> dict[str, np.ndarray]:
+    """Return the tensors of a file that a candidate wrote; errors call it `what`."""
+    remedy = "write a whole safetensors file of pack names"
+    if not path.is_file():
+        raise CandidateError(f"{what} was not written, expected results: {remedy}")
+    if not path.stat().st_size:
+        raise CandidateError(f"{what} is empty (0 bytes), expected results: {remedy}")
+    try:
+        return read_file(path)
+    except ValueError as error:
+        problem = escaped(str(error)).replace(f"{path} ", "", 1)
+        raise CandidateError(f"{what} {problem}") from None
+
+
+def from_folder(folder) -> Candidate:
+    """Return the candidate for results that a program wrote before.
+
+    The folder holds `<case>.safetensors`, each with any subset of the pack names.  A
+    case without a file gives nothing.
+
+    Raises:
+        CandidateError: there is no such folder, or no safetensors file in it.
+    """
+    folder = Path(folder)
+    shown = escaped(str(folder))
+    if not folder.is_dir():
+        raise CandidateError(f"{shown} is not a folder, expected one of results: check "
+                             "the path")
+    if not any(folder.glob("*.safetensors")):
+        raise CandidateError(f"{shown} holds no results, expected files named "
+                             "<case>.safetensors: write one for each case")
+
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        path = folder / f"{case.name}.safetensors"
+        return _results(path, escaped(str(path))) if path.exists() else {}
+
+    candidate.__name__ = shown
+    return candidate
