@@ -31,7 +31,7 @@ from ..system.checkpoint import read_file
 from ..system.saving import write_tensors
 from ..system.terminal import escaped
 from .cases import Case
-from .names import nearest
+from .names import fit, nearest
 from .results import CandidateError
 from .run import PARAMETER, run
 
@@ -282,6 +282,77 @@ def _array(tensor) -> np.ndarray:
     tensor = tensor.detach()
     tensor = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
     return np.array(tensor.cpu().numpy())
+
+
+# ---------------------------------------------------------------------- ONNX files
+
+def from_onnx(path_of: Callable[[Case], Any], outputs: Mapping[str, str], *,
+              options=None) -> Candidate:
+    """Return the candidate for ONNX files, which onnxruntime computes.
+
+        from_onnx(lambda case: f"{case.name}.onnx", {"classifier.out": "logits"})
+
+    A file holds its weights, so each case needs one of its own.  Its inputs have the
+    names of the arguments of numbert's class; what it does not read is left out.  To
+    compare a step inside, make it an output of the graph before you export.
+
+    Args:
+        path_of: a function of a case that returns the path of its file.
+        outputs: {pack name: name of an output of the graph}; those are asked that the
+            case has.  `bert.` may be written or left out.
+        options: an onnxruntime.SessionOptions, to turn optimisations off, say.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+
+    Raises (the candidate, when it is called):
+        CandidateError: the file can't be loaded, or lacks an input or an output.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ImportError("onnxruntime is not installed, expected it to run ONNX files:"
+                          ' pip install "numbert[onnx]"') from None
+
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        path = Path(path_of(case))
+        if not path.is_file():
+            raise CandidateError(f"{escaped(str(path))} is not a file, expected the "
+                                 "model of this case: export one for each case")
+        try:
+            session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:         # its exceptions have no class in common
+            raise CandidateError(f"{escaped(str(path))} can't be loaded "
+                                 f"({escaped(str(error))}), expected ONNX: export it "
+                                 "again") from None
+        made = {x.name for x in session.get_outputs()}
+        known = set(run(case))
+        asked = {name: out for full, out in outputs.items()
+                 for name in [fit(full, known)] if name in known}
+        for out in set(asked.values()) - made:
+            raise CandidateError(f"{escaped(str(path))} has no output {escaped(out)}, "
+                                 f"expected one; nearest: {nearest(out, made)}: make it"
+                                 " an output, or change the name")
+        values = session.run(list(asked.values()), _onnx_inputs(session, case))
+        return dict(zip(asked, values))
+
+    candidate.__name__ = "from_onnx"
+    return candidate
+
+
+def _onnx_inputs(session, case: Case) -> dict[str, np.ndarray]:
+    """Return what a graph reads of a case, in the graph's own dtypes."""
+    dtypes = {"float": "float32", "double": "float64"}
+    found = {}
+    for x in session.get_inputs():
+        if x.name not in case.inputs:
+            raise CandidateError(
+                f"the graph reads {escaped(x.name)}, expected an input of the case; "
+                f"nearest: {nearest(x.name, case.inputs)}: rename it in the export")
+        kind = x.type.removeprefix("tensor(").removesuffix(")")
+        found[x.name] = case.inputs[x.name].astype(dtypes.get(kind, kind))
+    return found
 
 
 # ------------------------------------------------------------ programs, and folders
