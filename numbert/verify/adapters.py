@@ -14,7 +14,6 @@ folder of files that were written before.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import signal
 import subprocess
@@ -26,14 +25,14 @@ from typing import Any
 import numpy as np
 
 from ..models.config import BertConfig
-from ..models.trace import GRADIENT
 from ..system.checkpoint import read_file
 from ..system.saving import write_tensors
 from ..system.terminal import escaped
 from .cases import Case
+from .modules import TorchRun, array
 from .names import fit, nearest
 from .results import CandidateError
-from .run import PARAMETER, run
+from .run import run
 
 Candidate = Callable[[Case], Mapping[str, np.ndarray]]
 TAIL_LINES, TAIL_BYTES = 6, 2000        # of what a program printed before it failed
@@ -72,18 +71,18 @@ def _text(name, case: Case) -> str:
 
 def _numbers(name: str, value, case: Case) -> np.ndarray:
     if hasattr(value, "detach"):                                   # a tensor of torch
-        return _array(value)
+        return array(value)
     try:
-        array = np.asarray(value)
-        kind = array.dtype.kind
+        numbers = np.asarray(value)
+        kind = numbers.dtype.kind
     except ValueError:                                             # rows of any length
         kind = "O"
     if kind not in "fiub":
-        what = f"an array of {array.dtype}" if isinstance(value, np.ndarray) else \
+        what = f"an array of {numbers.dtype}" if isinstance(value, np.ndarray) else \
             f"a {type(value).__name__}"
         raise CandidateError(f"case {case.name}: {escaped(name)} is {what}, expected "
                              "an array of real numbers: return NumPy arrays of float")
-    return array
+    return numbers
 
 
 # ------------------------------------------------------------------ modules of torch
@@ -114,174 +113,10 @@ def from_torch(make: Callable[[Case], Any], *, autocast=None,
         CandidateError: a name of a weight or an argument does not fit.
     """
     def candidate(case: Case) -> dict[str, np.ndarray]:
-        return _TorchRun(make(case), case, load).tensors(autocast)
+        return TorchRun(make(case), case, load).tensors(autocast)
 
     candidate.__name__ = f"from_torch({getattr(make, '__name__', make)})"
     return candidate
-
-
-class _TorchRun:
-    """One forward and backward pass of a module, and what its hooks see."""
-
-    def __init__(self, module, case: Case, load: bool):
-        self.module, self.case, self.load = module.eval(), case, load
-        self.names = set(run(case))
-        self.values: dict[str, np.ndarray] = {}
-        self.seen: dict[str, Any] = {}           # tensors that will have a gradient
-        if load:
-            self.load_weights()
-        first = next((x for x in module.parameters() if x.is_floating_point()), None)
-        if first is None:
-            raise CandidateError("the module has no parameters, expected a BERT: "
-                                 "return a torch.nn.Module from the function")
-        self.dtype, self.device = first.dtype, first.device
-
-    def load_weights(self) -> None:
-        """Copy the weights of the case into the module, by name."""
-        import torch
-        own = self.module.state_dict(keep_vars=True)
-        filled = set()
-        for name, value in self.case.params.items():
-            if name not in own:
-                raise CandidateError(
-                    f"the module has no weight {name}, expected Hugging Face's names; "
-                    f"nearest: {nearest(name, own)}: rename it, or load the weights in "
-                    "your function and pass load=False")
-            if tuple(own[name].shape) != value.shape:
-                raise CandidateError(
-                    f"{name} is {tuple(own[name].shape)} in the module, expected "
-                    f"{value.shape}: build it from case.config")
-            with torch.no_grad():
-                own[name].copy_(torch.from_numpy(value))
-            filled.add(id(own[name]))
-        for name, value in self.module.named_parameters():         # a tied one once
-            if id(value) not in filled:
-                raise CandidateError(
-                    f"the case has no weight {escaped(name)}, expected those of "
-                    f"{self.case.kind}; nearest: {nearest(name, self.case.params)}: "
-                    "build the module from case.config")
-
-    def tensors(self, autocast) -> dict[str, np.ndarray]:
-        """Run the module, and return {name: array}."""
-        import torch
-        inputs = self.inputs()
-        hooks = [hook for path, part in self.module.named_modules() if path
-                 for hook in (part.register_forward_hook(self.note_output(path)),
-                              part.register_forward_pre_hook(self.note_input(path)))]
-        dtype = getattr(torch, autocast) if isinstance(autocast, str) else autocast
-        try:
-            with torch.enable_grad(), torch.autocast(
-                    self.device.type, dtype=dtype, enabled=dtype is not None):
-                out = self.module(**inputs)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        if self.backward(self.outputs(out)):
-            self.note_gradients(inputs)
-        return {name: x for name, x in self.values.items()
-                if not self.load or name in self.names}
-
-    def inputs(self) -> dict[str, Any]:
-        """Return the inputs of the case as tensors, floats in the module's dtype."""
-        import torch
-        known = inspect.signature(self.module.forward).parameters
-        open_ended = any(x.kind is x.VAR_KEYWORD for x in known.values())
-        found = {}
-        for name, value in self.case.inputs.items():
-            if name not in known and not open_ended:
-                raise CandidateError(
-                    f"{type(self.module).__name__}.forward has no argument {name}, "
-                    f"expected one of that name; it has: {', '.join(known)}: wrap the "
-                    "module in one that takes Hugging Face's arguments")
-            tensor = torch.tensor(np.asarray(value, order="C"), device=self.device)
-            if tensor.is_floating_point():
-                tensor = tensor.to(self.dtype)
-                tensor.requires_grad_(PARAMETER + name in self.names)
-            found[name] = tensor
-        return found
-
-    def note_output(self, path: str):
-        """Return a hook for what the submodule at `path` gives."""
-        def hook(module, args, out):
-            if isinstance(out, (tuple, list)):
-                ends = ("context", "probs") if self.load else map(str, range(len(out)))
-                for end, value in zip(ends, out):
-                    self.note(f"{path}.{end}", value)
-            else:
-                self.note(path, out)
-                if self.load:
-                    self.note(f"{path}.out", out)
-        return hook
-
-    def note_input(self, path: str):
-        """Return a hook for what a LayerNorm reads: a sum, or an activation."""
-        parent, _, last = path.rpartition(".")
-
-        def hook(module, args):
-            if self.load and last == "LayerNorm" and args:
-                self.note(f"{parent}.sum", args[0])
-                self.note(f"{parent}.act", args[0])
-        return hook
-
-    def note(self, name: str, value) -> None:
-        """Copy a tensor at once: what comes later may write into it."""
-        if not hasattr(value, "detach") or not value.is_floating_point():
-            return
-        self.values[name] = _array(value)
-        if value.requires_grad:
-            value.retain_grad()
-            self.seen[name] = value
-
-    def outputs(self, out) -> dict[str, Any]:
-        """Return the outputs by name; note the losses among them."""
-        wanted = [*(() if self.case.cotangents else ("loss",)), *self.case.cotangents]
-        if hasattr(out, "detach"):
-            out = (out,)
-        if isinstance(out, (tuple, list)):
-            out = dict(zip(wanted, out))
-        elif not isinstance(out, Mapping):
-            out = dict(vars(out))
-        lacking = [name for name in wanted if not hasattr(out.get(name), "detach")]
-        if lacking:
-            raise CandidateError(
-                f"{type(self.module).__name__} gave no {lacking[0]}, expected "
-                f"{', '.join(wanted)}; it gave: {', '.join(map(str, out)) or 'nothing'}"
-                ": return these, as a dictionary, a tuple or an output of transformers")
-        for name, value in out.items():
-            if name in self.names and hasattr(value, "detach"):
-                self.values[name] = _array(value)
-        return {name: out[name] for name in wanted}
-
-    def backward(self, outputs: dict[str, Any]) -> bool:
-        """Go back from the loss or the given outputs, if the module can."""
-        import torch
-        if not all(value.requires_grad for value in outputs.values()):
-            return False
-        self.module.zero_grad()
-        grads = [torch.tensor(self.case.cotangents[name], device=value.device)
-                 .to(value.dtype) if self.case.cotangents else torch.ones_like(value)
-                 for name, value in outputs.items()]
-        torch.autograd.backward(list(outputs.values()), grads)
-        return True
-
-    def note_gradients(self, inputs: dict[str, Any]) -> None:
-        """Note the gradients: at what was seen, of parameters and of inputs."""
-        import torch
-        for name, tensor in self.seen.items():
-            if tensor.grad is not None:
-                self.values[GRADIENT + name] = _array(tensor.grad)
-        leaves = dict(self.module.named_parameters(remove_duplicate=False))
-        for name, tensor in {**leaves, **inputs}.items():
-            if tensor.requires_grad:           # no gradient that came back is 0
-                grad = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
-                self.values[PARAMETER + name] = _array(grad)
-
-
-def _array(tensor) -> np.ndarray:
-    """Return a copy of a tensor; bfloat16, which NumPy lacks, as float32."""
-    tensor = tensor.detach()
-    tensor = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
-    return np.array(tensor.cpu().numpy())
 
 
 # ---------------------------------------------------------------------- ONNX files
@@ -298,15 +133,16 @@ def from_onnx(path_of: Callable[[Case], Any], outputs: Mapping[str, str], *,
 
     Args:
         path_of: a function of a case that returns the path of its file.
-        outputs: {pack name: name of an output of the graph}; those are asked that the
-            case has.  `bert.` may be written or left out.
+        outputs: {pack name: name of an output of the graph}, for all cases together:
+            what a case or its file lacks is left out.  `bert.` may be left out too.
         options: an onnxruntime.SessionOptions, to turn optimisations off, say.
 
     Raises:
         ImportError: onnxruntime is not installed.
 
     Raises (the candidate, when it is called):
-        CandidateError: the file can't be loaded, or lacks an input or an output.
+        CandidateError: the file can't be loaded, reads something that the case lacks,
+            or has none of the outputs.
     """
     try:
         import onnxruntime
@@ -326,14 +162,14 @@ def from_onnx(path_of: Callable[[Case], Any], outputs: Mapping[str, str], *,
             raise CandidateError(f"{escaped(str(path))} can't be loaded "
                                  f"({escaped(str(error))}), expected ONNX: export it "
                                  "again") from None
-        made = {x.name for x in session.get_outputs()}
-        known = set(run(case))
-        asked = {name: out for full, out in outputs.items()
-                 for name in [fit(full, known)] if name in known}
-        for out in set(asked.values()) - made:
-            raise CandidateError(f"{escaped(str(path))} has no output {escaped(out)}, "
-                                 f"expected one; nearest: {nearest(out, made)}: make it"
-                                 " an output, or change the name")
+        made, known = [x.name for x in session.get_outputs()], set(run(case))
+        asked = {fit(name, known): out for name, out in outputs.items() if out in made}
+        asked = {name: out for name, out in asked.items() if name in known}
+        if not asked:
+            raise CandidateError(
+                f"{escaped(str(path))} has the outputs {escaped(', '.join(made))}, "
+                f"expected one of {escaped(', '.join(outputs.values()))} for a step of "
+                "the case: change the names, or make steps outputs of the graph")
         values = session.run(list(asked.values()), _onnx_inputs(session, case))
         return dict(zip(asked, values))
 
