@@ -52,18 +52,25 @@ def propose(truth: Mapping[str, Mapping], given: Mapping[str, Mapping], *,
         form: "toml", or "json", which has no room for comments.
     """
     votes: Counter[Pair] = Counter()
+    cases: dict[str, set[str]] = {}              # in which cases a name is given
     for case in given:
         votes.update(_matches(truth.get(case, {}), given[case], tolerance))
-    chosen, doubles = _assigned(votes)
+        for name in given[case]:
+            cases.setdefault(parted(name)[1], set()).add(case)
+    chosen, doubles = _assigned(votes, cases)
     order = list(dict.fromkeys(_long(parted(name)[1]) for case in given
                                for name in truth.get(case, {})))
     pairs = sorted(chosen, key=lambda pair: order.index(parted(pair.to[0])[1]))
-    rules = _ordered(_general(pairs))
-    rows = [*({"match": re.escape(name), "op": "drop"} for name in doubles),
-            *(_row(rule) for rule in rules)]
+    drops = _general_drops(doubles, [name for name in cases if name not in doubles])
+    rows = [*({"match": pattern, "op": "drop"} for pattern in drops),
+            *map(_row, _ordered(_general(pairs)))]
     if form == "json":
         return json.dumps({"rule": rows}, indent=1) + "\n"
-    return _toml(rows, pairs, doubles, truth, given)
+    lost = [name for name in cases if name not in doubles
+            and name not in {pair.name for pair in pairs}]
+    counts = f"{len(pairs)} of {len(cases)} names, and {len(doubles)} that show the "
+    free = [name for name in order if not any(name in pair.to for pair in pairs)]
+    return _toml(rows, f"# Found by values: {counts}same numbers again.", lost, free)
 
 
 def _matches(truth: Mapping, given: Mapping, tolerance: float) -> list[Pair]:
@@ -132,23 +139,25 @@ def _long(name: str) -> str:
     return BACKBONE + name if name.startswith(PARTS) else name
 
 
-def _assigned(votes: Counter) -> tuple[list[Pair], list[str]]:
-    """Return one pair for each name and target, and the names that are left over.
+def _assigned(votes: Counter, cases: Mapping) -> tuple[list[Pair], list[str]]:
+    """Return one pair for each name, and the names that are left over.
 
     The pair that most cases agree on comes first; then the one that is spelled alike.
+    Two names have one target only if no case has both.
     """
     def alike(pair):
         return difflib.SequenceMatcher(None, pair.name, pair.to[0]).ratio()
 
-    chosen: list[Pair] = []
-    names: set[str] = set()
-    targets: set[str] = set()
+    chosen: dict[str, Pair] = {}
+    taken: dict[str, set[str]] = {}              # in which cases a target has a name
     for pair in sorted(votes, key=lambda pair: (-votes[pair], -alike(pair), pair)):
-        if pair.name not in names and not targets & set(pair.to):
-            chosen.append(pair)
-            names.add(pair.name)
-            targets |= set(pair.to)
-    return chosen, sorted({pair.name for pair in votes} - names)
+        own = cases[pair.name]
+        if pair.name not in chosen and not any(own & taken.get(to, set())
+                                               for to in pair.to):
+            chosen[pair.name] = pair
+            for to in pair.to:
+                taken.setdefault(to, set()).update(own)
+    return list(chosen.values()), sorted({pair.name for pair in votes} - set(chosen))
 
 
 def _general(pairs: list[Pair]) -> list[Pair]:
@@ -160,6 +169,8 @@ def _general(pairs: list[Pair]) -> list[Pair]:
 
     result: dict[Pair, None] = {}                # without doubles, in order
     for pair in pairs:
+        if pair[1:] == Pair("", (_long(pair.name),))[1:]:            # needs no rule
+            continue
         literal = tuple(to.replace("\\", r"\\") for to in pair.to)
         options = [pair._replace(name=re.escape(pair.name), to=literal)]
         layers = re.findall(r"layer\.(\d+)", pair.to[0])
@@ -170,9 +181,19 @@ def _general(pairs: list[Pair]) -> list[Pair]:
                     + re.escape(pair.name[number.end():]),
                     to=tuple(re.sub(r"layer\.\d+", r"layer.\\1", to, count=1)
                              for to in literal)))
-        rule = next(filter(agrees, options), options[-1])
-        if rule != Pair(re.escape(pair.name), (pair.name,)):         # needs no rule
-            result[rule] = None
+        result[next(filter(agrees, options), options[-1])] = None
+    return list(result)
+
+
+def _general_drops(doubles: list[str], kept: list[str]) -> list[str]:
+    """Return patterns of names to drop, in any layer, which match none that is kept."""
+    result: dict[str, None] = {}
+    for name in doubles:
+        options = [re.escape(name[:number.start()]) + r"\d+"
+                   + re.escape(name[number.end():])
+                   for number in re.finditer(r"\d+", name)]
+        result[next((pattern for pattern in options if not any(
+            re.fullmatch(pattern, other) for other in kept)), re.escape(name))] = None
     return list(result)
 
 
@@ -198,32 +219,24 @@ def _row(rule: Pair) -> dict:
             **({"axis": rule.axis} if rule.axis != -1 else {})}
 
 
-def _toml(rows: list[dict], pairs: list[Pair], doubles: list[str],
-          truth: Mapping, given: Mapping) -> str:
-    """Return rules as TOML, with comments on what was found and what was not."""
-    names = {parted(name)[1]: None for tensors in given.values() for name in tensors}
-    found = {pair.name for pair in pairs}
-    targets = {to for pair in pairs for to in pair.to}
-    steps = {name: case for case in given for name in truth.get(case, {})}
-    lines = [f"# Found by values: {len(found)} names of {len(names)}; "
-             f"{len(doubles)} more show the same numbers again."]
-    lost = next((name for name in steps if ":" not in name
-                 and _long(name) not in targets), None)
+def _toml(rows: list[dict], first: str, lost: list[str], free: list[str]) -> str:
+    """Return rules as TOML, with comments on what was found and what was not.
+
+    lost: names whose numbers are nowhere in the pack, in the candidate's order.
+    free: steps of the pack that nothing matches.
+    """
+    lines = [first]
     if lost:
-        lines.append(f"# The first step that nothing matches is {lost}, in case "
-                     f"{steps[lost]}: it is wrong, or not given.")
+        lines.append(f"# {len(lost)} more hold numbers that are nowhere in the pack: "
+                     f"they are wrong, or no step of it.  The first is {lost[0]}.")
     for row in rows:
         lines += ["", "[[rule]]", *(f"{key} = {_toml_value(value)}"
                                     for key, value in row.items())]
-    free = [_long(parted(name)[1]) for name in steps]
-    free = list(dict.fromkeys(name for name in free if name not in targets))
-    for name in names:
-        if name not in found and name not in doubles:
-            guess = (difflib.get_close_matches(name, free, 1, 0) or ["?"])[0]
-            lines += ["", "# Nothing in the pack has these numbers.  Guessed from the "
-                      "spelling:", "# [[rule]]",
-                      f"# match = {_toml_value(re.escape(name))}",
-                      f"# to = {_toml_value(guess)}"]
+    for name in lost:
+        guess = (difflib.get_close_matches(name, free, 1, 0) or ["?"])[0]
+        lines += ["", "# Guessed from the spelling.", "# [[rule]]",
+                  f"# match = {_toml_value(re.escape(name))}",
+                  f"# to = {_toml_value(guess)}"]
     return escaped("\n".join(lines)) + "\n"
 
 
