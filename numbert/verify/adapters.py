@@ -107,7 +107,8 @@ def from_torch(make: Callable[[Case], Any], *, autocast=None,
         autocast: a dtype such as torch.bfloat16, or its name, for torch.autocast.
         load: False if the module has names of its own, and `make` puts the weights in.
             Then all that the hooks see is given, under the paths of the module: P, or
-            `P.0` and `P.1` for a tuple.  Rules translate them: numbert.verify.names.
+            `P.0` and `P.1` for a tuple, and `P.in` for what a norm reads.  Rules
+            translate them; see numbert.verify.names.
 
     Raises (the candidate, when it is called):
         CandidateError: a name of a weight or an argument does not fit.

@@ -117,6 +117,8 @@ class TorchRun:
             if self.load and last == "LayerNorm" and args:
                 self.note(f"{parent}.sum", args[0])
                 self.note(f"{parent}.act", args[0])
+            elif not self.load and "norm" in type(module).__name__.lower() and args:
+                self.note(f"{path}.in", args[0])
         return hook
 
     def note(self, name: str, value) -> None:

@@ -76,7 +76,9 @@ def propose(truth: Mapping[str, Mapping], given: Mapping[str, Mapping], *,
 def _matches(truth: Mapping, given: Mapping, tolerance: float) -> list[Pair]:
     """Return all pairs of a case that hold the same numbers.
 
-    A pair is there once for its values, and again for its gradients.
+    A pair is there once for its values, and again for its gradients.  Gradients alone
+    say little: a sum gives one and the same to both of its terms.  So they do not count
+    for two names whose values differ.
     """
     targets: dict[int, list] = {}
     for names in [*((name,) for name in truth), *_triples(truth)]:
@@ -84,7 +86,7 @@ def _matches(truth: Mapping, given: Mapping, tolerance: float) -> list[Pair]:
         flat = np.sort(np.concatenate([x.ravel() for x in arrays]))
         bound = tolerance * (np.sqrt(np.mean(flat * flat)) + 1e-3)
         targets.setdefault(flat.size, []).append((names, arrays, flat, bound))
-    found = []
+    found: list[tuple[str, Pair]] = []
     for name, value in given.items():
         x = np.asarray(value, float)
         flat = np.sort(x.ravel())
@@ -93,8 +95,11 @@ def _matches(truth: Mapping, given: Mapping, tolerance: float) -> list[Pair]:
                 layout = _layout(x, arrays, bound)
                 pair = layout and _pair(name, names, *layout)
                 if pair:
-                    found.append(pair)
-    return found
+                    found.append((name, pair))
+    same = {pair for name, pair in found if name == pair.name}
+    steps = set(map(_long, truth))
+    return [pair for _, pair in found if pair in same or
+            not (pair.name in given and steps.issuperset(pair.to))]
 
 
 def _triples(truth: Mapping) -> list[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Candidates of every kind: what they give, and what they say when they can't."""
 
+import json
 import os
 import sys
 import time
@@ -14,6 +15,8 @@ from numbert.system.saving import write_tensors
 from numbert.verify.adapters import (called, from_folder, from_program, from_torch,
                                      program_file)
 from numbert.verify.cases import TABLE, make_case
+from numbert.verify.names import parse_rules, rename
+from numbert.verify.propose import propose
 from numbert.verify.results import CandidateError
 from numbert.verify.run import PARAMETER, run
 
@@ -186,20 +189,37 @@ def test_what_a_hook_saw_stays_when_it_is_written_over():
     assert np.allclose(got[place], 3 * want[place], rtol=1e-12)
 
 
-def test_names_of_its_own_are_all_given():
-    def make(case):
-        model = hugging_face()(case)
-        model.load_state_dict({name: torch.from_numpy(x) for name, x in
-                               case.params.items()}, strict=False)
-        return model
+def loaded(case):
+    """A module that its maker fills, so that its names do not matter."""
+    model = hugging_face()(case)
+    model.load_state_dict({name: torch.from_numpy(x) for name, x in
+                           case.params.items()}, strict=False)
+    return model
 
+
+def test_names_of_its_own_are_all_given():
     case = make_case("classification")
-    got = called(from_torch(make, load=False), case)
+    got = called(from_torch(loaded, load=False), case)
     assert {"bert.encoder.layer.0", "bert.encoder.layer.0.attention.self.1",
-            "grad:bert.encoder.layer.0.attention.self.0", "loss"} <= set(got)
+            "grad:bert.encoder.layer.0.attention.self.0", "loss",
+            "bert.encoder.layer.0.output.LayerNorm.in"} <= set(got)
     want = run(case)
     assert np.allclose(got["bert.encoder.layer.0"],
                        want["bert.encoder.layer.0.output.out"], rtol=0, atol=1e-12)
+
+
+def test_rules_for_names_of_its_own_are_found(tmp_path):
+    """All steps but the scores, which transformers does not show."""
+    cases = [make_case(name) for name in ("model", "pretraining", "decoder")]
+    candidate = from_torch(loaded, load=False)
+    truth = {case.name: run(case) for case in cases}
+    seen = {case.name: called(candidate, case) for case in cases}
+    found = parse_rules(json.loads(propose(truth, seen, form="json")), "proposal")
+    for case in cases:
+        got = rename(found, seen[case.name], case)
+        assert {name.split(".")[-1] for name in truth[case.name] if name not in got} \
+            <= {"scores", "mlm_loss", "nsp_loss"}
+        assert not misses(got, truth[case.name], 1e-6)
 
 
 class NoSegments(torch.nn.Module):

@@ -336,6 +336,19 @@ def test_names_may_differ_from_class_to_class(tmp_path):
         assert set(rename(found, seen[case.name], case)) == set(truth[case.name])
 
 
+def test_equal_gradients_do_not_make_two_steps_one(tmp_path):
+    """Dropout, which is off, and the sum after it have the same gradient."""
+    case = make_case("classification")
+    seen, truth = another(case), run(case)
+    for x in ("", "grad:"):
+        del seen[f"{x}blocks.0.attn.proj.sum"]
+        seen[f"{x}blocks.0.attn.proj.drop"] = seen[f"{x}blocks.0.attn.proj.dense"]
+    text = propose({case.name: truth}, {case.name: seen}, form="json")
+    got = rename(read_text(tmp_path, text), seen, case)
+    step = "bert.encoder.layer.0.attention.output.sum"
+    assert wrong(got, truth) == [step, f"grad:{step}"] and step not in got
+
+
 def test_names_of_the_pack_need_no_rule():
     truth = {case.name: run(case) for case in make_cases()[:4]}
     assert json.loads(propose(truth, truth, form="json")) == {"rule": []}
