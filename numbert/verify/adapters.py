@@ -102,8 +102,8 @@ def from_torch(make: Callable[[Case], Any], *, autocast=None,
     sum or activation before it.  The names that the case has are kept.
 
     Args:
-        make: a function of a case that returns the module, in float32 or float64, on
-            any device.
+        make: a function of a case that returns the module, in the precision and on the
+            device that it shall run in.
         autocast: a dtype such as torch.bfloat16, or its name, for torch.autocast.
         load: False if the module has names of its own, and `make` puts the weights in.
             Then all that the hooks see is given, under the paths of the module: P, or

@@ -70,7 +70,8 @@ def transpose(x, heads: int):
     x (..., I, O) -> out (..., O, I)
     """
     if x.ndim < 2:
-        raise ValueError("expected at least 2 axes")
+        raise ValueError(f"the shape is {x.shape}, expected at least 2 axes to "
+                         "transpose: change the rule")
     return x.swapaxes(-1, -2)
 
 
@@ -83,7 +84,8 @@ def merge(x, heads: int):
         x = x.swapaxes(1, 2)
     places = [i for i in range(x.ndim - 2, -1, -1) if x.shape[i] == heads]
     if not places:
-        raise ValueError(f"expected an axis of {heads} heads, and one after it")
+        raise ValueError(f"the shape is {x.shape}, expected an axis of {heads} heads "
+                         "and one after it, to be joined: change the rule")
     i = places[0]
     return x.reshape(*x.shape[:i], -1, *x.shape[i + 2:])
 
@@ -107,7 +109,8 @@ def worked(x, ops: tuple[str, ...], axis: int, heads: int) -> list[np.ndarray]:
         if op != "split3":
             arrays = [OPS[op](part, heads) for part in arrays]
         elif not -x.ndim <= axis < x.ndim or x.shape[axis] % 3:
-            raise ValueError(f"expected an axis {axis} that has three equal parts")
+            raise ValueError(f"the shape is {x.shape}, expected an axis {axis} to cut "
+                             "in three equal parts: change the rule")
         else:
             arrays = np.split(x, 3, axis)
     return arrays
@@ -154,7 +157,8 @@ def parse_rules(value: Mapping, source: str) -> Rules:
 
 def _rule(row, where: str) -> Rule:
     if not isinstance(row, dict):
-        raise ValueError(f"{where} is {row!r:.40}, expected a table with match and to")
+        raise ValueError(f"{where} is {row!r:.40}, expected a table with match "
+                         "and to: begin it with [[rule]]")
     for key in set(row) - set(KEYS):
         raise ValueError(f"{where} has {escaped(key)!r}, expected {', '.join(KEYS)}: "
                          "check the spelling")
@@ -251,9 +255,7 @@ def _applied(rule: Rule, number: int, rules: Rules, old, heads: int) -> list:
         arrays = worked(x, rule.ops, rule.axis, heads) if names else []
     except ValueError as error:
         raise CandidateError(
-            f"rule {number} of {rules.source} does {', '.join(rule.ops)} to "
-            f"{escaped(name)}, which has shape {x.shape}, {error}: change the rule"
-        ) from None
+            f"rule {number} of {rules.source}, for {escaped(name)}: {error}") from None
     return [(first, new, part) for new, part in zip(names, arrays)]
 
 

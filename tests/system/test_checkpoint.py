@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from checkpoint_cases import (CONFIG, INDEX, TIES, WEIGHTS, WORDS, f32, floats, load,
                               save, write_raw)

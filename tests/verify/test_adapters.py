@@ -104,7 +104,7 @@ def test_transformers_gives_all_but_the_scores(name, attention, lacks):
 
 @pytest.mark.parametrize("dtype, autocast, bound", [
     (torch.float32, None, 1e-4), (torch.float32, torch.bfloat16, 0.3),
-    (torch.float32, "bfloat16", 0.3)])
+    (torch.float32, "bfloat16", 0.3), (torch.bfloat16, None, 0.5)])
 def test_other_precisions_are_what_they_say(dtype, autocast, bound):
     case = make_case("classification")
     want = run(case)

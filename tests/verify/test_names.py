@@ -109,11 +109,11 @@ def test_an_axis_to_split_may_be_named():
 
 
 @pytest.mark.parametrize("row, x, says", [
-    (rule("x", "loss", "transpose"), np.ones(3), "rule 1 of rules.toml does transpose "
-     "to x, which has shape (3,), expected at least 2 axes"),
-    (rule("x", "loss", "heads"), np.ones((2, 5)), "expected an axis of 3 heads"),
-    (rule("x", ["a", "b", "c"], "split3"), np.ones((3, 4)), "an axis -1 that has "),
-    (rule("x", ["a", "b", "c"], "split3", axis=2), np.ones(3), "expected an axis 2"),
+    (rule("x", "loss", "transpose"), np.ones(3), "rule 1 of rules.toml, for x: the "
+     "shape is (3,), expected at least 2 axes to transpose: change"),
+    (rule("x", "loss", "heads"), np.ones((2, 5)), "expected an axis of 3 heads and"),
+    (rule("x", ["a", "b", "c"], "split3"), np.ones((3, 4)), "an axis -1 to cut in"),
+    (rule("x", ["a", "b", "c"], "split3", axis=2), np.ones(3), "expected an axis 2 to"),
     (rule("y", "loss"), np.ones(3), "case classification: x is called x in the end, "
      "expected a name of the pack; nearest: "),
     (rule("x", "bert.embeddings.oot"), np.ones(3), "x is called bert.embeddings.oot in "
