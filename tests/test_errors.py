@@ -19,6 +19,8 @@ PARTS = {                # they end or begin with the error that they pass on
     "params.py: 'params hold {}: take them from a model with the same configuration'",
     "hub.py: '{}: no such directory, and {}'",
     "absent.py: '{} takes no {}, on purpose: {}'",      # the table holds the remedy
+    "adapters.py: 'case {}: {}'", "adapters.py: '{} {}'",
+    "names.py: 'rule {} of {}, for {}: {}'",
     "loop.py: 'evaluation after step {}: {}; {}; {}'"}
 
 

@@ -16,7 +16,8 @@ import numbert
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "numbert"
 OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
-            "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy", "flint"}
+            "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy", "flint", "onnx",
+            "onnxruntime", "tomllib"}
 LOADED = """
     bert bert.activations bert.attention bert.blocks bert.embeddings bert.encoder
     bert.erf bert.heads bert.losses bert.ops bert.scope

@@ -44,7 +44,8 @@ ONLY_FOR = {
 }
 REQUIRED = {"numpy", "safetensors", "regex"}
 OPTIONAL = {"torch", "flint", "transformers", "tokenizers", "huggingface_hub",
-            "hypothesis", "pytest", "mpmath", "matplotlib", "tqdm", "onnxruntime"}
+            "hypothesis", "pytest", "mpmath", "matplotlib", "tqdm", "onnxruntime",
+            "tomllib"}                           # Python 3.10 lacks the last
 # Files of these rooms may import optional packages at their top.
 NEED_OPTIONAL = ("backends", "testing")
 LOAD, EVER = ("load",), ("load", "call", "typing")

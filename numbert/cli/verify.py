@@ -195,7 +195,8 @@ def refuse_outputs(args) -> None:
 
 def renamed(candidate: Callable, rules, seen: set[str]) -> Callable:
     """Return a candidate whose names are changed by rules; `seen` gets the old ones."""
-    from ..verify.compare import called, label
+    from ..verify.adapters import called
+    from ..verify.compare import label
     from ..verify.names import rename
 
     def with_names(case):
@@ -232,8 +233,8 @@ def compare(candidate: Callable, pack, args):
 
 def propose_rules(candidate: Callable, pack) -> int:
     """Print rules that turn the candidate's names into those of the pack."""
-    from ..verify.compare import called
-    from ..verify.names import propose
+    from ..verify.adapters import called
+    from ..verify.propose import propose
     given = {name: called(candidate, packed.case)
              for name, packed in pack.cases.items()}
     print(propose({name: packed.truth for name, packed in pack.cases.items()}, given)

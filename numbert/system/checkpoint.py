@@ -234,6 +234,26 @@ def check_inside(directory: Path, file: str) -> None:
                          f"inside {home}: refused as unsafe; put the file itself there")
 
 
+def read_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Return {name: array} of one safetensors file, in the dtypes that it holds.
+
+    NumPy has no bfloat16, so such a tensor comes as float32, which holds its values.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is cut short, has another format, or a dtype that NumPy lacks.
+    """
+    stored = _header(Path(path))
+    odd = [f"{name}: {found.dtype}" for name, found in stored.items()
+           if not re.fullmatch(r"BOOL|BF16|F(16|32|64)|[IU](8|16|32|64)", found.dtype)]
+    if odd:
+        raise ValueError(f"{path} holds {'; '.join(odd)}, expected dtypes that NumPy "
+                         "has, or BF16: convert these first")
+    with safe_open(path, framework="numpy") as file:
+        return {name: _read(found, np.dtype(np.float32)) if found.dtype == "BF16"
+                else file.get_tensor(name) for name, found in stored.items()}
+
+
 # ---------------------------------------------------------- matching and reading
 
 def _match(stored: Mapping[str, Stored], shapes: Mapping[str, Shape], prefix: str,

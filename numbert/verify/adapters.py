@@ -1,18 +1,19 @@
-"""Candidates: other programs, called with a case, that return {pack name: array}.
+"""Candidates: every way to hand over an implementation that is to be compared.
 
-    from_torch(make)            a torch module with Hugging Face's names
-    from_transformers()         Hugging Face's own models
-    from_onnx(path_of, names)   an ONNX file for each case
-    from_program(argv)          any program that reads and writes safetensors
-    from_folder(folder)         what a program wrote earlier
+A candidate is a function from a case to {pack name: array}.  It may give any subset of
+the names; `run.run` lists them.  The simplest is a function of your own:
 
-Names that are missing are no error: few programs can show each of their steps.
+    def candidate(case):
+        out = my_bert(case.params, **case.inputs)
+        return {"bert.encoder.layer.0.output.out": out.hidden[1], "loss": out.loss}
+
+The others make one of a torch module, an ONNX file, a program in any language, or a
+folder of files that were written before.
 """
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import signal
 import subprocess
@@ -23,163 +24,99 @@ from typing import Any
 
 import numpy as np
 
-from ..models.trace import GRADIENT
+from ..system.checkpoint import read_file
+from ..system.saving import write_tensors
 from ..system.terminal import escaped
-from .cases import Case
-from .packs import inputs_of, texts_of
+from .cases import Case, program_file
+from .modules import TorchRun, array
+from .names import fit, nearest
 from .results import CandidateError
-from .run import PARAMETER, run
+from .run import run
 
-Tensors = dict[str, np.ndarray]
 Candidate = Callable[[Case], Mapping[str, np.ndarray]]
+TAIL_LINES, TAIL_BYTES = 6, 2000        # of what a program printed before it failed
 
 
-def nearest(name: str, names) -> str:
-    """Return the three names that come nearest to one, for an error."""
-    return ", ".join(difflib.get_close_matches(name, list(names), 3, 0)) or "none"
-
-
-# -------------------------------------------------------------------------- torch
-
-def from_torch(make: Callable[[Case], Any], *, autocast: str | None = None,
-               name: str = "torch module") -> Candidate:
-    """Return a candidate that runs a torch module with Hugging Face's names.
-
-    Every module's output is a tensor of the pack, as far as the pack knows its path:
-    `encoder.layer.0.attention.self.query`, or with ".out" behind the path of a block.
-    Attention returns (context, probs).  What goes into a LayerNorm is the sum before.
-
-    Args:
-        make: make(case) returns the module.  It gets the weights of the case.  It is
-            called with the inputs of the case by name, and returns what has a `loss`,
-            or the outputs for which the case has gradients.
-        autocast: "bfloat16" or "float16", to run in mixed precision.
-        name: what the report calls it.
-
-    Raises (when it is called):
-        CandidateError: the module lacks a weight, or has one that the case lacks.
-    """
-    def candidate(case: Case) -> Tensors:
-        import torch
-        module = make(case).eval()
-        load_weights(module, case)
-        floats = [x for x in module.parameters() if x.is_floating_point()]
-        device = floats[0].device
-        inputs = {key: torch.from_numpy(np.array(x, order="C")).to(device)
-                  for key, x in case.inputs.items()}
-        for key, x in inputs.items():
-            if x.is_floating_point():
-                inputs[key] = x.to(floats[0].dtype).requires_grad_(key != "labels")
-        seen = Seen(set(run(case)))
-        module.zero_grad()
-        precision = torch.autocast(device.type, getattr(torch, autocast)) \
-            if autocast else contextlib.nullcontext()
-        with seen.watching(module), precision:
-            output = module(**inputs)
-        # Hooks of inner modules have copied what they saw; gradients come later.
-        if case.cotangents:
-            torch.autograd.backward(
-                [output[key] for key in case.cotangents],
-                [torch.from_numpy(x).to(output[key]) for key, x in
-                 case.cotangents.items()])
-        else:
-            seen.note("loss", output["loss"])
-            output["loss"].backward()
-        for key, x in seen.live.items():
-            if x.grad is not None:
-                seen.note(GRADIENT + key, x.grad)
-        for key, x in [*module.named_parameters(), *inputs.items()]:
-            if x.grad is not None:
-                seen.note(PARAMETER + key, x.grad)
-        return seen.tensors
-
-    candidate.__name__ = name
-    return candidate
-
-
-class Seen:
-    """The tensors that flowed through a module, and those that will get a gradient."""
-
-    def __init__(self, wanted: set[str]):
-        self.wanted, self.tensors = wanted, Tensors()
-        self.live: dict[str, Any] = {}
-
-    def note(self, name: str, x) -> None:
-        """Copy a tensor, if the pack has its name."""
-        if name in self.wanted:
-            self.tensors[name] = to_numpy(x)
-
-    def watch(self, name: str, x) -> None:
-        """Copy a tensor, and ask for its gradient."""
-        if name in self.wanted:
-            self.note(name, x)
-            if x.requires_grad:
-                x.retain_grad()
-                self.live[name] = x
-
-    @contextlib.contextmanager
-    def watching(self, module):
-        """Watch every module inside another, for the time of a `with` block."""
-        import torch
-
-        def hook(path):
-            def seen(inner, inputs, output):
-                block = path.rpartition(".")[0]
-                if path.endswith("LayerNorm") and inputs:
-                    self.watch(f"{block}.sum", inputs[0])
-                    self.watch(f"{block}.act", inputs[0])
-                parts = ("context", "probs") if isinstance(output, tuple) else ("out",)
-                for part, x in zip(parts, output if isinstance(output, tuple)
-                                   else (output,)):
-                    if isinstance(x, torch.Tensor):
-                        self.watch(f"{path}.{part}", x)
-                        if part == "out":
-                            self.watch(path, x)
-            return seen
-
-        handles = [inner.register_forward_hook(hook(path))
-                   for path, inner in module.named_modules() if path]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-
-def to_numpy(x) -> np.ndarray:
-    """Return a copy of a torch tensor; half precision becomes float32."""
-    x = x.detach().cpu()
-    return np.array((x if x.element_size() > 2 or not x.is_floating_point()
-                     else x.float()).numpy())
-
-
-def load_weights(module, case: Case) -> None:
-    """Copy the weights of a case into a module, by name.
+def called(candidate: Candidate, case: Case) -> dict[str, np.ndarray]:
+    """Return what a candidate gives for a case, as arrays.
 
     Raises:
-        CandidateError: a name is missing on either side, or has another shape.
+        CandidateError: it raised an exception, or gave something else than numbers by
+            name.  The error names the case.
     """
-    import torch
-    state = module.state_dict(keep_vars=True)
-    for name, x in case.params.items():
-        if name not in state:
-            raise CandidateError(
-                f"{case.name}: the module has no parameter {name}, expected Hugging "
-                f"Face's names (nearest: {nearest(name, state)}): rename it, or rename "
-                "the weights in `make`")
-        if tuple(state[name].shape) != x.shape:
-            raise CandidateError(
-                f"{case.name}: {name} has shape {tuple(state[name].shape)}, expected "
-                f"{x.shape}: build the module from case.config")
-        with torch.no_grad():
-            state[name].copy_(torch.from_numpy(x))
-    loaded = {state[name].data_ptr() for name in case.params}
-    for name, x in module.named_parameters():
-        if name not in case.params and x.data_ptr() not in loaded:   # if not tied
-            raise CandidateError(
-                f"{case.name}: the module has a parameter {name}, expected only those "
-                f"of the case (nearest: {nearest(name, case.params)}): rename it, or "
-                "leave it out")
+    try:
+        given = candidate(case)
+        pairs = list(given.items()) if isinstance(given, Mapping) else None
+    except CandidateError as error:
+        raise CandidateError(f"case {case.name}: {error}") from error
+    except (Exception, SystemExit) as error:   # sys.exit(0) must not look like a pass
+        raise CandidateError(
+            f"case {case.name}: the candidate raised {type(error).__name__}: "
+            f"{escaped(str(error))}, expected {{pack name: array}}: call "
+            "candidate(case) yourself to see where") from error
+    if pairs is None:
+        raise CandidateError(f"case {case.name}: the candidate gave a "
+                             f"{type(given).__name__}, expected {{pack name: array}}: "
+                             "return a dictionary")
+    return {_text(name, case): _numbers(name, value, case) for name, value in pairs}
+
+
+def _text(name, case: Case) -> str:
+    if not isinstance(name, str):
+        raise CandidateError(f"case {case.name}: the candidate gave the name {name!r}, "
+                             "expected a string: use the names of the pack")
+    return name
+
+
+def _numbers(name: str, value, case: Case) -> np.ndarray:
+    if hasattr(value, "detach"):                                   # a tensor of torch
+        return array(value)
+    try:
+        numbers = np.asarray(value)
+        kind = numbers.dtype.kind
+    except ValueError:                                             # rows of any length
+        kind = "O"
+    if kind not in "fiub":
+        what = f"an array of {numbers.dtype}" if isinstance(value, np.ndarray) else \
+            f"a {type(value).__name__}"
+        raise CandidateError(f"case {case.name}: {escaped(name)} is {what}, expected "
+                             "an array of real numbers: return NumPy arrays of float")
+    return numbers
+
+
+# ------------------------------------------------------------------ modules of torch
+
+def from_torch(make: Callable[[Case], Any], *, autocast=None,
+               load: bool = True) -> Candidate:
+    """Return the candidate for a torch module with Hugging Face's names.
+
+        from_torch(lambda case: getattr(transformers, case.kind)(
+            transformers.BertConfig(**case.config)))
+
+    The module gets the weights of the case, and is put in evaluation mode, since the
+    truth has no dropout.  It is called with the arguments that `numbert`'s class takes,
+    and its output read by Hugging Face's names, or in their order if it is a tuple.
+    Hooks note what every submodule gives: a tensor of the submodule P is offered as P
+    and `P.out`, a tuple as `P.context` and `P.probs`, and what a LayerNorm reads as the
+    sum or activation before it.  The names that the case has are kept.
+
+    Args:
+        make: a function of a case that returns the module, in the precision and on the
+            device that it shall run in.
+        autocast: a dtype such as torch.bfloat16, or its name, for torch.autocast.
+        load: False if the module has names of its own, and `make` puts the weights in.
+            Then all that the hooks see is given, under the paths of the module: P, or
+            `P.0` and `P.1` for a tuple, and `P.in` for what a norm reads.  Rules
+            translate them; see numbert.verify.names.
+
+    Raises (the candidate, when it is called):
+        CandidateError: a name of a weight or an argument does not fit.
+    """
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        return TorchRun(make(case), case, load).tensors(autocast)
+
+    candidate.__name__ = f"from_torch({getattr(make, '__name__', make)})"
+    return candidate
 
 
 def from_transformers(attn_implementation: str = "eager", dtype: str = "float32",
@@ -192,156 +129,206 @@ def from_transformers(attn_implementation: str = "eager", dtype: str = "float32"
         config = transformers.BertConfig(**options)
         return getattr(transformers, case.kind)(config).to(getattr(torch, dtype))
 
-    label = " ".join(filter(None, ("transformers", attn_implementation,
-                                   f"autocast {autocast}" if autocast else dtype)))
-    return from_torch(make, autocast=autocast, name=label)
+    candidate = from_torch(make, autocast=autocast)
+    candidate.__name__ = f"transformers, {attn_implementation}, {dtype}" + (
+        f", autocast {autocast}" if autocast else "")
+    return candidate
 
 
-# --------------------------------------------------------------------------- ONNX
+# ---------------------------------------------------------------------- ONNX files
 
-def from_onnx(path_of: Callable[[Case], Any], outputs: Mapping[str, str]) -> Candidate:
-    """Return a candidate that runs an ONNX file for each case, by onnxruntime.
+def from_onnx(path_of: Callable[[Case], Any], outputs: Mapping[str, str], *,
+              options=None) -> Candidate:
+    """Return the candidate for ONNX files, which onnxruntime computes.
+
+        from_onnx(lambda case: f"{case.name}.onnx", {"classifier.out": "logits"})
+
+    A file holds its weights, so each case needs one of its own.  Its inputs have the
+    names of the arguments of numbert's class; what it does not read is left out.  To
+    compare a step inside, make it an output of the graph before you export.
 
     Args:
-        path_of: path_of(case) returns the file, or None if there is none for a case.
-        outputs: {pack name: name of the output in the file}.  Outputs that a file
-            does not have are left out.  To see inner steps, mark them as outputs when
-            you export.
+        path_of: a function of a case that returns the path of its file.
+        outputs: {pack name: name of an output of the graph}, for all cases together:
+            what a case or its file lacks is left out.  `bert.` may be left out too.
+        options: an onnxruntime.SessionOptions, to turn optimisations off, say.
 
-    Raises (when it is called):
+    Raises:
         ImportError: onnxruntime is not installed.
-        CandidateError: a file has an input that the case lacks.
+
+    Raises (the candidate, when it is called):
+        CandidateError: the file can't be loaded, reads something that the case lacks,
+            or has none of the outputs.
     """
-    def candidate(case: Case) -> Tensors:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise ImportError("onnxruntime is not installed, expected it to run ONNX files:"
+                          ' pip install "numbert[onnx]"') from None
+
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        path = Path(path_of(case))
+        if not path.is_file():
+            raise CandidateError(f"{escaped(str(path))} is not a file, expected the "
+                                 "model of this case: export one for each case")
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError("onnxruntime is not installed, expected it to run an "
-                              'ONNX file: pip install "numbert[onnx]"') from error
-        path = path_of(case)
-        if path is None:
-            return {}
-        session = onnxruntime.InferenceSession(str(path),
-                                               providers=["CPUExecutionProvider"])
-        given = {}
-        for wanted in session.get_inputs():
-            if wanted.name not in case.inputs:
-                raise CandidateError(
-                    f"{path} asks for the input {wanted.name}, expected one of "
-                    f"{', '.join(case.inputs)}: rename it in the export")
-            kind = wanted.type.removeprefix("tensor(").removesuffix(")")
-            given[wanted.name] = case.inputs[wanted.name].astype(
-                {"float": "float32", "double": "float64"}.get(kind, kind))
-        has = {output.name for output in session.get_outputs()}
-        asked = {name: output for name, output in outputs.items() if output in has}
-        values = session.run(list(asked.values()), given)
+            session = onnxruntime.InferenceSession(
+                path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:         # its exceptions have no class in common
+            raise CandidateError(f"{escaped(str(path))} can't be loaded "
+                                 f"({escaped(str(error))}), expected ONNX: export it "
+                                 "again") from None
+        made, known = [x.name for x in session.get_outputs()], set(run(case))
+        asked = {fit(name, known): out for name, out in outputs.items() if out in made}
+        asked = {name: out for name, out in asked.items() if name in known}
+        if not asked:
+            raise CandidateError(
+                f"{escaped(str(path))} has the outputs {escaped(', '.join(made))}, "
+                f"expected one of {escaped(', '.join(outputs.values()))} for a step of "
+                "the case: change the names, or make steps outputs of the graph")
+        values = session.run(list(asked.values()), _onnx_inputs(session, case))
         return dict(zip(asked, values))
 
-    candidate.__name__ = "onnxruntime"
+    candidate.__name__ = "from_onnx"
     return candidate
 
 
-# -------------------------------------------------------------- files and programs
+def _onnx_inputs(session, case: Case) -> dict[str, np.ndarray]:
+    """Return what a graph reads of a case, in the graph's own dtypes."""
+    dtypes = {"float": "float32", "double": "float64"}
+    found = {}
+    for x in session.get_inputs():
+        if x.name not in case.inputs:
+            raise CandidateError(
+                f"the graph reads {escaped(x.name)}, expected an input of the case; "
+                f"nearest: {nearest(x.name, case.inputs)}: rename it in the export")
+        kind = x.type.removeprefix("tensor(").removesuffix(")")
+        found[x.name] = case.inputs[x.name].astype(dtypes.get(kind, kind))
+    return found
 
-def from_folder(folder) -> Candidate:
-    """Return a candidate of results that lie in a folder: CASE.safetensors files.
 
-    Raises:
-        CandidateError: it holds no such file, or (when it is called) a broken one.
-    """
-    folder = Path(folder)
-    if not any(folder.glob("*.safetensors")):
-        raise CandidateError(
-            f"{folder} holds no .safetensors file, expected one for each case, named "
-            "as the case is and with the names of the pack inside: write them there")
-
-    def candidate(case: Case) -> Tensors:
-        path = folder / f"{case.name}.safetensors"
-        return read_tensors(path, "the results") if path.exists() else {}
-
-    candidate.__name__ = str(folder)
-    return candidate
-
+# ------------------------------------------------------------ programs, and folders
 
 def from_program(argv: Sequence[str], *, timeout: float = 10.0) -> Candidate:
-    """Return a candidate that runs a program: ARGV IN.safetensors OUT.safetensors.
+    """Return the candidate for a program in any language.
 
-    The program is called once for each case.  IN holds param:, in:, cot: and config:,
-    as a pack does, and the names of case, class, hidden_act and problem_type as JSON in
-    its metadata, under "case".  OUT holds results by their names in a pack; any may be
-    left out.
+    For each case it is run as `argv... in.safetensors out.safetensors`.  It reads the
+    first file, see `cases.program_file`, and writes the second: any subset of the
+    pack names.
 
     Args:
-        argv: the program, and arguments of its own.
-        timeout: how many seconds one case may take.
+        argv: the program and its first arguments, as a list.
+        timeout: the seconds that one case may take.
 
-    Raises (when it is called):
-        CandidateError: the program can't be started, failed, took too long, or wrote no
-            file or a broken one.
+    Raises (the candidate, when it is called):
+        CandidateError: the program could not be started, failed, took too long, or
+            left no whole safetensors file.
+
+    Raises:
+        ValueError: argv is not a list of texts, or timeout is not above 0.
     """
-    def candidate(case: Case) -> Tensors:
-        from safetensors.numpy import save_file
-        import json
-        with tempfile.TemporaryDirectory() as folder:
-            given, result = Path(folder, "in.safetensors"), Path(folder,
-                                                                 "out.safetensors")
-            save_file(inputs_of(case), given, {"case": json.dumps(texts_of(case))})
-            call([*map(str, argv), str(given), str(result)], case.name, timeout)
-            if not result.exists():
-                raise CandidateError(
-                    f"{argv[0]} wrote no file in the case {case.name}, expected its "
-                    "results in the file that its last argument names: write them "
-                    "there")
-            return read_tensors(result, f"what {argv[0]} wrote in the case {case.name}")
+    if isinstance(argv, (str, bytes)) or not argv:
+        raise ValueError(f"argv is {argv!r}, expected a list such as ['./bert']: put "
+                         "the program and each argument in a list")
+    if not timeout > 0:
+        raise ValueError(f"timeout is {timeout}, expected seconds above 0: pass 10, "
+                         "for example")
 
-    candidate.__name__ = " ".join(map(str, argv))
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        tensors, metadata = program_file(case)
+        with tempfile.TemporaryDirectory(prefix="numbert-") as folder:
+            given, made = Path(folder) / "in.safetensors", \
+                Path(folder) / "out.safetensors"
+            write_tensors(tensors, given, metadata)
+            _execute([*map(str, argv), str(given), str(made)], timeout,
+                     Path(folder) / "log.txt")
+            return _results(made, f"{shown}: out.safetensors")
+
+    shown = candidate.__name__ = escaped(" ".join(map(str, argv)))
     return candidate
 
 
-def call(argv: list[str], case: str, timeout: float) -> None:
-    """Run a program to its end; kill it and its children if it takes too long."""
-    try:
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   start_new_session=True)
-    except OSError as error:
-        raise CandidateError(
-            f"{argv[0]} can't be started ({error.strerror}), expected a program: check "
-            "its path, and that it may be executed") from error
-    try:
-        _, said = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise CandidateError(
-            f"{argv[0]} still runs after {timeout:g} seconds in the case {case}, "
-            "expected it to end: pass a longer timeout, or look where it hangs"
-            ) from None
-    finally:
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    if process.returncode:
-        tail = escaped("\n".join(said.decode("utf-8", "replace").splitlines()[-5:]))
-        raise CandidateError(
-            f"{argv[0]} ended with exit code {process.returncode} in the case {case}, "
-            f"expected 0: look at what it says: {tail or '(nothing on stderr)'}")
+def _execute(command: list[str], timeout: float, log: Path) -> None:
+    """Run a command to its end, or kill it and all that it started."""
+    shown = escaped(command[0])
+    with open(log, "wb") as printed:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                       stdout=printed, stderr=printed,
+                                       start_new_session=True)
+        except OSError as error:
+            raise CandidateError(
+                f"{shown} could not be started ({error.strerror}), expected a program: "
+                "check the path, and whether it may be executed") from None
+        try:
+            code = process.wait(timeout)
+        except BaseException as error:                 # too slow, or Ctrl-C
+            _kill(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise CandidateError(
+                f"{shown} ran for more than {timeout:g} seconds and was stopped, "
+                "expected the results by then: pass a larger timeout, or see what it "
+                f"waits for{_tail(log)}") from None
+    if code:
+        how = f"signal {-code} ended it" if code < 0 else f"exit code {code}"
+        raise CandidateError(f"{shown} failed ({how}), expected exit code 0: see what "
+                             f"it printed{_tail(log)}")
 
 
-def read_tensors(path: Path, what: str) -> Tensors:
-    """Return the arrays of a safetensors file.
+def _kill(process: subprocess.Popen) -> None:
+    """Kill a process and, where the system knows groups, what it started."""
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _tail(log: Path) -> str:
+    """Return the last lines that a program printed, escaped, each on its own line."""
+    with open(log, "rb") as file:
+        file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+        lines = file.read().decode("utf-8", "replace").splitlines()[-TAIL_LINES:]
+    return "".join(f"\n  {escaped(line)}" for line in lines) or " (nothing)"
+
+
+def _results(path: Path, what: str) -> dict[str, np.ndarray]:
+    """Return the tensors of a file that a candidate wrote; errors call it `what`."""
+    remedy = "write a whole safetensors file of pack names"
+    if not path.is_file():
+        raise CandidateError(f"{what} was not written, expected results: {remedy}")
+    if not path.stat().st_size:
+        raise CandidateError(f"{what} is empty (0 bytes), expected results: {remedy}")
+    try:
+        return read_file(path)
+    except ValueError as error:
+        problem = escaped(str(error)).replace(f"{path} ", "", 1)
+        raise CandidateError(f"{what} {problem}") from None
+
+
+def from_folder(folder) -> Candidate:
+    """Return the candidate for results that a program wrote before.
+
+    The folder holds `<case>.safetensors`, each with any subset of the pack names.  A
+    case without a file gives nothing.
 
     Raises:
-        CandidateError: it is empty, cut short, or of another format.
+        CandidateError: there is no such folder, or no safetensors file in it.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-    data = path.read_bytes()
-    if not data:
-        raise CandidateError(f"{what} is an empty file ({path.name}), expected "
-                             "safetensors: write it to its end")
-    try:
-        return load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CandidateError(f"{what} is no safetensors file ({escaped(str(error))}), "
-                             "expected one that is whole: check the header and the "
-                             "offsets, and that it is written to its end") from None
+    folder = Path(folder)
+    shown = escaped(str(folder))
+    if not folder.is_dir():
+        raise CandidateError(f"{shown} is not a folder, expected one of results: check "
+                             "the path")
+    if not any(folder.glob("*.safetensors")):
+        raise CandidateError(f"{shown} holds no results, expected files named "
+                             "<case>.safetensors: write one for each case")
+
+    def candidate(case: Case) -> dict[str, np.ndarray]:
+        path = folder / f"{case.name}.safetensors"
+        return _results(path, escaped(str(path))) if path.exists() else {}
+
+    candidate.__name__ = shown
+    return candidate

@@ -312,3 +312,27 @@ def case_of(model, inputs) -> Case:
             np.float32)}
     return Case("own", "BertModel", model.config.to_dict(), model.params, inputs, grads,
                 "a checkpoint and texts of your own")
+
+
+def program_file(case: Case) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the tensors and the metadata of the file that a program reads.
+
+    `param:NAME` are weights, `in:NAME` inputs, `cot:NAME` gradients of outputs for a
+    class without a loss.  `config.NAME` are the numbers of the configuration, each a
+    tensor without axes, int64 or float64.  Metadata: case, class, hidden_act and, where
+    there is one, problem_type.
+    """
+    config = BertConfig(**case.config)
+    numbers = {name: value for name, value in
+               {**config.to_dict(), "num_labels": config.num_labels}.items()
+               if isinstance(value, (bool, int, float))}
+    tensors = {
+        **{f"param:{name}": x for name, x in case.params.items()},
+        **{f"in:{name}": x for name, x in case.inputs.items()},
+        **{f"cot:{name}": x for name, x in case.cotangents.items()},
+        **{f"config.{name}": np.array(x, np.float64 if isinstance(x, float) else
+                                      np.int64) for name, x in numbers.items()}}
+    metadata = {"case": case.name, "class": case.kind, "hidden_act": config.hidden_act}
+    if config.problem_type is not None:
+        metadata["problem_type"] = config.problem_type
+    return tensors, metadata

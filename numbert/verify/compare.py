@@ -14,18 +14,15 @@ import graphlib
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from .cases import Case
+from .adapters import Candidate, called
 from .diagnose import diagnosis
 from .judge import compare, failed
 from .noise import PROFILES
 from .packs import Pack
-from .results import CandidateError, Judged, Named, Report
-
-Candidate = Callable[[Case], Mapping[str, np.ndarray]]
+from .results import Judged, Named, Report
 
 
 def verify(pack: Pack, candidate: Candidate, *, profile: str = "fp32",
@@ -99,28 +96,6 @@ def bare(name: str) -> str:
     """Return a name without "bert.", which BertModel itself doesn't have."""
     start, colon, rest = name.rpartition(":")
     return start + colon + rest.removeprefix("bert.")
-
-
-def called(candidate: Candidate, case: Case) -> Mapping[str, np.ndarray]:
-    """Return what a candidate computes for a case.
-
-    Raises:
-        CandidateError: it raised an error, or gave what is no dict of arrays.
-    """
-    try:
-        tensors = candidate(case)
-    except CandidateError:
-        raise
-    except Exception as error:
-        raise CandidateError(
-            f"the candidate raised {type(error).__name__} in the case {case.name} "
-            f"({error}), expected {{pack name: array}}: correct it, or leave out the "
-            "tensors that it can't compute") from error
-    if not isinstance(tensors, Mapping):
-        raise CandidateError(
-            f"the candidate gave a {type(tensors).__name__} in the case {case.name}, "
-            "expected {pack name: array}: return a dict")
-    return tensors
 
 
 def label(candidate) -> str:

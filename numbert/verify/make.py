@@ -18,13 +18,13 @@ import numpy as np
 from ..system.jsonfiles import json_text
 from ..system.progress import bar
 from ..system.saving import atomic_file
-from .cases import Case, make_cases
+from .cases import Case, make_cases, program_file
 from .counts import law, places
 from .judge import kind_of, over
 from .mutants import mutated_run
 from .noise import AGAIN, PROFILES, RUNS, measured, scaled
-from .packs import (FORMAT, MANIFEST, NOISES, README, VARIANTS, PackError, inputs_of,
-                    read_file, texts_of)
+from .packs import (FORMAT, MANIFEST, NOISES, README, VARIANTS, PackError,
+                    read_file)
 from .parents import LARGEST, parents
 from .run import SETTINGS, TRAINED, UPDATES, run
 from .truth import WIDEST, proven
@@ -120,10 +120,28 @@ def rounded(pair) -> list[float]:
 
 def case_bytes(case: Case, truth: dict) -> bytes:
     """Return the safetensors file of a case: what a program reads, and the truth."""
-    from safetensors.numpy import save
-    return save({**inputs_of(case), **{name: np.asarray(x, order="C")
-                                       for name, x in truth.items()}},
-                metadata={"case": json.dumps(texts_of(case), sort_keys=True)})
+    inputs, metadata = program_file(case)
+    return safetensors({**inputs, **truth}, metadata)
+
+
+def safetensors(tensors: dict, metadata: dict[str, str]) -> bytes:
+    """Return a safetensors file; the library's own order of metadata is left to chance.
+
+    Numbers of eight bytes come first, so that each lies at a multiple of its size.
+    """
+    kinds = {"float64": "F64", "int64": "I64", "float32": "F32"}
+    header: dict = {"__metadata__": metadata}
+    parts: list[bytes] = []
+    start = 0
+    for name in sorted(tensors, key=lambda name: (-tensors[name].itemsize, name)):
+        x = np.asarray(tensors[name], tensors[name].dtype.newbyteorder("<"), order="C")
+        header[name] = {"dtype": kinds[x.dtype.name], "shape": list(x.shape),
+                        "data_offsets": [start, start + x.nbytes]}
+        parts.append(x.tobytes())
+        start += x.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode("utf-8")
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
 def write_files(files: dict[str, bytes], out: Path) -> bool:

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..models.config import BertConfig
 from ..system.jsonfiles import parse_json
 from .cases import Case
 
@@ -58,34 +57,6 @@ class Pack(NamedTuple):
     sha256: str                                 # of its manifest, which holds the rest
     manifest: dict[str, Any]
     cases: dict[str, Packed]
-
-
-# ------------------------------------------------- what a program gets to see
-
-def inputs_of(case: Case) -> dict[str, np.ndarray]:
-    """Return {pack name: array} of all that a program needs to compute a case.
-
-    They are param:, in: and cot: (the gradients of outputs, where there is no loss) and
-    config:, its numbers as arrays without axes.
-    """
-    config = BertConfig(**case.config).to_dict()
-    found = {f"{kind}:{name}": x for kind, arrays in (
-        ("param", case.params), ("in", case.inputs), ("cot", case.cotangents))
-        for name, x in arrays.items()}
-    for name, value in config.items():
-        if isinstance(value, (bool, int)):
-            found[f"config:{name}"] = np.array(value, np.int64)
-        elif isinstance(value, float):
-            found[f"config:{name}"] = np.array(value, np.float64)
-    found["config:num_labels"] = np.array(BertConfig(**case.config).num_labels)
-    return {name: np.asarray(x, order="C") for name, x in found.items()}
-
-
-def texts_of(case: Case) -> dict[str, str]:
-    """Return what is not a number: {"case", "class", "hidden_act", "problem_type"}."""
-    config = BertConfig(**case.config)
-    return {"case": case.name, "class": case.kind, "hidden_act": config.hidden_act,
-            "problem_type": config.problem_type or ""}
 
 
 # ------------------------------------------------------------------------ reading

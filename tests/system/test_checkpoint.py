@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from checkpoint_cases import (CONFIG, INDEX, TIES, WEIGHTS, WORDS, f32, floats, load,
                               save, write_raw)
@@ -323,3 +324,40 @@ def test_shards_that_do_not_fit_their_index(tmp_path):
             "missing shards")
     write_shards(tmp_path, {"w": "one.safetensors", "v": "one.safetensors"})
     refused(tmp_path, ValueError, INDEX, "v (one.safetensors)", "of one save")
+
+
+# ------------------------------------------------------------------------ one file
+
+def test_one_file_comes_in_the_dtypes_that_it_holds(tmp_path):
+    arrays = {dtype: np.arange(6).reshape(2, 3).astype(dtype) for dtype in
+              ("float64", "float32", "float16", "int64", "int32", "int8", "uint8",
+               "bool")}
+    arrays["scalar"] = np.array(2.5)
+    save_file(arrays, tmp_path / "x.safetensors")
+    got = checkpoint.read_file(tmp_path / "x.safetensors")
+    assert set(got) == set(arrays)
+    for name, x in arrays.items():
+        assert got[name].dtype == x.dtype and got[name].shape == x.shape
+        assert np.array_equal(got[name], x)
+
+
+def test_bfloat16_comes_as_float32_and_what_numpy_lacks_is_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file as save_torch
+    x = torch.linspace(-3, 3, 7).bfloat16()
+    save_torch({"x": x}, tmp_path / "x.safetensors")
+    got = checkpoint.read_file(str(tmp_path / "x.safetensors"))["x"]
+    assert got.dtype == np.float32 and np.array_equal(got, x.float().numpy())
+    save_torch({"x": x, "y": x.to(torch.float8_e5m2)}, tmp_path / "y.safetensors")
+    with pytest.raises(ValueError, match="y.safetensors holds y: F8_E5M2, expected"):
+        checkpoint.read_file(tmp_path / "y.safetensors")
+
+
+def test_one_file_that_is_cut_short_or_missing(tmp_path):
+    path = tmp_path / "x.safetensors"
+    with pytest.raises(FileNotFoundError):
+        checkpoint.read_file(path)
+    save_file({"x": np.ones(100)}, path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="cut short"):
+        checkpoint.read_file(path)
