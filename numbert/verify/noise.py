@@ -47,13 +47,14 @@ class Profile(NamedTuple):
 
 F64, F32, TF32, BF16, F16 = 2.0 ** -53, 2.0 ** -24, 2.0 ** -11, 2.0 ** -8, 2.0 ** -11
 HUGE = ("huge-scores",)
+TINY = 2.0 ** -126              # below it float32 has fewer bits, or flushes to zero
 PROFILES = {
     "fp64": Profile("fp32", 0, F64, F64, 0, 3, 6, 3, True),
-    "fp32": Profile("fp32", 0, F32, F32, 0, 3, 6, 3, True),
-    "tf32": Profile("tf32", TF32, F32, F32, 0, 4, 8, 4, False, HUGE),
-    "bf16": Profile("bf16", BF16, F32, BF16, 0, 4, 8, 4, False, HUGE),  # by autocast
+    "fp32": Profile("fp32", 0, F32, F32, TINY, 3, 6, 3, True),
+    "tf32": Profile("tf32", TF32, F32, F32, TINY, 4, 8, 4, False, HUGE),
+    "bf16": Profile("bf16", BF16, F32, BF16, TINY, 4, 8, 4, False, HUGE),  # by autocast
     "fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 4, 8, 4, False, HUGE),
-    "pure-bf16": Profile("bf16", BF16, F32, BF16, 0, 6, 8, 10, False, HUGE),
+    "pure-bf16": Profile("bf16", BF16, F32, BF16, TINY, 6, 8, 10, False, HUGE),
     "pure-fp16": Profile("fp16", F16, F32, F16, 2.0 ** -26, 6, 8, 10, False, HUGE),
 }
 
@@ -242,20 +243,22 @@ def measured(case: Case, profile: Profile, given=None, runs: int = RUNS, seed: i
             deviation = np.asarray(x - clean[name])[places[name]]
             squares[name].append((np.mean(deviation ** 2), np.max(deviation ** 2))
                                  if deviation.size else (0.0, 0.0))
-    return {name: at_least(profile.stores, clean[name][places[name]],
+    return {name: at_least(profile, clean[name][places[name]],
                            np.sqrt(np.mean(pairs, 0)))
             for name, pairs in squares.items()}
 
 
-def at_least(roundoff: float, x, noise) -> tuple[float, float]:
+def at_least(profile: Profile, x, noise) -> tuple[float, float]:
     """Return (RMS, largest), each at least what rounding the result itself makes.
 
     The noise of few numbers in few runs may come out small by chance.
     """
     if not x.size:
         return 0.0, 0.0
-    return (max(float(noise[0]), roundoff * float(np.sqrt(np.mean(x * x)))),
-            max(float(noise[1]), roundoff * float(np.abs(x).max())))
+    rms, largest = (max(float(least), profile.stores * float(size) + profile.floor)
+                    for least, size in zip(noise, (np.sqrt(np.mean(x * x)),
+                                                   np.abs(x).max())))
+    return rms, largest
 
 
 def scaled(noise: dict) -> dict:
