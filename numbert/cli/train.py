@@ -106,6 +106,10 @@ def register_finetune(commands) -> None:
     files.add_argument("--dev", metavar="FILE",
                        help="data to evaluate on after each epoch; the model that "
                             "scores best is kept")
+    files.add_argument("--labels", metavar="FILE|A,B,...",
+                       help="the names of the classes, one per line of a file or with "
+                            "commas between them, for labels that --train lacks "
+                            "(default: those in --train, sorted)")
     common.add_model(files)
     add_out(files)
     add_inputs(command)
@@ -272,6 +276,8 @@ def run_finetune(args) -> None:
     from ..tasks.finetuning import finetune
     settings = Settings(**applying(args))
     options = training_of(args)
+    if args.labels is not None:
+        options["labels"] = labels_of(args.labels)
     distilling = given(args, ("temperature", "soft_weight"))
     if args.teacher is not None:
         options |= {"teacher": args.teacher, **distilling}
@@ -287,6 +293,19 @@ def run_finetune(args) -> None:
                       common.model_folder(args.model), args.out,
                       settings=settings, **options)
     report(result, args.out)
+
+
+def labels_of(text: str) -> list[str]:
+    """Read --labels: the lines of a file, or names with commas between them."""
+    if Path(text).is_file():
+        lines = (line.strip() for line in common.read_lines(text))
+        return [line for line in lines if line]
+    names = [name.strip() for name in text.split(",")]
+    if len(names) < 2 or not all(names):
+        raise ValueError(f"--labels is {text!r}, expected a file with one label per "
+                         "line, or two or more labels with one comma between them: "
+                         "check the path, or write them as in good,bad")
+    return names
 
 
 def given(args, names) -> dict:

@@ -43,6 +43,7 @@ class Data(NamedTuple):
     examples: list                 # as read, each with `where`, its file and line
     inputs: list[dict]             # what `train` takes: one or more for each example
     places: Sequence = ()          # from outputs back to examples, as the task needs it
+    cut: int = 0                   # how many examples lost their end, as too long
 
 
 def plain_collate(tokenizer, settings: Settings) -> Callable:
@@ -90,6 +91,28 @@ def class_names(labels, least: int = 2) -> list[str]:
     return sorted(names, key=(lambda name: (int(name), name)) if number else None)
 
 
+def checked_labels(task: Task, labels: Sequence[str] | None) -> list[str] | None:
+    """Return the names of classes that the caller gave, if the task can use them.
+
+    Raises:
+        ValueError: the task has no classes, or these are too few, or two are the same.
+    """
+    if labels is None:
+        return None
+    if task.labels is None:
+        raise ValueError(f"labels are given for {task.name}, expected none, as its "
+                         "examples are not of classes: leave labels (--labels) out")
+    if isinstance(labels, str) or not all(
+            isinstance(name, str) and name for name in labels):
+        raise TypeError(f"labels is {labels!r:.200}, expected a list of names: give "
+                        'one such as ["bad", "good"]')
+    twice = sorted({name for name in labels if list(labels).count(name) > 1})
+    if twice or len(labels) < 2:
+        raise ValueError(f"labels is {list(labels)!r:.200}, expected at least 2 "
+                         "different names, each once: correct it (--labels)")
+    return list(labels)
+
+
 def class_id(where: str, label: str, config) -> int:
     """Look up the id of a label.
 
@@ -98,8 +121,9 @@ def class_id(where: str, label: str, config) -> int:
     """
     if label not in config.label2id:
         known = ", ".join(list(config.label2id)[:20])
-        raise ValueError(f"{where}: label is {label!r}, expected one of the training "
-                         f"data's, {known}: correct it, or leave the example out")
+        raise ValueError(f"{where}: label is {label!r}, expected one of the model's, "
+                         f"{known}: correct it, leave the example out, or name all "
+                         "labels when you train (--labels)")
     return config.label2id[label]
 
 
@@ -127,6 +151,20 @@ def encoded_rows(encoded) -> list[dict]:
     """Split a tokenizer's output into one dict of arrays for each row."""
     return [{"input_ids": np.array(ids), "token_type_ids": np.array(types)}
             for ids, types in zip(encoded["input_ids"], encoded["token_type_ids"])]
+
+
+def cut_rows(tokenizer, rows: list[dict], length: int, *texts, **options) -> list[int]:
+    """Return the indices of the rows that the tokenizer cut to `length` tokens.
+
+    texts, options: the tokenizer's arguments that gave the rows.  Those of full length
+    are encoded once more, whole.
+    """
+    full = [i for i, row in enumerate(rows) if len(row["input_ids"]) == length]
+    if not full:
+        return []
+    whole = tokenizer(*(column and [column[i] for i in full] for column in texts),
+                      verbose=False, **options)["input_ids"]
+    return [i for i, ids in zip(full, whole) if len(ids) > length]
 
 
 def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from ..training.recipe import check_numbers, planned, recipe_of, show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 from . import TASKS, Data, Settings, Task
-from .common import names_of
+from .common import checked_labels, longest, names_of
+from .records import provenance
 
 RECORD = "training.json"               # written to `out` last: it marks a finished run
 NOTHING_BEST = ("no evaluation was best, as the deciding score was undefined (nan) in "
@@ -40,7 +42,8 @@ HEADS = ("classifier.", "qa_outputs.", "cls.")
 
 def finetune(task: str, train_file, dev_file, model, out, *,
              settings: Settings = Settings(), dtype: str = "float32", seed: int = 0,
-             teacher=None, temperature: float = 2.0, soft_weight: float = 0.5,
+             labels: Sequence[str] | None = None, teacher=None,
+             temperature: float = 2.0, soft_weight: float = 0.5,
              overwrite: bool = False, epochs: float | None = 3, lr: float = 5e-5,
              warmup: float = 0.1, accumulate: int = 2, eval_batch_size: int = 32,
              progress: bool | None = None, resume: bool = True, **training
@@ -56,10 +59,14 @@ def finetune(task: str, train_file, dev_file, model, out, *,
             kept; with None nothing is evaluated.
         model: the checkpoint to start from, with its tokenizer.
         out: a folder, made if absent, for the model, the tokenizer, training.json
-            (task, settings, scores) and log.jsonl (see TrainingResult.history).
+            (task, settings, scores, and what the run started from: see `provenance`)
+            and log.jsonl (see TrainingResult.history).
         settings: how examples become inputs.
         dtype: "float32" or "float64".
         seed: fixes the new head, the order of the data, dropout and masking.
+        labels: the names of the classes, for labels that the training data lacks.  None
+            takes those that occur in it, sorted.  A model that already has exactly
+            these classes keeps their order.
         teacher: a checkpoint fine-tuned on the same labels, to learn from as well.
             temperature and soft_weight are explained in `distillation`.
         overwrite: start anew if `out` holds a model or an unfinished run.
@@ -83,17 +90,21 @@ def finetune(task: str, train_file, dev_file, model, out, *,
                     **training)
     recipe = recipe_of(training, evaluates=dev_file is not None)
     check_numbers({"eval_batch_size": eval_batch_size})
+    labels = checked_labels(chosen, labels)
     refuse_folder(out, overwrite, model=model, teacher=teacher, data=train_file,
                   dev=dev_file)
     examples = chosen.read(train_file)
     dev_examples = None if dev_file is None else chosen.read(dev_file)
     tokenizer = BertTokenizer.from_pretrained(model)
     guide = None if teacher is None else load_teacher(chosen, teacher, tokenizer, dtype)
-    student = load_student(chosen, model, examples, guide, dtype, seed)
+    student = load_student(chosen, model, labels, examples, guide, dtype, seed)
     refuse_other_vocabulary(tokenizer, student.config)
     data = chosen.encode(examples, tokenizer, student.config, settings)
-    dev = None if dev_examples is None else \
-        chosen.encode(dev_examples, tokenizer, student.config, settings)
+    warn_of_cuts(train_file, data, tokenizer, student.config, settings)
+    dev = None
+    if dev_examples is not None:
+        dev = chosen.encode(dev_examples, tokenizer, student.config, settings)
+        warn_of_cuts(dev_file, dev, tokenizer, student.config, settings)
     objective = LABELS if guide is None else \
         from_teacher(guide, temperature, soft_weight)
     identity = {
@@ -102,7 +113,9 @@ def finetune(task: str, train_file, dev_file, model, out, *,
                        dev_data=dev and dev.inputs, teacher=guide and [guide.params])}
     if guide is not None:
         identity |= {"temperature": temperature, "soft_weight": soft_weight}
-    planned(recipe, len(data.inputs))      # an error comes before anything is removed
+    plan = planned(recipe, len(data.inputs))    # errors come before anything is removed
+    record = {"task": task, "settings": settings._asdict(),
+              **provenance(plan, model, train=train_file, dev=dev_file)}
     with one_run(out):
         prepare_folder(out, overwrite)
         result = train(
@@ -111,8 +124,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
             evaluate=None if dev is None else lambda m: scores(
                 chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
             checkpoint_dir=out, resume=resume, identity=identity, **training)
-        finish(out, student, tokenizer, result,
-               {"task": task, "settings": settings._asdict()})
+        finish(out, student, tokenizer, result, record)
     return result
 
 
@@ -147,6 +159,7 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     loaded = load_finished(chosen, model, dtype)
     refuse_other_vocabulary(tokenizer, loaded.config)
     data = chosen.encode(examples, tokenizer, loaded.config, settings)
+    warn_of_cuts(file, data, tokenizer, loaded.config, settings)
     found, predictions = scores(chosen, loaded, data, tokenizer, settings, batch_size,
                                 progress)
     return found, examples, predictions
@@ -255,13 +268,25 @@ def fits(value, default) -> bool:
     return is_whole_number(value) or default is value is None
 
 
-def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
+def warn_of_cuts(file, data: Data, tokenizer, config, settings: Settings) -> None:
+    """Say how many examples of a file lost their ends."""
+    if data.cut:
+        length = longest(tokenizer, config, settings)
+        more = length < config.max_position_embeddings
+        warnings.warn(f"{data.cut} of {len(data.examples)} examples in {file} have more"
+                      f" than {length} tokens, so their ends were cut" + more * (
+                          ": train with a larger max_length (--max-length) to use more "
+                          "of them"))
+
+
+def load_student(task: Task, model, labels: list[str] | None, examples: list, guide,
+                 dtype, seed: int):
     """Load the model to train, with a fresh head unless it knows the same labels."""
     folder = resolve(str(model), REQUIRED)
     old = names_of(BertConfig.from_pretrained(folder))
     changes = dict(task.config)
     if task.labels is not None:
-        names = task.labels(examples)
+        names = labels or task.labels(examples)
         known = old if guide is None else names_of(guide.config)
         if guide is not None and set(names) != set(known):
             raise ValueError(f"the teacher's labels are {', '.join(known)}, expected "

@@ -13,8 +13,8 @@ from ..bert.losses import IGNORE_INDEX
 from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
 from ..system.numbers import is_whole_number
 from . import metrics
-from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
-                     names_of, outputs)
+from .common import (Data, Settings, Task, class_id, class_names, cut_rows,
+                     encoded_rows, longest, names_of, outputs)
 
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -114,10 +114,11 @@ def encode(target: Callable, examples: list[Text], tokenizer, config,
     """Turn texts into inputs.  target: (example, config) -> what the model learns."""
     targets = [target(example, config) for example in examples]
     pairs = None if examples[0].pair is None else [x.pair for x in examples]
-    rows = encoded_rows(tokenizer(
-        [example.text for example in examples], pairs, truncation=True,
-        max_length=longest(tokenizer, config, settings)))
-    return Data(examples, [{**row, "labels": y} for row, y in zip(rows, targets)])
+    texts = [example.text for example in examples]
+    length = longest(tokenizer, config, settings)
+    rows = encoded_rows(tokenizer(texts, pairs, truncation=True, max_length=length))
+    return Data(examples, [{**row, "labels": y} for row, y in zip(rows, targets)],
+                cut=len(cut_rows(tokenizer, rows, length, texts, pairs)))
 
 
 def one_target(example: Text, config) -> int:

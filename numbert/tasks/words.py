@@ -9,8 +9,8 @@ import numpy as np
 from ..bert.losses import IGNORE_INDEX
 from ..system.datafiles import is_jsonl, nonempty, read_conll, read_jsonl, strings
 from . import metrics
-from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
-                     names_of, outputs)
+from .common import (Data, Settings, Task, class_id, class_names, cut_rows,
+                     encoded_rows, longest, names_of, outputs)
 
 
 class Sentence(NamedTuple):
@@ -45,9 +45,10 @@ def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> D
     word without pieces: it lies beyond max_length, or the tokenizer drops its
     characters.
     """
-    encoded = tokenizer([x.words for x in examples], is_split_into_words=True,
-                        truncation=True, verbose=False,
-                        max_length=longest(tokenizer, config, settings))
+    sentences = [example.words for example in examples]
+    length = longest(tokenizer, config, settings)
+    encoded = tokenizer(sentences, is_split_into_words=True, truncation=True,
+                        verbose=False, max_length=length)
     rows, places = encoded_rows(encoded), []
     for i, (example, row) in enumerate(zip(examples, rows)):
         word_of = np.array([-1 if w is None else w          # (T,)
@@ -67,7 +68,8 @@ def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> D
         labels[first[first >= 0]] = ids[first >= 0]
         row["labels"] = labels
         places.append(first)
-    return Data(examples, rows, places)
+    return Data(examples, rows, places, len(cut_rows(
+        tokenizer, rows, length, sentences, is_split_into_words=True)))
 
 
 def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None

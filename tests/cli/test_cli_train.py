@@ -96,6 +96,8 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
     (["--train", "{good}", "--mask-probability", ".2"], "the task is text-classif"),
     (["--train", "{good}", "--teacher", "{base}"], "expected a trained head"),
     (["--train", "{good}", "--model", "{no}"], "none.tsv"),
+    (["--train", "{good}", "--labels", "labels.txt"], "--labels is 'labels.txt', exp"),
+    (["--train", "{good}", "--labels", "fine,,poor"], "--labels is 'fine,,poor', exp"),
 ])
 def test_errors_are_one_line(capsys, base, tmp_path, arguments, message):
     files = {"no": tmp_path / "none.tsv", "base": base,
@@ -198,6 +200,15 @@ def test_adam_and_frozen_parameters(capsys, base, tmp_path):
     code, _, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
                           "--out", tmp_path / "next", "--betas", 2, 0.9)
     assert code == 2 and "betas is [2.0, 0.9], expected two numbers" in errors
+
+
+@pytest.mark.parametrize("given", ["great, poor,fine", "{file}"])
+def test_labels_come_from_a_file_or_the_command(capsys, base, tmp_path, given):
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    names = tiny.write(tmp_path, "labels.txt", "great\npoor\n\nfine\n")
+    code, text, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
+                             "--out", out, *QUICK, "--labels", given.format(file=names))
+    assert (code, errors) == (0, "") and "classes: great, poor, fine\n" in text
 
 
 def test_without_a_model_it_says_where_it_starts_from(capsys, tmp_path):

@@ -1,7 +1,10 @@
 """Whole small runs: fine-tuning, going on after a stop, evaluation, a teacher."""
 
+import hashlib
 import json
+import platform
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +51,65 @@ def test_every_task_from_file_to_score(base, tmp_path, task):
         assert scores[TASKS[task].metric] > 0.99, scores
     record = json.loads((out / "training.json").read_text())
     assert record["task"] == task and record["settings"]["doc_stride"] == 4
+
+
+def test_the_record_says_what_a_run_started_from(base, tmp_path):
+    """Enough to repeat it; the hashes are those of hashlib on the files' bytes."""
+    train = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    dev = tiny.write(tmp_path, "d.tsv", tiny.FILES[TEXT] * 2)
+    finetune(TEXT, train, dev, base, tmp_path / "out", epochs=1, lr=np.float32(0.5),
+             batch_size=4, seed=3, frozen=("bert.*",))
+    record = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert record["model"] == base
+    assert record["data"] == {
+        name: {"file": file,
+               "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
+        for name, file in (("train", train), ("dev", dev))}
+    told = record["training"]
+    assert [told[name] for name in ("lr", "epochs", "batch_size", "seed", "frozen")] \
+        == [0.5, 1, 4, 3, ["bert.*"]]
+    assert record["versions"] == {"numbert": numbert.__version__,
+                                  "numpy": np.__version__,
+                                  "python": platform.python_version()}
+    finetune(TEXT, train, None, base, tmp_path / "next", epochs=1)
+    record = json.loads((tmp_path / "next" / "training.json").read_text())
+    assert list(record["data"]) == ["train"]
+
+
+def test_texts_that_are_cut_are_counted_aloud(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", "the cat\tx\n" + "the cat is in\ty\n" * 2)
+    said = "2 of 3 examples in .*t.tsv have more than 5 tokens, so their ends were cut"
+    with pytest.warns(UserWarning, match=said + ": train with a larger max_length"):
+        finetune(TEXT, file, None, base, tmp_path / "out", epochs=1, warmup=0,
+                 settings=Settings(max_length=5))
+    with pytest.warns(UserWarning, match=said):
+        evaluate(tmp_path / "out", file)
+
+
+def test_labels_that_the_training_data_lacks(base, tmp_path):
+    """They get a place in the head, in the order given, and may occur in other data."""
+    train = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    dev = tiny.write(tmp_path, "d.tsv", "the sun\tgreat\nthe moon\tpoor\n")
+    with pytest.raises(ValueError, match="label is 'great', expected one of the mo"):
+        finetune(TEXT, train, dev, base, tmp_path / "out")
+    finetune(TEXT, train, dev, base, tmp_path / "out", epochs=1,
+             labels=["poor", "fine", "great"])
+    model = numbert.BertForSequenceClassification.from_pretrained(tmp_path / "out")
+    assert model.config.id2label == {0: "poor", 1: "fine", 2: "great"}
+    assert 0 <= evaluate(tmp_path / "out", dev)[0]["accuracy"] <= 1
+    with pytest.raises(ValueError, match="label is 'fine', expected one of the mode"):
+        finetune(TEXT, train, dev, base, tmp_path / "x", labels=["poor", "great"])
+
+
+@pytest.mark.parametrize("task, labels, message", [
+    (TEXT, ["a", "b", "a"], "expected at least 2 different names, each once"),
+    (TEXT, ["a"], "expected at least 2 different names"),
+    (TEXT, "ab", "expected a list of names"), (TEXT, ["a", 3], "expected a list of n"),
+    ("regression", ["a", "b"], "labels are given for regression, expected none"),
+])
+def test_labels_that_do_not_fit(base, tmp_path, task, labels, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        finetune(task, "none.tsv", None, base, tmp_path / "x", labels=labels)
 
 
 def interrupted_at(step):

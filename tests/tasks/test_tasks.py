@@ -142,10 +142,32 @@ def test_labels_are_sorted():
         class_names([], least=1)
 
 
+@pytest.mark.parametrize("task, short, long", [
+    (TEXT, "the cat\tx\n", "the cat is in the house\tx\n"),
+    (TEXT, "a\tcat is in\tx\n", "a\tcat is in the house\ty\n"),
+    (TOKEN, "the O\ncat O\n\n", "a O\ncat O\nis O\nin O\nthe O\nhouse O\n\n"),
+    (CHOICE, "the\tcat\tdog\t0\n", "the\tcat\tdog is in the house\t0\n"),
+    (QA, ANSWER + '{"text": ["cat"], "answer_start": [2]}}\n',
+     ANSWER.replace("a cat", "a cat is in the big house")
+     + '{"text": ["cat"], "answer_start": [2]}}\n'),
+    ("masked-lm", "the cat\n", "the cat is in the big house\n"),
+])
+def test_examples_that_lose_their_end_are_counted(tmp_path, task, short, long):
+    """Not those that fill the input exactly, and none that become windows."""
+    name = "t.jsonl" if task == QA else "t"
+    examples = read(task, tmp_path, short * 2 + long + short + long, name)
+    data = TASKS[task].encode(examples, TOKENIZER, labelled("x", "y", "O"),
+                              Settings(max_length=7, doc_stride=0))
+    full = sum(row["input_ids"].shape[-1] == 7 for row in data.inputs)
+    assert full >= 2 and data.cut == (0 if task in (QA, "masked-lm") else 2)
+    data = TASKS[task].encode(examples, TOKENIZER, labelled("x", "y", "O"), PLAIN)
+    assert data.cut == 0
+
+
 def test_a_label_that_training_never_saw(tmp_path):
     examples = read(TEXT, tmp_path, "a\tx\nb\tz\n", "dev.tsv")
     with pytest.raises(ValueError, match="dev.tsv, line 2: label is 'z', expected "
-                                         "one of the training data's, x, y"):
+                                         "one of the model's, x, y: correct"):
         TASKS[TEXT].encode(examples, TOKENIZER, labelled("x", "y"), PLAIN)
     examples = read(TOKEN, tmp_path, "a O\n\nb O\ncat B-Z\n", "dev.conll")
     with pytest.raises(ValueError, match=r"line 3, word 2 \('cat'\): label is 'B-Z'"):
