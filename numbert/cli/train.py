@@ -141,8 +141,9 @@ def register_evaluate(commands) -> None:
                          help="one of the tasks above, for a model that `finetune` did "
                               "not make")
     command.add_argument("--predictions", metavar="FILE.jsonl",
-                         help="write the prediction for each example to this file, one "
-                              "per line")
+                         help="write each example to this file, one per line: its "
+                              "text, its right answer (gold), the prediction, and how "
+                              "sure the model is (score)")
     command.add_argument("--batch-size", type=common.positive, default=32, metavar="N",
                          help="examples per forward pass (default: 32)")
     command.add_argument("--json", action="store_true",
@@ -380,9 +381,7 @@ def print_scores(scores: dict) -> None:
 
 def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
-    from ..system.jsonfiles import json_text
     from ..system.places import refuse_inputs
-    from ..system.saving import atomic_write_text
     from ..tasks.finetuning import evaluate
     if args.model is None and args.task is None:
         raise ValueError("got no model, expected --model DIR, or --task TASK for one "
@@ -392,13 +391,9 @@ def run_evaluate(args) -> None:
         raise FileNotFoundError(f"{output.parent} is not a folder, expected one for "
                                 "the file of --predictions: make it first")
     refuse_inputs(args.predictions, data=args.data, model=args.model)
-    scores, examples, predictions = evaluate(
+    scores, examples, _ = evaluate(
         common.model_folder(args.model, args.task), args.data, task=args.task,
-        batch_size=args.batch_size)
-    if args.predictions:
-        atomic_write_text(args.predictions, "".join(
-            json_text({"where": example.where, "prediction": prediction}) + "\n"
-            for example, prediction in zip(examples, predictions)), follow_links=True)
+        batch_size=args.batch_size, predictions=args.predictions)
     if args.json:
         common.print_json({"examples": len(examples), **scores})
     else:

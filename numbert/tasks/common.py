@@ -46,6 +46,13 @@ class Data(NamedTuple):
     cut: int = 0                   # how many examples lost their end, as too long
 
 
+class Prediction(NamedTuple):
+    """What a model says about an example.  Both are of types that JSON knows."""
+
+    value: Any
+    score: Any = None              # how sure the model is, if the task can tell
+
+
 def plain_collate(tokenizer, settings: Settings) -> Callable:
     """Return the `collate` of most tasks, which only pads."""
     return partial(collate, pad_token_id=tokenizer.pad_token_id)
@@ -59,9 +66,12 @@ class Task(NamedTuple):
         labels(examples) -> the names of the classes; None for tasks without classes.
         encode(examples, tokenizer, config, settings) -> Data.
         collate(tokenizer, settings) -> the `collate` for train.
-        predict(model, data, tokenizer, settings, batch_size, progress) -> a prediction
-            for each example, of types that JSON knows.
-        score(examples, predictions, names) -> {metric: number}; names: of the classes.
+        predict(model, data, tokenizer, settings, batch_size, progress) -> a Prediction
+            for each example.
+        score(examples, values, names) -> {metric: number}; values: of the predictions,
+            names: of the classes.
+        show(example) -> its text and its right answer, "gold", as part of a JSON
+            object.
     """
 
     name: str
@@ -73,6 +83,7 @@ class Task(NamedTuple):
     encode: Callable[..., Data]
     predict: Callable[..., list]
     score: Callable[[list, list, list[str]], dict[str, float]]
+    show: Callable[[Any], dict[str, Any]]
     collate: Callable[[Any, Settings], Callable] = plain_collate
 
 

@@ -31,7 +31,7 @@ from ..training.recipe import check_numbers, planned, recipe_of, show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 from . import TASKS, Data, Settings, Task
-from .common import checked_labels, longest, names_of
+from .common import Prediction, checked_labels, longest, names_of
 from .records import provenance
 
 RECORD = "training.json"               # written to `out` last: it marks a finished run
@@ -132,8 +132,8 @@ show_settings(finetune, but=["metric"])
 
 
 def evaluate(model, file, *, task: str | None = None, settings: Settings | None = None,
-             dtype: str = "float32", batch_size: int = 32, progress: bool | None = None
-             ) -> tuple[dict[str, float], list, list]:
+             dtype: str = "float32", batch_size: int = 32, progress: bool | None = None,
+             predictions=None) -> tuple[dict[str, float], list, list]:
     """Score a fine-tuned model on a file.
 
     Args:
@@ -141,6 +141,10 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
         file: the data, in a format of the task.
         task, settings: needed only for a checkpoint from elsewhere.
         dtype, batch_size, progress: as in `finetune`.
+        predictions: a file to write, with a JSON object per example: where it stands,
+            its text, its right answer (gold), the prediction, and how sure the model is
+            (score), which is a probability or, for the span of an answer, a sum of two
+            logits.
 
     Returns:
         the scores, the examples of the file, and a prediction for each example.
@@ -160,17 +164,29 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     refuse_other_vocabulary(tokenizer, loaded.config)
     data = chosen.encode(examples, tokenizer, loaded.config, settings)
     warn_of_cuts(file, data, tokenizer, loaded.config, settings)
-    found, predictions = scores(chosen, loaded, data, tokenizer, settings, batch_size,
-                                progress)
-    return found, examples, predictions
+    found, guesses = scores(chosen, loaded, data, tokenizer, settings, batch_size,
+                            progress)
+    if predictions is not None:
+        atomic_write_text(predictions, "".join(
+            json_text(prediction_row(chosen, *pair)) + "\n"
+            for pair in zip(examples, guesses)), follow_links=True)
+    return found, examples, [guess.value for guess in guesses]
+
+
+def prediction_row(task: Task, example, guess: Prediction) -> dict[str, Any]:
+    """Return an example and its prediction as a JSON object; see `evaluate`."""
+    sure = {} if guess.score is None else {"score": guess.score}
+    return {"where": example.where, **task.show(example), "prediction": guess.value,
+            **sure}
 
 
 def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
            batch_size: int = 32, progress: bool | None = None
-           ) -> tuple[dict[str, float], list]:
+           ) -> tuple[dict[str, float], list[Prediction]]:
     """Return the task's metrics of a model on encoded data, and its predictions."""
-    predictions = task.predict(model, data, tokenizer, settings, batch_size, progress)
-    return task.score(data.examples, predictions, names_of(model.config)), predictions
+    guesses = task.predict(model, data, tokenizer, settings, batch_size, progress)
+    return task.score(data.examples, [guess.value for guess in guesses],
+                      names_of(model.config)), guesses
 
 
 def finish(out: Path, model, tokenizer, result: TrainingResult, record: dict) -> None:

@@ -126,6 +126,49 @@ def test_evaluate_uses_the_model_that_ships(capsys, tmp_path, task, text, metric
     assert score == 1 if task == TEXT else 1 <= score < 20     # of 1,600 pieces
 
 
+PARTS = {TEXT: ("text",), "multi-label-classification": ("text",),
+         "regression": ("text",), "token-classification": ("tokens",),
+         "question-answering": ("question", "context"), "masked-lm": ("text",),
+         "multiple-choice": ("context", "choices")}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predictions_hold_the_text_the_right_answer_and_a_score(capsys, tmp_path, task):
+    """From them the first metric of the task can be computed again."""
+    suffix = {"token-classification": "conll", "question-answering": "json"}
+    file = tiny.write(tmp_path, f"t.{suffix.get(task, 'tsv')}", tiny.FILES[task])
+    base, out = tiny.checkpoint(tmp_path / "m"), tmp_path / "out"
+    assert run(capsys, "finetune", task, "--train", file, "--model", base, "--out", out,
+               *QUICK, *tiny.SMALL.get(task, ()))[0] == 0
+    _, text, _ = run(capsys, "evaluate", "--model", out, "--data", file, "--json",
+                     "--predictions", tmp_path / "p.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().split("\n")
+            if line]
+    examples, fields = TASKS[task].read(file), ["where", *PARTS[task]]
+    fields += ["gold"] * (task != "masked-lm") + ["prediction"]
+    fields += ["score"] * (task not in ("masked-lm", "regression"))
+    for row, example in zip(rows, examples, strict=True):
+        assert list(row) == fields and row["where"] == example.where
+        own = example._asdict()
+        for name in PARTS[task]:
+            assert row[name] == own["words" if name == "tokens" else name]
+    found = TASKS[task].score(examples, [row["prediction"] for row in rows], sorted(
+        numbert.BertConfig.from_pretrained(out).label2id))
+    scores = json.loads(text)
+    assert scores.pop("examples") == len(rows) and scores == pytest.approx(found)
+    if task == TEXT:
+        ask = numbert.pipeline(task, str(out))
+        want = ask([row["text"] for row in rows])
+        assert [(x["label"], x["score"]) for x in want] == [
+            (row["prediction"], pytest.approx(row["score"], rel=1e-5)) for row in rows]
+        assert [row["gold"] for row in rows] == [label for _, label in tiny.TEXTS]
+    if task == "multi-label-classification":
+        for row in rows:
+            assert row["prediction"] == [
+                name for name, score in row["score"].items() if score > 0.5]
+        assert [row["gold"] for row in rows][:2] == [["red", "cat"], []]
+
+
 def test_predictions_go_where_a_link_names(capsys, tmp_path):
     file = tiny.write(tmp_path, "data.tsv", "I love this film.\tPOSITIVE\n")
     given = ["evaluate", "--task", TEXT, "--data", file, "--predictions"]

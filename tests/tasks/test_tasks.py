@@ -1,6 +1,7 @@
 """Tasks: from plain files to inputs, and from outputs to predictions and metrics."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -232,9 +233,11 @@ def test_words_without_pieces_are_wrong_unless_O(tmp_path):
                                config, Settings(max_length=7))
     logits = np.zeros((1, 7, 4))
     logits[0, [1, 3, 5], [3, 0, 2]] = 5                # dog: O, red: B-X, the: I-X
-    found = words.predict(Said(config, logits=logits), data, TOKENIZER, PLAIN)
-    assert found == [["O", "O", "B-X", "I-X", "O", "O"]]
-    score = words.score(data.examples, found, ["B-X", "B-Y", "I-X", "O"])
+    found, = words.predict(Said(config, logits=logits), data, TOKENIZER, PLAIN)
+    assert found.value == ["O", "O", "B-X", "I-X", "O", "O"]
+    sure = pytest.approx(math.exp(5) / (math.exp(5) + 3))       # one 5 among three 0s
+    assert found.score == [sure, None, sure, sure, None, None]
+    score = words.score(data.examples, [found.value], ["B-X", "B-Y", "I-X", "O"])
     assert score["precision"] == 1 and score["recall"] == 0.5      # sun was cut off
     assert score["accuracy"] == pytest.approx(5 / 6)
 
@@ -355,7 +358,7 @@ def test_an_answer_comes_back(context, data):
     if found:
         guess, = TASKS[QA].predict(Said(tiny.config(), **scores), encoded, TOKENIZER,
                                    Settings(max_answer_length=50))
-        assert guess in {context[s:e] for s, e in found}
+        assert guess.value in {context[s:e] for s, e in found}
 
 
 @given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 10 ** 6))
@@ -379,6 +382,6 @@ def test_no_answer(cls, answers, expected):
     logits[0, 0] = cls
     guess = questions.predict(Said(tiny.config(), start_logits=logits, end_logits=end),
                               data, TOKENIZER, PLAIN)
-    assert guess == [expected]
-    assert questions.score([example], guess, [])["exact_match"] == (
+    assert guess == [(expected, 5.0 if expected else cls)]     # 2.5 + 2.5, or [CLS]
+    assert questions.score([example], [expected], [])["exact_match"] == (
         expected == (answers[0][1] if answers else ""))
