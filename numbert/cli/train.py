@@ -116,6 +116,13 @@ def register_finetune(commands) -> None:
     group = add_training(command, lr=5e-5, warmup=0.1)
     group.add_argument("--epochs", type=common.positive, default=3,
                        help="passes over the data (default: 3)")
+    group.add_argument("--label-smoothing", type=float, metavar="X",
+                       help="spread this share of each label over all classes (default:"
+                            " 0; 0.1 is usual)")
+    group.add_argument("--class-weights", metavar="A,B,...|balanced",
+                       help="how much each class counts, in the order of --labels or, "
+                            "without it, sorted by name; balanced lets rare classes "
+                            "count as much as frequent ones")
     group = command.add_argument_group("distillation")
     group.add_argument("--teacher", metavar="DIR",
                        help="learn from this model, too; it must be fine-tuned on the "
@@ -279,6 +286,9 @@ def run_finetune(args) -> None:
     options = training_of(args)
     if args.labels is not None:
         options["labels"] = labels_of(args.labels)
+    if args.class_weights is not None:
+        options["class_weights"] = weights_of(args.class_weights)
+    options |= given(args, ("label_smoothing",))
     distilling = given(args, ("temperature", "soft_weight"))
     if args.teacher is not None:
         options |= {"teacher": args.teacher, **distilling}
@@ -307,6 +317,18 @@ def labels_of(text: str) -> list[str]:
                          "line, or two or more labels with one comma between them: "
                          "check the path, or write them as in good,bad")
     return names
+
+
+def weights_of(text: str) -> list[float] | str:
+    """Read --class-weights: numbers with commas between them, or "balanced"."""
+    if text == "balanced":
+        return text
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--class-weights is {text!r}, expected balanced, or a number "
+                         "for each class with one comma between them: write them as in "
+                         "1,2.5") from None
 
 
 def given(args, names) -> dict:

@@ -2,7 +2,7 @@
 
 Read finetuning first, then common (what a task is) and texts (the simplest one); words,
 questions, choices and masked are the other tasks.  pretraining starts from a corpus,
-metrics holds the scores, and records what training.json says of a run.
+metrics holds the scores, weights the losses, and records what training.json says.
 This room may import training, models, tokenization, bert and system.
 """
 

@@ -24,15 +24,14 @@ from ..system.numbers import is_number, is_whole_number
 from ..system.places import one_run, refuse_busy, refuse_inputs
 from ..system.saving import WEIGHTS, atomic_write_text
 from ..tokenization import BertTokenizer
-from ..training.distillation import from_teacher
 from ..training.loop import TrainingResult, train
-from ..training.objectives import LABELS
 from ..training.recipe import check_numbers, planned, recipe_of, show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 from . import TASKS, Data, Settings, Task
 from .common import Prediction, checked_labels, longest, names_of
 from .records import provenance
+from .weights import objective_of, refuse_weighting, weights_by_id
 
 RECORD = "training.json"               # written to `out` last: it marks a finished run
 NOTHING_BEST = ("no evaluation was best, as the deciding score was undefined (nan) in "
@@ -42,7 +41,9 @@ HEADS = ("classifier.", "qa_outputs.", "cls.")
 
 def finetune(task: str, train_file, dev_file, model, out, *,
              settings: Settings = Settings(), dtype: str = "float32", seed: int = 0,
-             labels: Sequence[str] | None = None, teacher=None,
+             labels: Sequence[str] | None = None,
+             class_weights: Sequence[float] | str | None = None,
+             label_smoothing: float = 0.0, teacher=None,
              temperature: float = 2.0, soft_weight: float = 0.5,
              overwrite: bool = False, epochs: float | None = 3, lr: float = 5e-5,
              warmup: float = 0.1, accumulate: int = 2, eval_batch_size: int = 32,
@@ -67,6 +68,11 @@ def finetune(task: str, train_file, dev_file, model, out, *,
         labels: the names of the classes, for labels that the training data lacks.  None
             takes those that occur in it, sorted.  A model that already has exactly
             these classes keeps their order.
+        class_weights: how much a label of each class counts: numbers above 0 in the
+            order of `labels`, or "balanced", which lets rare classes count as much as
+            frequent ones.
+        label_smoothing: the share of each label, from 0 to 1, that is spread evenly
+            over all classes.  Both are for tasks with one class per text or word.
         teacher: a checkpoint fine-tuned on the same labels, to learn from as well.
             temperature and soft_weight are explained in `distillation`.
         overwrite: start anew if `out` holds a model or an unfinished run.
@@ -91,6 +97,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     recipe = recipe_of(training, evaluates=dev_file is not None)
     check_numbers({"eval_batch_size": eval_batch_size})
     labels = checked_labels(chosen, labels)
+    refuse_weighting(chosen, class_weights, label_smoothing, teacher)
     refuse_folder(out, overwrite, model=model, teacher=teacher, data=train_file,
                   dev=dev_file)
     examples = chosen.read(train_file)
@@ -105,16 +112,17 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     if dev_examples is not None:
         dev = chosen.encode(dev_examples, tokenizer, student.config, settings)
         warn_of_cuts(dev_file, dev, tokenizer, student.config, settings)
-    objective = LABELS if guide is None else \
-        from_teacher(guide, temperature, soft_weight)
+    objective, told = objective_of(
+        guide, temperature, soft_weight, label_smoothing, weights_by_id(
+            class_weights, labels or chosen.labels and chosen.labels(examples),
+            student.config, data))
     identity = {
         "task": task, **settings._asdict(),
         **fingerprints(model=[student.params], train_data=data.inputs,
                        dev_data=dev and dev.inputs, teacher=guide and [guide.params])}
-    if guide is not None:
-        identity |= {"temperature": temperature, "soft_weight": soft_weight}
+    identity |= told
     plan = planned(recipe, len(data.inputs))    # errors come before anything is removed
-    record = {"task": task, "settings": settings._asdict(),
+    record = {"task": task, "settings": settings._asdict(), **told,
               **provenance(plan, model, train=train_file, dev=dev_file)}
     with one_run(out):
         prepare_folder(out, overwrite)
