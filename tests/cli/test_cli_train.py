@@ -96,6 +96,9 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
     (["--train", "{good}", "--mask-probability", ".2"], "the task is text-classif"),
     (["--train", "{good}", "--teacher", "{base}"], "expected a trained head"),
     (["--train", "{good}", "--model", "{no}"], "none.tsv"),
+    (["--train", "{good}", "--class-weights", "1;2"], "--class-weights is '1;2', exp"),
+    (["--train", "{good}", "--class-weights", "1,2,3"], "3 class weights, expected 2"),
+    (["--train", "{good}", "--label-smoothing", "2"], "smoothing is 2.0, expected"),
     (["--train", "{good}", "--labels", "labels.txt"], "--labels is 'labels.txt', exp"),
     (["--train", "{good}", "--labels", "fine,,poor"], "--labels is 'fine,,poor', exp"),
 ])
@@ -252,6 +255,20 @@ def test_labels_come_from_a_file_or_the_command(capsys, base, tmp_path, given):
     code, text, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
                              "--out", out, *QUICK, "--labels", given.format(file=names))
     assert (code, errors) == (0, "") and "classes: great, poor, fine\n" in text
+
+
+@pytest.mark.parametrize("given, by_id", [
+    (["--class-weights", "1,2.5"], [1.0, 2.5]),
+    (["--class-weights", "3,1", "--labels", "poor,fine"], [3.0, 1.0]),
+    (["--class-weights", "balanced", "--label-smoothing", "0.1"], [1.0, 1.0])])
+def test_weights_and_smoothing(capsys, base, tmp_path, given, by_id):
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    code, _, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
+                          "--out", out, *QUICK, *given)
+    record = json.loads((out / "training.json").read_text())
+    assert (code, errors) == (0, "") and record["class_weights"] == by_id
+    assert record.get("label_smoothing") == (0.1 if given[2:3] == ["--label-smoothing"]
+                                             else None)
 
 
 def test_without_a_model_it_says_where_it_starts_from(capsys, tmp_path):
