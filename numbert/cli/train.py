@@ -10,7 +10,8 @@ from pathlib import Path
 from . import common
 
 TASKS = ("text-classification", "multi-label-classification", "regression",
-         "token-classification", "question-answering", "multiple-choice", "masked-lm")
+         "token-classification", "question-answering", "multiple-choice", "masked-lm",
+         "seq2seq")
 FORMATS = """\
 tasks and their files:
   text-classification         TSV: text, label; or text, second text, label
@@ -28,6 +29,8 @@ tasks and their files:
                               JSONL: {"context": ..., "choices": [...], "label": 0}
   masked-lm                   one text per line
                               JSONL: {"text": ...}
+  seq2seq                     TSV: text, the text to make of it, such as a summary
+                              JSONL: {"text": ..., "target": ...}
 
 Files are in UTF-8.  A name that ends in .jsonl means JSONL; so does .json, except for
 question-answering.  Any other name means the first format.  A TSV file may begin with a
@@ -62,7 +65,7 @@ PRETRAIN_EXAMPLES = """\
 OF_ONE_TASK = {"doc_stride": "question-answering",
                "max_answer_length": "question-answering",
                "label_all": "token-classification", "mask_probability": "masked-lm",
-               "whole_word": "masked-lm"}
+               "whole_word": "masked-lm", "max_target_length": "seq2seq"}
 # The arguments of numbert.train that both commands have: type, default, help.
 TRAINING = {
     "batch-size": (common.positive, 32, "examples per update"),
@@ -234,6 +237,9 @@ def add_inputs(command: argparse.ArgumentParser) -> None:
                "masked-lm: the share of pieces to mask (default: 0.15)")
     group.add_argument("--whole-word", action="store_true", default=None,
                        help="masked-lm: mask whole words")
+    add_number(group, "max-target-length", common.positive, None,
+               "seq2seq: cut targets to N tokens (default: 128, or what the model "
+               "takes if that is less)")
 
 
 def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
@@ -379,12 +385,14 @@ def run_pretrain(args) -> None:
 def report(result, out: str) -> None:
     """Print what came of a run."""
     from ..models.config import BertConfig
+    from ..system.jsonfiles import read_json
     from ..tasks.common import names_of
     updates = "1 update" if result.steps == 1 else f"{result.steps} updates"
     print(f"{updates}, {result.stopped}; saved in {out}")
-    names = names_of(BertConfig.from_pretrained(out))
-    if names[0] != "LABEL_0":                       # the name of a class without one
-        print(f"classes: {', '.join(names)}")
+    if read_json(Path(out) / "config.json")["model_type"] == BertConfig.model_type:
+        names = names_of(BertConfig.from_pretrained(out))
+        if names[0] != "LABEL_0":                   # the name of a class without one
+            print(f"classes: {', '.join(names)}")
     if result.best is not None:
         print(f"best evaluation, after update {result.best_step}:")
         print_scores(result.best)

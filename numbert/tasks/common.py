@@ -27,6 +27,8 @@ class Settings(NamedTuple):
     label_all: token classification: train on every piece of a word, not only the first.
     mask_probability: masked LM: the share of word pieces to predict.
     whole_word: masked LM: mask whole words.
+    max_target_length: seq2seq: tokens per target, special ones included; None: 128, or
+        what the model takes if that is less.
     """
 
     max_length: int | None = None
@@ -35,6 +37,7 @@ class Settings(NamedTuple):
     label_all: bool = False
     mask_probability: float = 0.15
     whole_word: bool = False
+    max_target_length: int | None = None
 
 
 class Data(NamedTuple):
@@ -66,6 +69,8 @@ class Task(NamedTuple):
         labels(examples) -> the names of the classes; None for tasks without classes.
         encode(examples, tokenizer, config, settings) -> Data.
         collate(tokenizer, settings) -> the `collate` for train.
+        load(model, tokenizer, dtype, seed) -> the model, to train with a seed and
+            trained without one; None for the classes that `finetune` loads itself.
         predict(model, data, tokenizer, settings, batch_size, progress) -> a Prediction
             for each example.
         score(examples, values, names) -> {metric: number}; values: of the predictions,
@@ -85,6 +90,7 @@ class Task(NamedTuple):
     score: Callable[[list, list, list[str]], dict[str, float]]
     show: Callable[[Any], dict[str, Any]]
     collate: Callable[[Any, Settings], Callable] = plain_collate
+    load: Callable[..., Any] | None = None
 
 
 def class_names(labels, least: int = 2) -> list[str]:
@@ -138,8 +144,14 @@ def class_id(where: str, label: str, config) -> int:
     return config.label2id[label]
 
 
+def reading(config) -> Any:
+    """Return the configuration of what reads the text: of two halves, the encoder's."""
+    return getattr(config, "encoder", config)
+
+
 def names_of(config) -> list[str]:
     """List the names of the classes in the order of their ids."""
+    config = reading(config)
     return [label_name(config, i) for i in range(config.num_labels)]
 
 
@@ -149,7 +161,7 @@ def longest(tokenizer, config, settings: Settings) -> int:
     Raises:
         ValueError: max_length is more than the model takes.
     """
-    most = config.max_position_embeddings
+    most = reading(config).max_position_embeddings
     if settings.max_length is None:
         return min(most, tokenizer.model_max_length)
     if not 3 <= settings.max_length <= most:

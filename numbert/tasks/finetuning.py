@@ -29,7 +29,7 @@ from ..training.recipe import check_numbers, planned, recipe_of, show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 from . import TASKS, Data, Settings, Task
-from .common import Prediction, checked_labels, longest, names_of
+from .common import Prediction, checked_labels, longest, names_of, reading
 from .records import provenance
 from .weights import objective_of, refuse_weighting, weights_by_id
 
@@ -104,7 +104,8 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     dev_examples = None if dev_file is None else chosen.read(dev_file)
     tokenizer = BertTokenizer.from_pretrained(model)
     guide = None if teacher is None else load_teacher(chosen, teacher, tokenizer, dtype)
-    student = load_student(chosen, model, labels, examples, guide, dtype, seed)
+    student = load_student(chosen, model, labels, examples, guide, dtype, seed) \
+        if chosen.load is None else chosen.load(model, tokenizer, dtype, seed)
     refuse_other_vocabulary(tokenizer, student.config)
     data = chosen.encode(examples, tokenizer, student.config, settings)
     warn_of_cuts(train_file, data, tokenizer, student.config, settings)
@@ -168,7 +169,8 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     settings = settings or record["settings"]
     examples = chosen.read(file)
     tokenizer = BertTokenizer.from_pretrained(model)
-    loaded = load_finished(chosen, model, dtype)
+    loaded = load_finished(chosen, model, dtype) if chosen.load is None else \
+        chosen.load(model, tokenizer, dtype)
     refuse_other_vocabulary(tokenizer, loaded.config)
     data = chosen.encode(examples, tokenizer, loaded.config, settings)
     warn_of_cuts(file, data, tokenizer, loaded.config, settings)
@@ -296,7 +298,7 @@ def warn_of_cuts(file, data: Data, tokenizer, config, settings: Settings) -> Non
     """Say how many examples of a file lost their ends."""
     if data.cut:
         length = longest(tokenizer, config, settings)
-        more = length < config.max_position_embeddings
+        more = length < reading(config).max_position_embeddings
         warnings.warn(f"{data.cut} of {len(data.examples)} examples in {file} have more"
                       f" than {length} tokens, so their ends were cut" + more * (
                           ": train with a larger max_length (--max-length) to use more "
@@ -338,6 +340,9 @@ def load_student(task: Task, model, labels: list[str] | None, examples: list, gu
 
 def load_teacher(task: Task, teacher, tokenizer, dtype):
     """Load the teacher, which must read the same tokens as the model."""
+    if task.load is not None:
+        raise ValueError(f"got a teacher for {task.name}, expected none, as it would "
+                         "teach classes: leave it out (--teacher)")
     if BertTokenizer.from_pretrained(teacher).get_vocab() != tokenizer.get_vocab():
         raise ValueError(f"the teacher {teacher} has another vocabulary than the "
                          "model, expected the same: both read the same inputs")
@@ -364,7 +369,8 @@ def load_finished(task: Task, model, dtype):
 
 def refuse_other_vocabulary(tokenizer, config) -> None:
     """Refuse a tokenizer with more tokens than the model: a run would fail midway."""
-    if len(tokenizer) > config.vocab_size:
+    size = reading(config).vocab_size
+    if len(tokenizer) > size:
         raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, expected at most "
-                         f"the model's vocab_size, {config.vocab_size}: use the "
+                         f"the model's vocab_size, {size}: use the "
                          "tokenizer that belongs to the model")

@@ -92,6 +92,7 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
      "token-classification for --label-all: leave --label-all out"),
     (["--train", "{good}", "--doc-stride", "128"], "question-answering for --doc-str"),
     (["--train", "{good}", "--max-answer-length", "9"], "leave --max-answer-length"),
+    (["--train", "{good}", "--max-target-length", "9"], "seq2seq for --max-target-le"),
     (["--train", "{good}", "--whole-word"], "expected masked-lm for --whole-word: "),
     (["--train", "{good}", "--mask-probability", ".2"], "the task is text-classif"),
     (["--train", "{good}", "--teacher", "{base}"], "expected a trained head"),
@@ -132,7 +133,7 @@ def test_evaluate_uses_the_model_that_ships(capsys, tmp_path, task, text, metric
 PARTS = {TEXT: ("text",), "multi-label-classification": ("text",),
          "regression": ("text",), "token-classification": ("tokens",),
          "question-answering": ("question", "context"), "masked-lm": ("text",),
-         "multiple-choice": ("context", "choices")}
+         "multiple-choice": ("context", "choices"), "seq2seq": ("text",)}
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -149,14 +150,15 @@ def test_predictions_hold_the_text_the_right_answer_and_a_score(capsys, tmp_path
             if line]
     examples, fields = TASKS[task].read(file), ["where", *PARTS[task]]
     fields += ["gold"] * (task != "masked-lm") + ["prediction"]
-    fields += ["score"] * (task not in ("masked-lm", "regression"))
+    fields += ["score"] * (task not in ("masked-lm", "regression", "seq2seq"))
     for row, example in zip(rows, examples, strict=True):
         assert list(row) == fields and row["where"] == example.where
         own = example._asdict()
         for name in PARTS[task]:
             assert row[name] == own["words" if name == "tokens" else name]
-    found = TASKS[task].score(examples, [row["prediction"] for row in rows], sorted(
-        numbert.BertConfig.from_pretrained(out).label2id))
+    names = [] if task == "seq2seq" else sorted(
+        numbert.BertConfig.from_pretrained(out).label2id)
+    found = TASKS[task].score(examples, [row["prediction"] for row in rows], names)
     scores = json.loads(text)
     assert scores.pop("examples") == len(rows) and scores == pytest.approx(found)
     if task == TEXT:
