@@ -46,7 +46,10 @@ FINETUNE_EXAMPLES = """\
   numbert finetune token-classification --train train.conll --dev dev.conll \\
       --model DIR --out OUT --epochs 3 --lr 5e-5 --batch-size 32
   numbert finetune text-classification --train train.tsv --dev dev.tsv \\
-      --model SMALL --teacher LARGE --temperature 2 --out OUT"""
+      --model SMALL --teacher LARGE --temperature 2 --out OUT
+  numbert finetune text-classification --train train.tsv --model DIR --out OUT \\
+      --labels bad,good,none --class-weights balanced --label-smoothing 0.1
+  numbert finetune seq2seq --train summaries.tsv --model DIR --out OUT"""
 EVALUATE_EXAMPLES = """\
   numbert evaluate --model OUT --data test.tsv
   numbert evaluate --model OUT --data test.tsv --predictions predictions.jsonl
