@@ -48,7 +48,7 @@ FINETUNE_EXAMPLES = """\
   numbert finetune text-classification --train train.tsv --dev dev.tsv \\
       --model SMALL --teacher LARGE --temperature 2 --out OUT
   numbert finetune text-classification --train train.tsv --model DIR --out OUT \\
-      --labels bad,good,none --class-weights balanced --label-smoothing 0.1
+      --labels labels.txt --class-weights balanced --label-smoothing 0.1
   numbert finetune seq2seq --train summaries.tsv --model DIR --out OUT"""
 EVALUATE_EXAMPLES = """\
   numbert evaluate --model OUT --data test.tsv
