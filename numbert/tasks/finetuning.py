@@ -104,7 +104,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     dev_examples = None if dev_file is None else chosen.read(dev_file)
     tokenizer = BertTokenizer.from_pretrained(model)
     guide = None if teacher is None else load_teacher(chosen, teacher, tokenizer, dtype)
-    student = load_student(chosen, model, labels, examples, guide, dtype, seed) \
+    student = load_student(chosen, model, examples, guide, dtype, seed, labels) \
         if chosen.load is None else chosen.load(model, tokenizer, dtype, seed)
     refuse_other_vocabulary(tokenizer, student.config)
     data = chosen.encode(examples, tokenizer, student.config, settings)
@@ -305,8 +305,8 @@ def warn_of_cuts(file, data: Data, tokenizer, config, settings: Settings) -> Non
                           "of them"))
 
 
-def load_student(task: Task, model, labels: list[str] | None, examples: list, guide,
-                 dtype, seed: int):
+def load_student(task: Task, model, examples: list, guide, dtype, seed: int,
+                 labels: list[str] | None = None):
     """Load the model to train, with a fresh head unless it knows the same labels."""
     folder = resolve(str(model), REQUIRED)
     old = names_of(BertConfig.from_pretrained(folder))
