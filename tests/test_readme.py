@@ -122,6 +122,8 @@ FILES = {
     "questions.jsonl": '{"question": "Who lives in Rome?", "context": "Tom lives in '
                        'Rome.", "answers": {"text": ["Tom"], "answer_start": [0]}}\n',
     **dict.fromkeys(("train.tsv", "dev.tsv", "test.tsv"), OPINIONS),
+    "summaries.tsv": "Anna was hungry. She ate some soup.\tAnna ate.\n",
+    "labels.txt": "POSITIVE\nNEGATIVE\nNEUTRAL\n",
     **dict.fromkeys(("train.conll", "dev.conll"), NAMES),
     **dict.fromkeys(("corpus.txt", "held-out.txt"), STORY),
     "config.json": numbert.BertConfig(vocab_size=60, hidden_size=8, intermediate_size=9,

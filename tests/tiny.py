@@ -25,6 +25,7 @@ FILES = {
             {"id": "q2", "question": "who is in the sun?",
              "answers": [{"text": "the blue dog", "answer_start": 29}]}]}]}]}),
     "multiple-choice": "the cat\truns\tis red\t0\na dog\tmoon\tis big\t1\n",
+    "seq2seq": "the cat\tcat\na dog\tdog\n",
     "masked-lm": "the red cat runs.\na big dog\n\nthe moon is small\n",
 }
 SMALL = {"question-answering": ["--max-length", "24", "--doc-stride", "4"]}

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -100,8 +101,9 @@ def run(args) -> None:
     plan = planned(model, tokenizer, **options)
     with bar(total, "embed", unit=" texts") as shown:
         window: list[str] = []           # the texts whose vectors come next
+        cuts: list[int] = []
         vectors = embed_stream(model, plan, remember(texts, window),
-                               args.batch_size, shown.update)
+                               args.batch_size, shown.update, cuts.append)
         if args.out:
             write(args.out, vectors, plan.width, model.dtype)
         elif args.json:
@@ -109,6 +111,12 @@ def run(args) -> None:
                 common.print_json({"text": text, "embedding": row.tolist()})
         else:
             summarise(pairs(vectors, window), plan, model.dtype)
+    if any(cuts):
+        warnings.warn(f"{sum(cuts)} of the texts have more than {plan.max_length} "
+                      "tokens, so their ends were cut" + (
+                          ": a larger --max-length uses more of them"
+                          if plan.max_length < model.config.max_position_embeddings
+                          else ""))
 
 
 def source(args) -> tuple[Iterable[str], int | None]:

@@ -6,8 +6,10 @@ Each command reads texts, asks a pipeline, and prints each answer as it comes.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..system.progress import progress
@@ -56,16 +58,39 @@ def run(args) -> None:
     ask = pipeline(task.task, args.model, batch_size=args.batch_size, dtype=args.dtype,
                    **task.options(args))
     asked: list[Any] = []                     # the items whose answers come next
+    number = cut = 0
     for number, result in enumerate(progress(
-            ask(remember(items, asked)), total, task.name, show)):
+            ask(remember(items, asked)), total, task.name, show), 1):
         item = asked.pop(0)
+        cut += is_cut(ask, item)
         if args.json:
             common.print_json({**as_dict(item), "result": result})
             continue
         lines = list(task.lines(item, result))
-        if number and len(lines) > 1:
+        if number > 1 and len(lines) > 1:
             print()
         print(*lines, sep="\n", flush=True)
+    if cut:
+        warnings.warn(f"{cut} of {number} inputs lost their ends, as they have more "
+                      "tokens than the model takes: shorten them for answers that "
+                      "look at all of the text")
+
+
+def is_cut(ask, item) -> bool:
+    """Whether a pipeline that cuts long texts has cut one of this item's."""
+    options = ask.checked({})
+    cuts = options.get("truncation", ask.task == "token-classification")
+    if not cuts or options.get("stride"):
+        return False
+    if isinstance(item, str):
+        pairs = [(item, None)]
+    elif "choices" in item:
+        pairs = [(item["prompt"], choice) for choice in item["choices"]]
+    else:
+        pairs = [(item["text"], item["text_pair"])]
+    windows = {"truncation": True, "max_length": options.get("max_length"),
+               "tokenizer_kwargs": {"return_overflowing_tokens": True}}
+    return any(len(ask.encode(*pair, windows)) > 1 for pair in pairs)
 
 
 def remember(items: Iterable, asked: list) -> Iterator:
@@ -197,12 +222,13 @@ def add_fill_mask(command) -> None:
 
 def add_classify(command) -> None:
     add_texts(command, "texts; write a pair of texts with a tab between them")
-    add_top_k(command, 1, "how many labels to show for each text")
+    command.add_argument("--top-k", type=common.positive, metavar="N",
+                         help="how many labels to show for each text (default: 1, or "
+                              "all above 0.5 if a text may have several labels)")
     command.add_argument("--function", choices=("softmax", "sigmoid", "none"),
                          help="how to turn logits into scores (default: sigmoid for a "
                               "model with one label or with several at once, none for "
                               "a regression, softmax for the rest)")
-    add_truncate(command)
 
 
 def add_ner(command) -> None:
@@ -281,6 +307,27 @@ def given(**options) -> dict:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def classify_options(args) -> dict:
+    """Return the options of text-classification: texts are cut as evaluate cuts them.
+
+    A text may have several labels if the model was trained so.  Those are shown that
+    evaluate predicts: all with a score above 0.5, or a logit above 0.
+    """
+    from ..models.config import BertConfig
+    from ..system.hub import REQUIRED, resolve
+    from ..tasks.finetuning import read_record
+    model = common.model_folder(args.model, "text-classification")
+    several = BertConfig.from_pretrained(model).problem_type == \
+        "multi_label_classification"
+    settings = read_record(Path(resolve(model, REQUIRED)))["settings"]
+    options = {"truncation": True, "max_length": settings.max_length,
+               "function_to_apply": args.function}
+    if several and args.top_k is None:
+        return options | {"top_k": None,
+                          "threshold": 0.0 if args.function == "none" else 0.5}
+    return options | {"top_k": args.top_k or 1}
+
+
 def generate_options(args) -> dict:
     """Return the options of text-generation."""
     if args.temperature is not None and not args.sample:
@@ -290,7 +337,7 @@ def generate_options(args) -> dict:
     return given(max_new_tokens=args.max_new_tokens, do_sample=args.sample,
                  temperature=args.temperature, num_beams=args.num_beams, rng=args.seed,
                  num_return_sequences=args.sequences,
-                 return_full_text=not args.new_text,
+                 return_full_text=not args.new_text, join=True,
                  add_special_tokens=not args.no_special_tokens)
 
 
@@ -312,6 +359,8 @@ def classify_lines(item, result) -> Iterator[str]:
     text = item if isinstance(item, str) else f"{item['text']} | {item['text_pair']}"
     for label in result:
         yield f"{label['label']}  {label['score']:.4f}  {common.shorten(text, 60)}"
+    if not result:
+        yield f"no label  {common.shorten(text, 60)}"
 
 
 def ner_lines(item, result) -> Iterator[str]:
@@ -361,9 +410,7 @@ TASKS = (
   numbert classify "A film that I shall see again." --model DIR
   numbert classify --top-k 3 --json - --model DIR < reviews.txt
   numbert classify $'A man eats.\\tSomeone has a meal.' --model DIR""",
-         add_classify, texts_or_pairs, lambda args: given(
-             top_k=args.top_k, truncation=args.truncate,
-             function_to_apply=args.function), classify_lines),
+         add_classify, texts_or_pairs, classify_options, classify_lines),
     Task("ner", "token-classification", "find the names of people and places", """\
   numbert ner "Anna Smith lives in Paris." --model DIR
   numbert ner --strategy none --all "Anna Smith" --model DIR

@@ -10,7 +10,8 @@ from pathlib import Path
 from . import common
 
 TASKS = ("text-classification", "multi-label-classification", "regression",
-         "token-classification", "question-answering", "multiple-choice", "masked-lm")
+         "token-classification", "question-answering", "multiple-choice", "masked-lm",
+         "seq2seq")
 FORMATS = """\
 tasks and their files:
   text-classification         TSV: text, label; or text, second text, label
@@ -28,6 +29,8 @@ tasks and their files:
                               JSONL: {"context": ..., "choices": [...], "label": 0}
   masked-lm                   one text per line
                               JSONL: {"text": ...}
+  seq2seq                     TSV: text, the text to make of it, such as a summary
+                              JSONL: {"text": ..., "target": ...}
 
 Files are in UTF-8.  A name that ends in .jsonl means JSONL; so does .json, except for
 question-answering.  Any other name means the first format.  A TSV file may begin with a
@@ -43,7 +46,10 @@ FINETUNE_EXAMPLES = """\
   numbert finetune token-classification --train train.conll --dev dev.conll \\
       --model DIR --out OUT --epochs 3 --lr 5e-5 --batch-size 32
   numbert finetune text-classification --train train.tsv --dev dev.tsv \\
-      --model SMALL --teacher LARGE --temperature 2 --out OUT"""
+      --model SMALL --teacher LARGE --temperature 2 --out OUT
+  numbert finetune text-classification --train train.tsv --model DIR --out OUT \\
+      --labels labels.txt --class-weights balanced --label-smoothing 0.1
+  numbert finetune seq2seq --train summaries.tsv --model DIR --out OUT"""
 EVALUATE_EXAMPLES = """\
   numbert evaluate --model OUT --data test.tsv
   numbert evaluate --model OUT --data test.tsv --predictions predictions.jsonl
@@ -62,7 +68,7 @@ PRETRAIN_EXAMPLES = """\
 OF_ONE_TASK = {"doc_stride": "question-answering",
                "max_answer_length": "question-answering",
                "label_all": "token-classification", "mask_probability": "masked-lm",
-               "whole_word": "masked-lm"}
+               "whole_word": "masked-lm", "max_target_length": "seq2seq"}
 # The arguments of numbert.train that both commands have: type, default, help.
 TRAINING = {
     "batch-size": (common.positive, 32, "examples per update"),
@@ -106,12 +112,23 @@ def register_finetune(commands) -> None:
     files.add_argument("--dev", metavar="FILE",
                        help="data to evaluate on after each epoch; the model that "
                             "scores best is kept")
+    files.add_argument("--labels", metavar="FILE|A,B,...",
+                       help="the names of the classes, one per line of a file or with "
+                            "commas between them, for labels that --train lacks "
+                            "(default: those in --train, sorted)")
     common.add_model(files)
     add_out(files)
     add_inputs(command)
     group = add_training(command, lr=5e-5, warmup=0.1)
     group.add_argument("--epochs", type=common.positive, default=3,
                        help="passes over the data (default: 3)")
+    group.add_argument("--label-smoothing", type=float, metavar="X",
+                       help="spread this share of each label over all classes (default:"
+                            " 0; 0.1 is usual)")
+    group.add_argument("--class-weights", metavar="A,B,...|balanced",
+                       help="how much each class counts, in the order of --labels or, "
+                            "without it, sorted by name; balanced lets rare classes "
+                            "count as much as frequent ones")
     group = command.add_argument_group("distillation")
     group.add_argument("--teacher", metavar="DIR",
                        help="learn from this model, too; it must be fine-tuned on the "
@@ -137,8 +154,9 @@ def register_evaluate(commands) -> None:
                          help="one of the tasks above, for a model that `finetune` did "
                               "not make")
     command.add_argument("--predictions", metavar="FILE.jsonl",
-                         help="write the prediction for each example to this file, one "
-                              "per line")
+                         help="write each example to this file, one per line: its "
+                              "text, its right answer (gold), the prediction, and how "
+                              "sure the model is (score)")
     command.add_argument("--batch-size", type=common.positive, default=32, metavar="N",
                          help="examples per forward pass (default: 32)")
     command.add_argument("--json", action="store_true",
@@ -222,6 +240,9 @@ def add_inputs(command: argparse.ArgumentParser) -> None:
                "masked-lm: the share of pieces to mask (default: 0.15)")
     group.add_argument("--whole-word", action="store_true", default=None,
                        help="masked-lm: mask whole words")
+    add_number(group, "max-target-length", common.positive, None,
+               "seq2seq: cut targets to N tokens (default: 128, or what the model "
+               "takes if that is less)")
 
 
 def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
@@ -272,6 +293,11 @@ def run_finetune(args) -> None:
     from ..tasks.finetuning import finetune
     settings = Settings(**applying(args))
     options = training_of(args)
+    if args.labels is not None:
+        options["labels"] = labels_of(args.labels)
+    if args.class_weights is not None:
+        options["class_weights"] = weights_of(args.class_weights)
+    options |= given(args, ("label_smoothing",))
     distilling = given(args, ("temperature", "soft_weight"))
     if args.teacher is not None:
         options |= {"teacher": args.teacher, **distilling}
@@ -287,6 +313,31 @@ def run_finetune(args) -> None:
                       common.model_folder(args.model), args.out,
                       settings=settings, **options)
     report(result, args.out)
+
+
+def labels_of(text: str) -> list[str]:
+    """Read --labels: the lines of a file, or names with commas between them."""
+    if Path(text).is_file():
+        lines = (line.strip() for line in common.read_lines(text))
+        return [line for line in lines if line]
+    names = [name.strip() for name in text.split(",")]
+    if len(names) < 2 or not all(names):
+        raise ValueError(f"--labels is {text!r}, expected a file with one label per "
+                         "line, or two or more labels with one comma between them: "
+                         "check the path, or write them as in good,bad")
+    return names
+
+
+def weights_of(text: str) -> list[float] | str:
+    """Read --class-weights: numbers with commas between them, or "balanced"."""
+    if text == "balanced":
+        return text
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--class-weights is {text!r}, expected balanced, or a number "
+                         "for each class with one comma between them: write them as in "
+                         "1,2.5") from None
 
 
 def given(args, names) -> dict:
@@ -337,12 +388,14 @@ def run_pretrain(args) -> None:
 def report(result, out: str) -> None:
     """Print what came of a run."""
     from ..models.config import BertConfig
+    from ..system.jsonfiles import read_json
     from ..tasks.common import names_of
     updates = "1 update" if result.steps == 1 else f"{result.steps} updates"
     print(f"{updates}, {result.stopped}; saved in {out}")
-    names = names_of(BertConfig.from_pretrained(out))
-    if names[0] != "LABEL_0":                       # the name of a class without one
-        print(f"classes: {', '.join(names)}")
+    if read_json(Path(out) / "config.json")["model_type"] == BertConfig.model_type:
+        names = names_of(BertConfig.from_pretrained(out))
+        if names[0] != "LABEL_0":                   # the name of a class without one
+            print(f"classes: {', '.join(names)}")
     if result.best is not None:
         print(f"best evaluation, after update {result.best_step}:")
         print_scores(result.best)
@@ -361,9 +414,7 @@ def print_scores(scores: dict) -> None:
 
 def run_evaluate(args) -> None:
     """Print the scores, and write the predictions."""
-    from ..system.jsonfiles import json_text
     from ..system.places import refuse_inputs
-    from ..system.saving import atomic_write_text
     from ..tasks.finetuning import evaluate
     if args.model is None and args.task is None:
         raise ValueError("got no model, expected --model DIR, or --task TASK for one "
@@ -373,13 +424,9 @@ def run_evaluate(args) -> None:
         raise FileNotFoundError(f"{output.parent} is not a folder, expected one for "
                                 "the file of --predictions: make it first")
     refuse_inputs(args.predictions, data=args.data, model=args.model)
-    scores, examples, predictions = evaluate(
+    scores, examples, _ = evaluate(
         common.model_folder(args.model, args.task), args.data, task=args.task,
-        batch_size=args.batch_size)
-    if args.predictions:
-        atomic_write_text(args.predictions, "".join(
-            json_text({"where": example.where, "prediction": prediction}) + "\n"
-            for example, prediction in zip(examples, predictions)), follow_links=True)
+        batch_size=args.batch_size, predictions=args.predictions)
     if args.json:
         common.print_json({"examples": len(examples), **scores})
     else:

@@ -135,14 +135,16 @@ def planned(model: BertModel, tokenizer: Any, **options) -> Plan:
 
 
 def embed_stream(model: BertModel, plan: Plan, texts: Iterable[str],
-                 batch_size: int = 32, done=lambda count: None
-                 ) -> Iterator[np.ndarray]:
+                 batch_size: int = 32, done: Callable = lambda count: None,
+                 cut: Callable | None = None) -> Iterator[np.ndarray]:
     """Do what `embed` does for more texts than fit into memory.
 
     Yields (m, E) arrays in the order of the texts.
 
     Args:
         done: called after each forward pass, with the number of its texts.
+        cut: called now and then with the number of texts that lost their ends, as they
+            have more than max_length tokens.
 
     Texts are taken from the iterable WINDOW batches at a time.  Inside such a window
     they are sorted by length, so that batches hold little padding.
@@ -154,6 +156,8 @@ def embed_stream(model: BertModel, plan: Plan, texts: Iterable[str],
     while window := list(islice(source, WINDOW * batch_size)):
         rows = plan.tokenizer(with_prompt(plan.prompt, window), truncation=True,
                               max_length=plan.max_length)
+        if cut is not None:
+            cut(count_cut(plan, window, rows["input_ids"]))
         order = np.argsort([-len(ids) for ids in rows["input_ids"]], kind="stable")
         out = np.empty((len(window), plan.width), model.dtype)
         for start in range(0, len(order), batch_size):
@@ -165,6 +169,15 @@ def embed_stream(model: BertModel, plan: Plan, texts: Iterable[str],
                                      batch["attention_mask"], plan)
             done(len(chosen))
         yield out
+
+
+def count_cut(plan: Plan, texts: list[str], rows: list) -> int:
+    """Return how many texts have more tokens than their rows, which were cut."""
+    full = [text for text, ids in zip(texts, rows) if len(ids) == plan.max_length]
+    if not full:
+        return 0
+    whole = plan.tokenizer(with_prompt(plan.prompt, full), verbose=False)["input_ids"]
+    return sum(len(ids) > plan.max_length for ids in whole)
 
 
 def vectors_of(hidden: np.ndarray, mask: np.ndarray, plan: Plan) -> np.ndarray:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from ..bert.ops import sigmoid, softmax
 from ..models.classes import BertForSequenceClassification
+from ..system.numbers import is_number
 from . import base
 from .base import Pipeline, top
 
@@ -18,6 +20,8 @@ class TextClassificationPipeline(Pipeline):
     Options:
         top_k: how many labels to give, best first; None means all.  Without top_k the
             result is one dict for the best label, not a list.
+        threshold: with top_k, give only labels with a score above this number; perhaps
+            none.  A text that may have several labels has those above 0.5.
         function_to_apply: "softmax", "sigmoid" or "none": what turns logits into
             scores.  None lets the configuration decide, by problem_type and num_labels:
             none for a regression, sigmoid for one label or several at once, and softmax
@@ -31,8 +35,8 @@ class TextClassificationPipeline(Pipeline):
 
     task = "text-classification"
     model_class = BertForSequenceClassification
-    defaults = {"top_k": BEST, "function_to_apply": None, "text_pair": None,
-                **base.TOKENIZING}
+    defaults = {"top_k": BEST, "threshold": None, "function_to_apply": None,
+                "text_pair": None, **base.TOKENIZING}
 
     def __call__(self, inputs, **options):
         """Return the label of a text, or of each text of a list or iterable."""
@@ -44,6 +48,7 @@ class TextClassificationPipeline(Pipeline):
     def check(self, options):
         if options["top_k"] not in (BEST, None):
             base.count_option("top_k", options["top_k"])
+        check_threshold(options["threshold"], options["top_k"])
         if options["text_pair"] is not None:
             base.text_of("text_pair", options["text_pair"])
         function = options["function_to_apply"]
@@ -71,8 +76,10 @@ class TextClassificationPipeline(Pipeline):
         scores, count = outputs[0], options["top_k"]                   # (K,)
         if count == BEST:
             return self.labelled(scores, scores.argmax())
+        least = -math.inf if options["threshold"] is None else options["threshold"]
         return [self.labelled(scores, i)
-                for i in top(scores, len(scores) if count is None else count)]
+                for i in top(scores, len(scores) if count is None else count)
+                if scores[i] > least]
 
     def labelled(self, scores, index) -> dict:
         """Return one class with its score."""
@@ -82,6 +89,18 @@ class TextClassificationPipeline(Pipeline):
 FUNCTIONS = {"softmax": lambda logits: softmax(logits)[0],
              "sigmoid": lambda logits: sigmoid(logits)[0],
              "none": lambda logits: logits}
+
+
+def check_threshold(threshold, top_k) -> None:
+    """Refuse a threshold that is no number, or that has no list to shorten."""
+    if threshold is None:
+        return
+    if not is_number(threshold):
+        raise TypeError(f"threshold is {base.shown(threshold)}, expected a number: "
+                        "give one, such as 0.5")
+    if top_k == BEST:
+        raise ValueError(f"threshold is {threshold} without top_k, expected both, as "
+                         "it shortens a list of labels: pass top_k=None, too")
 
 
 def default_function(config) -> str:

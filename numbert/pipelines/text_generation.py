@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,9 @@ class TextGenerationPipeline(Pipeline):
 
     Options:
         return_full_text: return the prompt, too, in front of its continuation.
+        join: put a space between the two where decoding both at once gives one, as
+            before a new word, but not before the rest of a word.  The default, False,
+            is what transformers does.
         return_tensors: return ids instead of text, beginning with the prompt's.
         add_special_tokens: put [CLS] before and [SEP] after the prompt.
         skip_special_tokens: leave special tokens out of the text.
@@ -37,7 +41,7 @@ class TextGenerationPipeline(Pipeline):
 
     task = "text-generation"
     model_class = BertLMHeadModel
-    defaults = {"return_full_text": True, "return_tensors": False,
+    defaults = {"return_full_text": True, "join": False, "return_tensors": False,
                 "add_special_tokens": True, "skip_special_tokens": True,
                 "clean_up_tokenization_spaces": None, "prefix": "",
                 "truncation": False, "padding": False, "tokenizer_kwargs": None}
@@ -100,8 +104,11 @@ class TextGenerationPipeline(Pipeline):
         before = item if options["return_full_text"] else ""
         settings = {name: options[name] for name in
                     ("skip_special_tokens", "clean_up_tokenization_spaces")}
-        return [{"generated_text": before + self.tokenizer.decode(
-            ids[len(rows[0].ids):], **settings)} for ids in outputs[0]]
+        decode, start = partial(self.tokenizer.decode, **settings), len(rows[0].ids)
+        space = options["join"] and before and not before[-1].isspace()
+        return [{"generated_text": before + " " * bool(
+            space and decode(ids).startswith(f"{decode(ids[:start])} "))
+            + decode(ids[start:])} for ids in outputs[0]]
 
 
 def settings_known() -> list[str]:

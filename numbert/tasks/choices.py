@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
+from ..bert.ops import softmax
 from ..system.datafiles import (checked, field, is_jsonl, nonempty, read_jsonl,
                                 read_tsv, strings)
 from ..training.batches import collate
 from . import metrics
-from .common import Data, Settings, Task, encoded_rows, longest, outputs
+from .common import (Data, Prediction, Settings, Task, cut_rows, encoded_rows,
+                     longest, outputs)
 
 
 class Choice(NamedTuple):
@@ -58,23 +58,31 @@ def choice_number(where: str, column: str) -> int:
 def encode(examples: list[Choice], tokenizer, config, settings: Settings) -> Data:
     """Make one input (M, T) per example: [CLS] context [SEP] choice [SEP], M times."""
     choices = len(examples[0].choices)
-    rows = encoded_rows(tokenizer(
-        [example.context for example in examples for _ in range(choices)],
-        [choice for example in examples for choice in example.choices],
-        truncation=True, max_length=longest(tokenizer, config, settings)))
+    length = longest(tokenizer, config, settings)
+    texts = [example.context for example in examples for _ in range(choices)]
+    pairs = [choice for example in examples for choice in example.choices]
+    rows = encoded_rows(tokenizer(texts, pairs, truncation=True, max_length=length))
     inputs = []
     for i, example in enumerate(examples):
         own = rows[i * choices:(i + 1) * choices]
         inputs.append({**collate(own, pad_token_id=tokenizer.pad_token_id),
                        "labels": example.label})
-    return Data(examples, inputs)
+    cut = {i // choices for i in cut_rows(tokenizer, rows, length, texts, pairs)}
+    return Data(examples, inputs, cut=len(cut))
 
 
 def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None
-            ) -> list[int]:
-    """Predict the choice with the highest score, counted from 0."""
-    return [int(np.argmax(logits)) for logits, in outputs(
-        model, data.inputs, ["logits"], tokenizer, batch_size, progress)]
+            ) -> list[Prediction]:
+    """Predict the likeliest choice, counted from 0; the score is its probability."""
+    return [Prediction(int(logits.argmax()), float(softmax(logits)[0].max()))
+            for logits, in outputs(model, data.inputs, ["logits"], tokenizer,
+                                   batch_size, progress)]
+
+
+def show(example: Choice) -> dict:
+    """Return the text, the choices, and the number of the right one."""
+    return {"context": example.context, "choices": example.choices,
+            "gold": example.label}
 
 
 def score(examples, predictions, names) -> dict[str, float]:
@@ -84,4 +92,4 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "multiple-choice", "BertForMultipleChoice",
-    "accuracy", {}, read, None, encode, predict, score)
+    "accuracy", {}, read, None, encode, predict, score, show)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,14 @@ from ..system.numbers import is_number, is_whole_number
 from ..system.places import one_run, refuse_busy, refuse_inputs
 from ..system.saving import WEIGHTS, atomic_write_text
 from ..tokenization import BertTokenizer
-from ..training.distillation import from_teacher
 from ..training.loop import TrainingResult, train
-from ..training.objectives import LABELS
 from ..training.recipe import check_numbers, planned, recipe_of, show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 from . import TASKS, Data, Settings, Task
-from .common import names_of
+from .common import Prediction, checked_labels, longest, names_of, reading
+from .records import provenance
+from .weights import objective_of, refuse_weighting, weights_by_id
 
 RECORD = "training.json"               # written to `out` last: it marks a finished run
 NOTHING_BEST = ("no evaluation was best, as the deciding score was undefined (nan) in "
@@ -40,7 +41,10 @@ HEADS = ("classifier.", "qa_outputs.", "cls.")
 
 def finetune(task: str, train_file, dev_file, model, out, *,
              settings: Settings = Settings(), dtype: str = "float32", seed: int = 0,
-             teacher=None, temperature: float = 2.0, soft_weight: float = 0.5,
+             labels: Sequence[str] | None = None,
+             class_weights: Sequence[float] | str | None = None,
+             label_smoothing: float = 0.0, teacher=None,
+             temperature: float = 2.0, soft_weight: float = 0.5,
              overwrite: bool = False, epochs: float | None = 3, lr: float = 5e-5,
              warmup: float = 0.1, accumulate: int = 2, eval_batch_size: int = 32,
              progress: bool | None = None, resume: bool = True, **training
@@ -56,10 +60,19 @@ def finetune(task: str, train_file, dev_file, model, out, *,
             kept; with None nothing is evaluated.
         model: the checkpoint to start from, with its tokenizer.
         out: a folder, made if absent, for the model, the tokenizer, training.json
-            (task, settings, scores) and log.jsonl (see TrainingResult.history).
+            (task, settings, scores, and what the run started from: see `provenance`)
+            and log.jsonl (see TrainingResult.history).
         settings: how examples become inputs.
         dtype: "float32" or "float64".
         seed: fixes the new head, the order of the data, dropout and masking.
+        labels: the names of the classes, for labels that the training data lacks.  None
+            takes those that occur in it, sorted.  A model that already has exactly
+            these classes keeps their order.
+        class_weights: how much a label of each class counts: numbers above 0 in the
+            order of `labels`, or "balanced", which lets rare classes count as much as
+            frequent ones.
+        label_smoothing: the share of each label, from 0 to 1, that is spread evenly
+            over all classes.  Both are for tasks with one class per text or word.
         teacher: a checkpoint fine-tuned on the same labels, to learn from as well.
             temperature and soft_weight are explained in `distillation`.
         overwrite: start anew if `out` holds a model or an unfinished run.
@@ -83,26 +96,35 @@ def finetune(task: str, train_file, dev_file, model, out, *,
                     **training)
     recipe = recipe_of(training, evaluates=dev_file is not None)
     check_numbers({"eval_batch_size": eval_batch_size})
+    labels = checked_labels(chosen, labels)
+    refuse_weighting(chosen, class_weights, label_smoothing, teacher)
     refuse_folder(out, overwrite, model=model, teacher=teacher, data=train_file,
                   dev=dev_file)
     examples = chosen.read(train_file)
     dev_examples = None if dev_file is None else chosen.read(dev_file)
     tokenizer = BertTokenizer.from_pretrained(model)
     guide = None if teacher is None else load_teacher(chosen, teacher, tokenizer, dtype)
-    student = load_student(chosen, model, examples, guide, dtype, seed)
+    student = load_student(chosen, model, examples, guide, dtype, seed, labels) \
+        if chosen.load is None else chosen.load(model, tokenizer, dtype, seed)
     refuse_other_vocabulary(tokenizer, student.config)
     data = chosen.encode(examples, tokenizer, student.config, settings)
-    dev = None if dev_examples is None else \
-        chosen.encode(dev_examples, tokenizer, student.config, settings)
-    objective = LABELS if guide is None else \
-        from_teacher(guide, temperature, soft_weight)
+    warn_of_cuts(train_file, data, tokenizer, student.config, settings)
+    dev = None
+    if dev_examples is not None:
+        dev = chosen.encode(dev_examples, tokenizer, student.config, settings)
+        warn_of_cuts(dev_file, dev, tokenizer, student.config, settings)
+    objective, told = objective_of(
+        guide, temperature, soft_weight, label_smoothing, weights_by_id(
+            class_weights, labels or chosen.labels and chosen.labels(examples),
+            student.config, data))
     identity = {
         "task": task, **settings._asdict(),
         **fingerprints(model=[student.params], train_data=data.inputs,
                        dev_data=dev and dev.inputs, teacher=guide and [guide.params])}
-    if guide is not None:
-        identity |= {"temperature": temperature, "soft_weight": soft_weight}
-    planned(recipe, len(data.inputs))      # an error comes before anything is removed
+    identity |= told
+    plan = planned(recipe, len(data.inputs))    # errors come before anything is removed
+    record = {"task": task, "settings": settings._asdict(), **told,
+              **provenance(plan, model, train=train_file, dev=dev_file)}
     with one_run(out):
         prepare_folder(out, overwrite)
         result = train(
@@ -111,8 +133,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
             evaluate=None if dev is None else lambda m: scores(
                 chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
             checkpoint_dir=out, resume=resume, identity=identity, **training)
-        finish(out, student, tokenizer, result,
-               {"task": task, "settings": settings._asdict()})
+        finish(out, student, tokenizer, result, record)
     return result
 
 
@@ -120,8 +141,8 @@ show_settings(finetune, but=["metric"])
 
 
 def evaluate(model, file, *, task: str | None = None, settings: Settings | None = None,
-             dtype: str = "float32", batch_size: int = 32, progress: bool | None = None
-             ) -> tuple[dict[str, float], list, list]:
+             dtype: str = "float32", batch_size: int = 32, progress: bool | None = None,
+             predictions=None) -> tuple[dict[str, float], list, list]:
     """Score a fine-tuned model on a file.
 
     Args:
@@ -129,6 +150,10 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
         file: the data, in a format of the task.
         task, settings: needed only for a checkpoint from elsewhere.
         dtype, batch_size, progress: as in `finetune`.
+        predictions: a file to write, with a JSON object per example: where it stands,
+            its text, its right answer (gold), the prediction, and how sure the model is
+            (score), which is a probability or, for the span of an answer, a sum of two
+            logits.
 
     Returns:
         the scores, the examples of the file, and a prediction for each example.
@@ -144,20 +169,34 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     settings = settings or record["settings"]
     examples = chosen.read(file)
     tokenizer = BertTokenizer.from_pretrained(model)
-    loaded = load_finished(chosen, model, dtype)
+    loaded = load_finished(chosen, model, dtype) if chosen.load is None else \
+        chosen.load(model, tokenizer, dtype)
     refuse_other_vocabulary(tokenizer, loaded.config)
     data = chosen.encode(examples, tokenizer, loaded.config, settings)
-    found, predictions = scores(chosen, loaded, data, tokenizer, settings, batch_size,
-                                progress)
-    return found, examples, predictions
+    warn_of_cuts(file, data, tokenizer, loaded.config, settings)
+    found, guesses = scores(chosen, loaded, data, tokenizer, settings, batch_size,
+                            progress)
+    if predictions is not None:
+        atomic_write_text(predictions, "".join(
+            json_text(prediction_row(chosen, *pair)) + "\n"
+            for pair in zip(examples, guesses)), follow_links=True)
+    return found, examples, [guess.value for guess in guesses]
+
+
+def prediction_row(task: Task, example, guess: Prediction) -> dict[str, Any]:
+    """Return an example and its prediction as a JSON object; see `evaluate`."""
+    sure = {} if guess.score is None else {"score": guess.score}
+    return {"where": example.where, **task.show(example), "prediction": guess.value,
+            **sure}
 
 
 def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
            batch_size: int = 32, progress: bool | None = None
-           ) -> tuple[dict[str, float], list]:
+           ) -> tuple[dict[str, float], list[Prediction]]:
     """Return the task's metrics of a model on encoded data, and its predictions."""
-    predictions = task.predict(model, data, tokenizer, settings, batch_size, progress)
-    return task.score(data.examples, predictions, names_of(model.config)), predictions
+    guesses = task.predict(model, data, tokenizer, settings, batch_size, progress)
+    return task.score(data.examples, [guess.value for guess in guesses],
+                      names_of(model.config)), guesses
 
 
 def finish(out: Path, model, tokenizer, result: TrainingResult, record: dict) -> None:
@@ -255,13 +294,25 @@ def fits(value, default) -> bool:
     return is_whole_number(value) or default is value is None
 
 
-def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
+def warn_of_cuts(file, data: Data, tokenizer, config, settings: Settings) -> None:
+    """Say how many examples of a file lost their ends."""
+    if data.cut:
+        length = longest(tokenizer, config, settings)
+        more = length < reading(config).max_position_embeddings
+        warnings.warn(f"{data.cut} of {len(data.examples)} examples in {file} have more"
+                      f" than {length} tokens, so their ends were cut" + more * (
+                          ": train with a larger max_length (--max-length) to use more "
+                          "of them"))
+
+
+def load_student(task: Task, model, examples: list, guide, dtype, seed: int,
+                 labels: list[str] | None = None):
     """Load the model to train, with a fresh head unless it knows the same labels."""
     folder = resolve(str(model), REQUIRED)
     old = names_of(BertConfig.from_pretrained(folder))
     changes = dict(task.config)
     if task.labels is not None:
-        names = task.labels(examples)
+        names = labels or task.labels(examples)
         known = old if guide is None else names_of(guide.config)
         if guide is not None and set(names) != set(known):
             raise ValueError(f"the teacher's labels are {', '.join(known)}, expected "
@@ -289,6 +340,9 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int):
 
 def load_teacher(task: Task, teacher, tokenizer, dtype):
     """Load the teacher, which must read the same tokens as the model."""
+    if task.load is not None:
+        raise ValueError(f"got a teacher for {task.name}, expected none, as it would "
+                         "teach classes: leave it out (--teacher)")
     if BertTokenizer.from_pretrained(teacher).get_vocab() != tokenizer.get_vocab():
         raise ValueError(f"the teacher {teacher} has another vocabulary than the "
                          "model, expected the same: both read the same inputs")
@@ -315,7 +369,8 @@ def load_finished(task: Task, model, dtype):
 
 def refuse_other_vocabulary(tokenizer, config) -> None:
     """Refuse a tokenizer with more tokens than the model: a run would fail midway."""
-    if len(tokenizer) > config.vocab_size:
+    size = reading(config).vocab_size
+    if len(tokenizer) > size:
         raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, expected at most "
-                         f"the model's vocab_size, {config.vocab_size}: use the "
+                         f"the model's vocab_size, {size}: use the "
                          "tokenizer that belongs to the model")

@@ -12,7 +12,7 @@ from ..system.progress import bar
 from ..training.batches import collate as pad
 from ..training.loop import require_finite
 from ..training.masking import mask_exact, masking_collate, tally, vocabulary
-from .common import Data, Settings, Task, encoded_rows, longest
+from .common import Data, Prediction, Settings, Task, encoded_rows, longest
 
 EVALUATION_SEED = 0
 ALL = 10 ** 9                   # no limit on the masked pieces of a text
@@ -53,7 +53,7 @@ def collate(tokenizer, settings: Settings):
 
 
 def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
-            progress=None) -> list[dict]:
+            progress=None) -> list[Prediction]:
     """Count the masked and the correct pieces of each text, and add up -log p.
 
     Every evaluation masks the same pieces.
@@ -76,8 +76,13 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
             for row, i in enumerate(chosen):
                 found[data.places[i]] += tally(logits[row], labels[row])
             shown.update(len(chosen))
-    return [{"masked": int(masked), "correct": int(correct), "loss": float(loss)}
-            for masked, correct, loss in found]
+    return [Prediction({"masked": int(masked), "correct": int(correct),
+                        "loss": float(loss)}) for masked, correct, loss in found]
+
+
+def show(example: Line) -> dict:
+    """Return the text, in which the pieces that are masked are their own answers."""
+    return {"text": example.text}
 
 
 def score(examples, predictions, names) -> dict[str, float]:
@@ -94,4 +99,4 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "masked-lm", "BertForMaskedLM",
-    "accuracy", {}, read, None, encode, predict, score, collate)
+    "accuracy", {}, read, None, encode, predict, score, show, collate)

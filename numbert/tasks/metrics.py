@@ -324,3 +324,34 @@ def token_f1(prediction: str, answers: Sequence[str]) -> float:
             common = sum((Counter(guess) & Counter(truth)).values())
             best = max(best, precision_recall_f1(common, len(guess), len(truth)).f1)
     return best
+
+
+# ------------------------------------------------------------------ texts, as wholes
+
+def rouge_words(text: str) -> list[str]:
+    """Split a text into words of letters and digits, in lower case."""
+    return re.findall(r"[^\W_]+", text.lower())
+
+
+def rouge_n(prediction: str, reference: str, n: int = 1) -> Score:
+    """Compare the runs of n words of two texts: how many they share, and F1.
+
+    A run counts as often as it occurs in both.        Lin 2004, "ROUGE", section 2
+    """
+    found, wanted = (Counter(zip(*(words[i:] for i in range(n))))
+                     for words in map(rouge_words, (prediction, reference)))
+    return precision_recall_f1((found & wanted).total(), found.total(), wanted.total())
+
+
+def rouge_l(prediction: str, reference: str) -> Score:
+    """Compare two texts by the longest sequence of words that both hold in this order.
+
+    Other words may stand in between.                  Lin 2004, "ROUGE", section 3.1
+    """
+    found, wanted = rouge_words(prediction), rouge_words(reference)
+    best = [0] * (len(wanted) + 1)          # best[j]: of what was read and wanted[:j]
+    for word in found:
+        before, best = best, [0]
+        for j, other in enumerate(wanted):
+            best.append(before[j] + 1 if word == other else max(before[j + 1], best[j]))
+    return precision_recall_f1(best[-1], len(found), len(wanted))

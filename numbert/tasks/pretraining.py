@@ -27,6 +27,7 @@ from ..training.masking import (Document, Vocabulary, masking_collate,
 from ..training.recipe import planned, recipe_of, show_settings
 from .finetuning import (finish, fingerprints, prepare_folder, refuse_folder,
                          refuse_other_vocabulary)
+from .records import provenance
 
 
 def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool = True,
@@ -47,7 +48,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         corpus: a UTF-8 text file: a sentence per line, a blank line after a document.
         config: a config.json with the shape of the model.
         out: a folder, made if absent, for the model, the tokenizer, training.json
-            (the scores) and log.jsonl.
+            (the scores, and what the run started from) and log.jsonl.
         dev: another corpus, to evaluate on; the parameters that do best on it are kept.
         tokenizer: a folder with a tokenizer, or a vocab.txt.  None learns a vocabulary
             of config.vocab_size pieces from the corpus.
@@ -95,7 +96,9 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     held_out = None if dev is None else evaluation_batches(
         dev, read_documents(dev, words), vocab, max_length, short_probability, collate,
         recipe.batch_size)
-    planned(recipe, len(examples))         # an error comes before anything is removed
+    plan = planned(recipe, len(examples))       # errors come before anything is removed
+    record = {"task": "pretraining",
+              **provenance(plan, shape, corpus=corpus, dev=dev)}
     with one_run(out):
         prepare_folder(out, overwrite)
         model = BertForPreTraining(config, dtype=dtype, rng=seed)
@@ -107,7 +110,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
                 scores, batches=held_out, progress=progress),
             progress=progress, checkpoint_dir=out, resume=resume, identity=identity,
             **training)
-        finish(out, model, words, result, {"task": "pretraining"})
+        finish(out, model, words, result, record)
     return result
 
 

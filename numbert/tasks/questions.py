@@ -10,7 +10,7 @@ import numpy as np
 from ..system.datafiles import checked, field, is_jsonl, nonempty, read_jsonl
 from ..system.jsonfiles import read_json
 from . import metrics
-from .common import Data, Settings, Task, encoded_rows, longest, outputs
+from .common import Data, Prediction, Settings, Task, encoded_rows, longest, outputs
 
 NO_ANSWER = 0                  # the position of [CLS]
 SQUAD = "a JSON file of SQuAD"
@@ -157,11 +157,12 @@ def target(example: Question, window: Window) -> tuple[int, int]:
 # ------------------------------------------------------------- predictions, metrics
 
 def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
-            progress=None) -> list[str]:
+            progress=None) -> list[Prediction]:
     """Predict the span with the highest sum of start and end score over all windows.
 
     "" (no answer) is predicted only if some question in the data has no answer.  It
     wins if the lowest [CLS] score of all windows is higher.  Devlin et al. 2019, 4.3
+    The score is the sum.
     """
     scores = outputs(model, data.inputs, ["start_logits", "end_logits"], tokenizer,
                      batch_size, progress)
@@ -176,8 +177,14 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
             context = data.examples[i].context
             best[i] = score, context[window.spans[a, 0]:window.spans[z, 1]]
     may_be_empty = any(not example.answers for example in data.examples)
-    return ["" if may_be_empty and none > score else text
-            for (score, text), none in zip(best, empty)]
+    return [Prediction("", none) if may_be_empty and none > score
+            else Prediction(text, score) for (score, text), none in zip(best, empty)]
+
+
+def show(example: Question) -> dict:
+    """Return the question, the text, and all right answers."""
+    return {"question": example.question, "context": example.context,
+            "gold": [text for _, text in example.answers]}
 
 
 def best_span(start, end, most: int) -> tuple[float, int, int]:
@@ -206,4 +213,5 @@ def score(examples, predictions, names) -> dict[str, float]:
 
 TASK = Task(
     "question-answering", "BertForQuestionAnswering",
-    "f1", {"num_labels": 2}, read, None, encode, predict, score)
+    "f1", {"num_labels": 2}, read, None, encode, predict, score,
+    show)

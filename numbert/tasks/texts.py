@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
+from ..bert.ops import sigmoid, softmax
 from ..system.datafiles import field, is_jsonl, nonempty, read_jsonl, read_tsv, strings
 from ..system.numbers import is_whole_number
 from . import metrics
-from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
-                     names_of, outputs)
+from .common import (Data, Prediction, Settings, Task, class_id, class_names,
+                     cut_rows, encoded_rows, longest, names_of, outputs)
 
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -114,10 +115,11 @@ def encode(target: Callable, examples: list[Text], tokenizer, config,
     """Turn texts into inputs.  target: (example, config) -> what the model learns."""
     targets = [target(example, config) for example in examples]
     pairs = None if examples[0].pair is None else [x.pair for x in examples]
-    rows = encoded_rows(tokenizer(
-        [example.text for example in examples], pairs, truncation=True,
-        max_length=longest(tokenizer, config, settings)))
-    return Data(examples, [{**row, "labels": y} for row, y in zip(rows, targets)])
+    texts = [example.text for example in examples]
+    length = longest(tokenizer, config, settings)
+    rows = encoded_rows(tokenizer(texts, pairs, truncation=True, max_length=length))
+    return Data(examples, [{**row, "labels": y} for row, y in zip(rows, targets)],
+                cut=len(cut_rows(tokenizer, rows, length, texts, pairs)))
 
 
 def one_target(example: Text, config) -> int:
@@ -135,11 +137,31 @@ def some_targets(example: Text, config) -> np.ndarray:
 # ------------------------------------------------------------- predictions, metrics
 
 def predict(decide: Callable, model, data: Data, tokenizer, settings, batch_size=32,
-            progress=None) -> list:
-    """Predict for each text.  decide: (logits (K,), names of classes) -> prediction."""
+            progress=None) -> list[Prediction]:
+    """Predict for each text.  decide: (logits (K,), names of classes) -> Prediction."""
     names = names_of(model.config)
     return [decide(logits, names) for logits, in outputs(
         model, data.inputs, ["logits"], tokenizer, batch_size, progress)]
+
+
+def decide_one(logits, names) -> Prediction:
+    """Predict the likeliest class; the score is its probability."""
+    probs, _ = softmax(logits)
+    return Prediction(names[int(logits.argmax())], float(probs.max()))
+
+
+def decide_some(logits, names) -> Prediction:
+    """Predict each class that is likelier than not; the score is {class: probability}.
+    """
+    probs, _ = sigmoid(logits)
+    return Prediction([name for name, logit in zip(names, logits) if logit > 0],
+                      {name: float(prob) for name, prob in zip(names, probs)})
+
+
+def show(example: Text) -> dict:
+    """Return the text, the second text if there is one, and the label."""
+    pair = {} if example.pair is None else {"text_pair": example.pair}
+    return {"text": example.text, **pair, "gold": example.label}
 
 
 def score_one(examples, predictions, names) -> dict[str, float]:
@@ -174,8 +196,7 @@ ONE_LABEL = Task(
     partial(read, from_column=one_label, from_json=one_from_json),
     lambda examples: class_names(example.label for example in examples),
     partial(encode, one_target),
-    partial(predict, lambda logits, names: names[int(logits.argmax())]),
-    score_one)
+    partial(predict, decide_one), score_one, show)
 
 SOME_LABELS = Task(
     "multi-label-classification", "BertForSequenceClassification",
@@ -184,14 +205,12 @@ SOME_LABELS = Task(
             from_json=lambda where, row: strings(where, row, "labels")),
     lambda examples: class_names((name for x in examples for name in x.label), least=1),
     partial(encode, some_targets),
-    partial(predict, lambda logits, names: [
-        name for name, logit in zip(names, logits) if logit > 0]),
-    score_some)
+    partial(predict, decide_some), score_some, show)
 
 NUMBER = Task(
     "regression", "BertForSequenceClassification",
     "pearson", {"problem_type": "regression", "num_labels": 1},
     partial(read, from_column=number, from_json=number_from_json), None,
     partial(encode, lambda example, config: np.float32(example.label)),
-    partial(predict, lambda logits, names: float(logits[0])),
-    score_number)
+    partial(predict, lambda logits, names: Prediction(float(logits[0]))),
+    score_number, show)

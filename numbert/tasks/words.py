@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
+from ..bert.ops import softmax
 from ..system.datafiles import is_jsonl, nonempty, read_conll, read_jsonl, strings
 from . import metrics
-from .common import (Data, Settings, Task, class_id, class_names, encoded_rows, longest,
-                     names_of, outputs)
+from .common import (Data, Prediction, Settings, Task, class_id, class_names,
+                     cut_rows, encoded_rows, longest, names_of, outputs)
 
 
 class Sentence(NamedTuple):
@@ -45,9 +46,10 @@ def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> D
     word without pieces: it lies beyond max_length, or the tokenizer drops its
     characters.
     """
-    encoded = tokenizer([x.words for x in examples], is_split_into_words=True,
-                        truncation=True, verbose=False,
-                        max_length=longest(tokenizer, config, settings))
+    sentences = [example.words for example in examples]
+    length = longest(tokenizer, config, settings)
+    encoded = tokenizer(sentences, is_split_into_words=True, truncation=True,
+                        verbose=False, max_length=length)
     rows, places = encoded_rows(encoded), []
     for i, (example, row) in enumerate(zip(examples, rows)):
         word_of = np.array([-1 if w is None else w          # (T,)
@@ -67,24 +69,34 @@ def encode(examples: list[Sentence], tokenizer, config, settings: Settings) -> D
         labels[first[first >= 0]] = ids[first >= 0]
         row["labels"] = labels
         places.append(first)
-    return Data(examples, rows, places)
+    return Data(examples, rows, places, len(cut_rows(
+        tokenizer, rows, length, sentences, is_split_into_words=True)))
 
 
 def predict(model, data: Data, tokenizer, settings, batch_size=32, progress=None
-            ) -> list[list[str]]:
+            ) -> list[Prediction]:
     """Predict the label of each word, which is that of its first piece.
 
     A word without pieces is labelled O, or with the first label if there is no O.  It
-    counts in the metrics, so that a small max_length can't hide errors.
+    counts in the metrics, so that a small max_length can't hide errors.  The score is
+    the probability of each label, None for a word without pieces.
     """
     names = names_of(model.config)
     none = names.index("O") if "O" in names else 0
     found = []
     for (logits,), first in zip(outputs(model, data.inputs, ["logits"], tokenizer,
                                         batch_size, progress), data.places):
-        best = logits[first].argmax(-1)                                # (words,)
-        found.append([names[i] for i in np.where(first >= 0, best, none)])
+        probs, _ = softmax(logits[first])                              # (words, K)
+        best, seen = logits[first].argmax(-1), first >= 0              # (words,)
+        found.append(Prediction(
+            [names[i] for i in np.where(seen, best, none)],
+            [float(p) if there else None for p, there in zip(probs.max(-1), seen)]))
     return found
+
+
+def show(example: Sentence) -> dict:
+    """Return the words and their labels."""
+    return {"tokens": example.words, "gold": example.labels}
 
 
 def score(examples, predictions, names) -> dict[str, float]:
@@ -107,4 +119,4 @@ TASK = Task(
     "token-classification", "BertForTokenClassification",
     "f1", {}, read,
     lambda examples: class_names(label for x in examples for label in x.labels),
-    encode, predict, score)
+    encode, predict, score, show)

@@ -81,6 +81,21 @@ def test_embed_takes_defaults_from_the_folder(numbert_main, folder, parts, tmp_p
         numbert.embed(*parts, TEXTS[:2], max_length=4))
 
 
+@pytest.mark.parametrize("how", [["--json"], [], ["--out", "{out}"]])
+def test_embed_counts_texts_that_are_cut(numbert_main, folder, parts, tmp_path, how):
+    """Those that fill the limit exactly are whole; the count covers all windows."""
+    length = len(parts[1]("a man")["input_ids"])
+    texts = ["a man", "a man a man", "a"] * 30          # 90 in windows of few texts
+    (tmp_path / "t.txt").write_text("\n".join(texts))
+    given = [arg.format(out=tmp_path / "v.npy") for arg in how]
+    common = ["embed", "--file", tmp_path / "t.txt", "--model", folder, *given]
+    code, _, err = numbert_main(*common, "--batch-size", 1, "--max-length", length)
+    assert code == 0 and err == (
+        f"numbert: warning: 30 of the texts have more than {length} tokens, so their "
+        "ends were cut: a larger --max-length uses more of them\n")
+    assert numbert_main(*common)[::2] == (0, "")
+
+
 def test_embed_writes_to_stdout(folder, parts, tmp_path):
     lines = tmp_path / "lines.txt"
     lines.write_text("\n".join(TEXTS[:3]))

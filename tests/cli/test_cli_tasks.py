@@ -2,8 +2,9 @@
 
 import io
 import json
-import warnings
+import shutil
 
+import numpy as np
 import pytest
 
 import pipeline_cases as cases
@@ -11,6 +12,7 @@ from numbert.cli import main
 from numbert.pipelines import pipeline
 from pipeline_cases import LONG, TEXT
 
+MULTI = "multi_label_classification"
 COMMANDS = {"fill-mask": "words", "classify": "three", "ner": "names",
             "answer": "answers", "choose": "choice", "next-sentence": "next",
             "generate": "writer"}
@@ -34,10 +36,10 @@ def folders(tmp_path_factory):
 @pytest.fixture
 def run(folders, capsys, monkeypatch):
     """A command's exit code, stdout and stderr; `stdin` is what it reads."""
-    def call(command, *args, stdin=""):
+    def call(command, *args, stdin="", model=None):
         stream = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
         monkeypatch.setattr("sys.stdin", stream)
-        code = main([command, *args, "--model", folders[command]])
+        code = main([command, *args, "--model", str(model or folders[command])])
         return code, *capsys.readouterr()
     return call
 
@@ -129,14 +131,68 @@ def test_next_sentence(run, folders):
 
 def test_generate(run, folders):
     ask = pipeline("text-generation", folders["generate"], do_sample=False)
-    want = ask(TEXT, max_new_tokens=4)
+    want = ask(TEXT, max_new_tokens=4, join=True)
     assert answers(run, "generate", TEXT, "--max-new-tokens", "4") == [
         {"text": TEXT, "result": want}]
     drawn = ("generate", TEXT, "--sample", "--sequences", "2", "--temperature", "1.5")
     assert run(*drawn, "--seed", "1") == run(*drawn, "--seed", "1")
     assert run(*drawn, "--seed", "1") != run(*drawn, "--seed", "2")
     _, out, _ = run("generate", TEXT, "--new-text", "--max-new-tokens", "4")
-    assert TEXT + out.rstrip("\n") == want[0]["generated_text"]
+    assert [TEXT + out.rstrip("\n")] == [
+        answer["generated_text"] for answer in ask(TEXT, max_new_tokens=4)]
+
+
+def test_generate_puts_a_space_where_decoding_has_one(run, folders):
+    """Before a new word, but neither before the rest of a word nor after a space."""
+    ask = pipeline("text-generation", folders["generate"])
+    rows = ask.rows("Anna", ask.checked({}))
+    pieces = {piece: ask.tokenizer.convert_tokens_to_ids(piece)
+              for piece in ("bob", "##s", ".")}
+    assert ask.tokenizer.unk_token_id not in pieces.values()
+    for text, piece, want in [("Anna", "bob", "Anna bob"), ("Anna", "##s", "Anna##s"),
+                              ("Anna ", "bob", "Anna bob"), ("Anna", ".", "Anna.")]:
+        outputs = [[np.array([*rows[0].ids, pieces[piece]])]]
+        found = ask.result(text, rows, outputs, ask.checked({"join": True}))
+        assert found == [{"generated_text": want}]
+    _, out, _ = run("generate", TEXT, "--max-new-tokens", "4")
+    assert out.rstrip("\n") == ask(TEXT, do_sample=False, max_new_tokens=4,
+                                   join=True)[0]["generated_text"]
+
+
+def test_classify_cuts_long_texts_and_says_so(run, folders, tmp_path):
+    """As `evaluate` does: at the max_length of the fine-tuning, or at the model's."""
+    ask = pipeline("text-classification", folders["classify"], truncation=True)
+    code, out, err = run("classify", LONG * 9, "Anna", "--json")
+    assert code == 0 and err == (
+        "numbert: warning: 1 of 2 inputs lost their ends, as they have more tokens "
+        "than the model takes: shorten them for answers that look at all of the text\n")
+    assert json.loads(out.splitlines()[0])["result"] == ask(LONG * 9, top_k=1)
+    record = tmp_path / "m"
+    shutil.copytree(folders["classify"], record)
+    (record / "training.json").write_text(json.dumps(
+        {"task": "text-classification", "settings": {"max_length": 5}}))
+    code, out, err = run("classify", LONG, "Bob", "--json", model=record)
+    assert code == 0 and err.startswith("numbert: warning: 1 of 2 inputs")
+    assert json.loads(out.splitlines()[0])["result"] == ask(LONG, top_k=1, max_length=5)
+
+
+def test_classify_shows_all_labels_of_a_text(run, folders, tmp_path):
+    """Those above 0.5, which are the ones that `evaluate` predicts."""
+    import numbert
+    cls = numbert.BertForSequenceClassification
+    model = cls.from_pretrained(folders["classify"], problem_type=MULTI)
+    shutil.copytree(folders["classify"], tmp_path / "m")
+    for bias, count in (-99, 0), (99, 3):
+        model.params["classifier.bias"] = np.full(3, bias, np.float32)
+        model.save_pretrained(tmp_path / "m")
+        code, out, err = run("classify", TEXT, "--json", model=tmp_path / "m")
+        assert (code, err) == (0, "")
+        assert len(json.loads(out)["result"]) == count
+        out = run("classify", TEXT, "--function", "none", model=tmp_path / "m")[1]
+        assert len(out.splitlines()) == max(count, 1)
+        assert ("no label" in out) == (count == 0)
+        out = run("classify", TEXT, "--top-k", "2", model=tmp_path / "m")[1]
+        assert len(out.splitlines()) == 2
 
 
 def test_files_and_stdin(run, tmp_path):
@@ -193,9 +249,16 @@ def test_help_has_examples(command, capsys):
     assert stop.value.code == 0 and f"numbert {command} " in out.split("examples:")[1]
 
 
-def test_truncation(run):
-    text = "[MASK] " + LONG + LONG
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        code, out, err = run("fill-mask", text, "--truncate")
-    assert (code, err) == (0, "") and len(out.splitlines()) == 6
+@pytest.mark.parametrize("command, texts", [
+    ("fill-mask", ["[MASK] " + LONG + LONG, "--truncate"]), ("ner", [LONG + LONG]),
+    ("choose", ["Who?", "Anna", LONG + LONG, "--truncate"]),
+    ("next-sentence", [LONG, LONG, "--truncate"])])
+def test_texts_that_are_cut_are_counted(run, command, texts):
+    code, out, err = run(command, *texts, "--json")
+    assert code == 0 and len(out.splitlines()) == 1
+    assert err.startswith("numbert: warning: 1 of 1 inputs lost their ends, as they")
+    assert err.count("\n") == 1
+    short = [text.replace(LONG, "") or "Bob" for text in texts]
+    assert run(command, *short, "--json")[::2] == (0, "")
+    if command == "ner":
+        assert run(command, *texts, "--stride", "4")[2] == ""

@@ -92,10 +92,16 @@ def test_finetune_and_evaluate(capsys, base, tmp_path, task):
      "token-classification for --label-all: leave --label-all out"),
     (["--train", "{good}", "--doc-stride", "128"], "question-answering for --doc-str"),
     (["--train", "{good}", "--max-answer-length", "9"], "leave --max-answer-length"),
+    (["--train", "{good}", "--max-target-length", "9"], "seq2seq for --max-target-le"),
     (["--train", "{good}", "--whole-word"], "expected masked-lm for --whole-word: "),
     (["--train", "{good}", "--mask-probability", ".2"], "the task is text-classif"),
     (["--train", "{good}", "--teacher", "{base}"], "expected a trained head"),
     (["--train", "{good}", "--model", "{no}"], "none.tsv"),
+    (["--train", "{good}", "--class-weights", "1;2"], "--class-weights is '1;2', exp"),
+    (["--train", "{good}", "--class-weights", "1,2,3"], "3 class weights, expected 2"),
+    (["--train", "{good}", "--label-smoothing", "2"], "smoothing is 2.0, expected"),
+    (["--train", "{good}", "--labels", "labels.txt"], "--labels is 'labels.txt', exp"),
+    (["--train", "{good}", "--labels", "fine,,poor"], "--labels is 'fine,,poor', exp"),
 ])
 def test_errors_are_one_line(capsys, base, tmp_path, arguments, message):
     files = {"no": tmp_path / "none.tsv", "base": base,
@@ -122,6 +128,50 @@ def test_evaluate_uses_the_model_that_ships(capsys, tmp_path, task, text, metric
     assert (code, errors) == (0, "")
     score = float(out.split(f"  {metric} ")[1].split()[0])
     assert score == 1 if task == TEXT else 1 <= score < 20     # of 1,600 pieces
+
+
+PARTS = {TEXT: ("text",), "multi-label-classification": ("text",),
+         "regression": ("text",), "token-classification": ("tokens",),
+         "question-answering": ("question", "context"), "masked-lm": ("text",),
+         "multiple-choice": ("context", "choices"), "seq2seq": ("text",)}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predictions_hold_the_text_the_right_answer_and_a_score(capsys, tmp_path, task):
+    """From them the first metric of the task can be computed again."""
+    suffix = {"token-classification": "conll", "question-answering": "json"}
+    file = tiny.write(tmp_path, f"t.{suffix.get(task, 'tsv')}", tiny.FILES[task])
+    base, out = tiny.checkpoint(tmp_path / "m"), tmp_path / "out"
+    assert run(capsys, "finetune", task, "--train", file, "--model", base, "--out", out,
+               *QUICK, *tiny.SMALL.get(task, ()))[0] == 0
+    _, text, _ = run(capsys, "evaluate", "--model", out, "--data", file, "--json",
+                     "--predictions", tmp_path / "p.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().split("\n")
+            if line]
+    examples, fields = TASKS[task].read(file), ["where", *PARTS[task]]
+    fields += ["gold"] * (task != "masked-lm") + ["prediction"]
+    fields += ["score"] * (task not in ("masked-lm", "regression", "seq2seq"))
+    for row, example in zip(rows, examples, strict=True):
+        assert list(row) == fields and row["where"] == example.where
+        own = example._asdict()
+        for name in PARTS[task]:
+            assert row[name] == own["words" if name == "tokens" else name]
+    names = [] if task == "seq2seq" else sorted(
+        numbert.BertConfig.from_pretrained(out).label2id)
+    found = TASKS[task].score(examples, [row["prediction"] for row in rows], names)
+    scores = json.loads(text)
+    assert scores.pop("examples") == len(rows) and scores == pytest.approx(found)
+    if task == TEXT:
+        ask = numbert.pipeline(task, str(out))
+        want = ask([row["text"] for row in rows])
+        assert [(x["label"], x["score"]) for x in want] == [
+            (row["prediction"], pytest.approx(row["score"], rel=1e-5)) for row in rows]
+        assert [row["gold"] for row in rows] == [label for _, label in tiny.TEXTS]
+    if task == "multi-label-classification":
+        for row in rows:
+            assert row["prediction"] == [
+                name for name, score in row["score"].items() if score > 0.5]
+        assert [row["gold"] for row in rows][:2] == [["red", "cat"], []]
 
 
 def test_predictions_go_where_a_link_names(capsys, tmp_path):
@@ -198,6 +248,29 @@ def test_adam_and_frozen_parameters(capsys, base, tmp_path):
     code, _, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
                           "--out", tmp_path / "next", "--betas", 2, 0.9)
     assert code == 2 and "betas is [2.0, 0.9], expected two numbers" in errors
+
+
+@pytest.mark.parametrize("given", ["great, poor,fine", "{file}"])
+def test_labels_come_from_a_file_or_the_command(capsys, base, tmp_path, given):
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    names = tiny.write(tmp_path, "labels.txt", "great\npoor\n\nfine\n")
+    code, text, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
+                             "--out", out, *QUICK, "--labels", given.format(file=names))
+    assert (code, errors) == (0, "") and "classes: great, poor, fine\n" in text
+
+
+@pytest.mark.parametrize("given, by_id", [
+    (["--class-weights", "1,2.5"], [1.0, 2.5]),
+    (["--class-weights", "3,1", "--labels", "poor,fine"], [3.0, 1.0]),
+    (["--class-weights", "balanced", "--label-smoothing", "0.1"], [1.0, 1.0])])
+def test_weights_and_smoothing(capsys, base, tmp_path, given, by_id):
+    file, out = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT]), tmp_path / "out"
+    code, _, errors = run(capsys, "finetune", TEXT, "--train", file, "--model", base,
+                          "--out", out, *QUICK, *given)
+    record = json.loads((out / "training.json").read_text())
+    assert (code, errors) == (0, "") and record["class_weights"] == by_id
+    assert record.get("label_smoothing") == (0.1 if given[2:3] == ["--label-smoothing"]
+                                             else None)
 
 
 def test_without_a_model_it_says_where_it_starts_from(capsys, tmp_path):

@@ -22,6 +22,8 @@ BAD_CALLS = [
     ("fill-mask", "[MASK]", {"targets": []}, "nothing to choose from"),
     ("fill-mask", "[MASK]", {"batch_size": 0}, "batch_size is 0"),
     ("text-classification", TEXT, {"function_to_apply": "relu"}, "expected one of"),
+    ("text-classification", TEXT, {"threshold": 0.5}, "threshold is 0.5 without top_k"),
+    ("text-classification", TEXT, {"threshold": "x", "top_k": 1}, "threshold is 'x'"),
     ("text-classification", {"text": "a", "pair": "b"}, {}, "unknown key 'pair'"),
     ("text-classification", {"text_pair": "b"}, {}, "lacks 'text'"),
     ("text-classification", [["a", "b"]], {}, "expected a str"),

@@ -1,7 +1,10 @@
 """Whole small runs: fine-tuning, going on after a stop, evaluation, a teacher."""
 
+import hashlib
 import json
+import platform
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,6 +53,134 @@ def test_every_task_from_file_to_score(base, tmp_path, task):
     assert record["task"] == task and record["settings"]["doc_stride"] == 4
 
 
+def test_the_record_says_what_a_run_started_from(base, tmp_path):
+    """Enough to repeat it; the hashes are those of hashlib on the files' bytes."""
+    train = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    dev = tiny.write(tmp_path, "d.tsv", tiny.FILES[TEXT] * 2)
+    finetune(TEXT, train, dev, base, tmp_path / "out", epochs=1, lr=np.float32(0.5),
+             batch_size=4, seed=3, frozen=("bert.*",))
+    record = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert record["model"] == base
+    assert record["data"] == {
+        name: {"file": file,
+               "sha256": hashlib.sha256(Path(file).read_bytes()).hexdigest()}
+        for name, file in (("train", train), ("dev", dev))}
+    told = record["training"]
+    assert [told[name] for name in ("lr", "epochs", "batch_size", "seed", "frozen")] \
+        == [0.5, 1, 4, 3, ["bert.*"]]
+    assert record["versions"] == {"numbert": numbert.__version__,
+                                  "numpy": np.__version__,
+                                  "python": platform.python_version()}
+    finetune(TEXT, train, None, base, tmp_path / "next", epochs=1)
+    record = json.loads((tmp_path / "next" / "training.json").read_text())
+    assert list(record["data"]) == ["train"]
+
+
+def test_texts_that_are_cut_are_counted_aloud(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", "the cat\tx\n" + "the cat is in\ty\n" * 2)
+    said = "2 of 3 examples in .*t.tsv have more than 5 tokens, so their ends were cut"
+    with pytest.warns(UserWarning, match=said + ": train with a larger max_length"):
+        finetune(TEXT, file, None, base, tmp_path / "out", epochs=1, warmup=0,
+                 settings=Settings(max_length=5))
+    with pytest.warns(UserWarning, match=said):
+        evaluate(tmp_path / "out", file)
+
+
+def test_labels_that_the_training_data_lacks(base, tmp_path):
+    """They get a place in the head, in the order given, and may occur in other data."""
+    train = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    dev = tiny.write(tmp_path, "d.tsv", "the sun\tgreat\nthe moon\tpoor\n")
+    with pytest.raises(ValueError, match="label is 'great', expected one of the mo"):
+        finetune(TEXT, train, dev, base, tmp_path / "out")
+    finetune(TEXT, train, dev, base, tmp_path / "out", epochs=1,
+             labels=["poor", "fine", "great"])
+    model = numbert.BertForSequenceClassification.from_pretrained(tmp_path / "out")
+    assert model.config.id2label == {0: "poor", 1: "fine", 2: "great"}
+    assert 0 <= evaluate(tmp_path / "out", dev)[0]["accuracy"] <= 1
+    with pytest.raises(ValueError, match="label is 'fine', expected one of the mode"):
+        finetune(TEXT, train, dev, base, tmp_path / "x", labels=["poor", "great"])
+
+
+@pytest.mark.parametrize("task, labels, message", [
+    (TEXT, ["a", "b", "a"], "expected at least 2 different names, each once"),
+    (TEXT, ["a"], "expected at least 2 different names"),
+    (TEXT, "ab", "expected a list of names"), (TEXT, ["a", 3], "expected a list of n"),
+    ("regression", ["a", "b"], "labels are given for regression, expected none"),
+])
+def test_labels_that_do_not_fit(base, tmp_path, task, labels, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        finetune(task, "none.tsv", None, base, tmp_path / "x", labels=labels)
+
+
+@pytest.mark.parametrize("task, names", [
+    (TEXT, ["poor", "fine"]), (TEXT, None), ("token-classification", None)])
+@pytest.mark.parametrize("weights, smoothing", [
+    ([0.5, 4.0, 1.0], 0.0), (None, 0.2), ("balanced", 0.1)])
+def test_weights_and_smoothing_reach_the_loss(base, tmp_path, task, names, weights,
+                                              smoothing):
+    """The first loss of a run is that of torch, for the model that it starts from.
+
+    The weights are in the order of the labels given or sorted, not in the model's.
+    """
+    torch = pytest.importorskip("torch")
+    text = tiny.FILES[task] + ("so\tfine\n" * 3 if task == TEXT else "\na O\n")
+    file = tiny.write(tmp_path, f"t.{suffix(task)}", text)
+    cls = getattr(numbert, TASKS[task].model)
+    order = ["poor", "fine"] if task == TEXT else ["O", "I-X", "B-X"]
+    labels = {name: i for i, name in enumerate(order)}
+    start = tiny.checkpoint(tmp_path / "m", cls=cls, label2id=labels,
+                            id2label=dict(enumerate(order)))
+    given = weights if weights is None or weights == "balanced" else \
+        weights[:len(order)]
+    result = finetune(task, file, None, start, tmp_path / "out", labels=names,
+                      class_weights=given, label_smoothing=smoothing, steps=1,
+                      epochs=None, batch_size=99, accumulate=3, warmup=0, log_every=1,
+                      dropout=False, dtype="float64")
+    model = cls.from_pretrained(start, dtype="float64")
+    examples = TASKS[task].read(file)
+    data = TASKS[task].encode(examples, tiny.tokenizer(), model.config, Settings())
+    batch = plain_collate(tiny.tokenizer(), Settings())(data.inputs, None)
+    y = torch.tensor(batch.pop("labels").reshape(-1))
+    tally = [(y == i).sum().item() for i in range(len(order))]
+    by_id = {None: None, "balanced": [sum(tally) / len(order) / n for n in tally]}
+    by_id = by_id[given] if given in (None, "balanced") else [
+        dict(zip(names or sorted(order), given))[name] for name in order]
+    want = torch.nn.functional.cross_entropy(
+        torch.tensor(model(**batch).logits.reshape(-1, len(order))), y,
+        by_id and torch.tensor(by_id, dtype=torch.float64), label_smoothing=smoothing)
+    assert result.history[0]["loss"] == pytest.approx(want.item(), rel=1e-12)
+    record = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert record.get("label_smoothing", 0) == smoothing
+    assert record.get("class_weights") == (by_id and pytest.approx(by_id))
+
+
+def test_no_weights_and_no_smoothing_give_the_same_bits(base, tmp_path):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    for name, options in ("a", {}), ("b", dict(class_weights=None, label_smoothing=0)):
+        finetune(TEXT, file, None, base, tmp_path / name, epochs=2, **options)
+    for name in ("model.safetensors", "training.json"):
+        assert (tmp_path / "a" / name).read_bytes() == \
+            (tmp_path / "b" / name).read_bytes()
+    record = json.loads((tmp_path / "a" / "training.json").read_text())
+    assert not {"class_weights", "label_smoothing"} & set(record)
+
+
+@pytest.mark.parametrize("task, options, message", [
+    (TEXT, {"class_weights": [1, 2, 3]}, "3 class weights, expected 2, one for each"),
+    (TEXT, {"class_weights": [1, 0]}, "a class weight is 0, expected a number above 0"),
+    (TEXT, {"class_weights": "even"}, "class_weights is 'even', expected numbers, or"),
+    (TEXT, {"label_smoothing": 2}, "smoothing is 2, expected a number from 0 to 1"),
+    (TEXT, {"label_smoothing": 0.1, "teacher": "t"}, "a teacher and label_smoothing,"),
+    ("regression", {"label_smoothing": 0.1}, "expected text-classification or token-"),
+    ("multi-label-classification", {"class_weights": "balanced"}, "is multi-label-cla"),
+])
+def test_weights_and_smoothing_that_do_not_fit(base, tmp_path, task, options, message):
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[task])
+    with pytest.raises(ValueError, match=message):
+        finetune(task, file, None, base, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
 def interrupted_at(step):
     """A collate that fails like a crash at its nth call."""
     def collate_of(tokenizer, settings):
@@ -87,6 +218,8 @@ def test_a_run_that_was_stopped_goes_on(base, tmp_path, monkeypatch):
     ({"settings": Settings(max_length=20)}, "max_length was None, is now 20"),
     ({"train_file": "cat\tfine\n" * 3 + "dog\tpoor\n" * 5}, "train_data_sha256 was"),
     ({"dev_file": "cat\tfine\n"}, "dev_data_sha256 was"),
+    ({"label_smoothing": 0.1}, "label_smoothing was None, is now 0.1"),
+    ({"class_weights": "balanced"}, "class_weights was None, is now "),
     ({"seed": 1}, "seed was 0, is now 1; model_sha256 was"),
     ({"model": 5}, "model_sha256 was"),
     ({"teacher": "t"}, "teacher_sha256 was None, .*temperature was None, is now 2"),

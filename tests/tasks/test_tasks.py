@@ -1,6 +1,7 @@
 """Tasks: from plain files to inputs, and from outputs to predictions and metrics."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -142,10 +143,32 @@ def test_labels_are_sorted():
         class_names([], least=1)
 
 
+@pytest.mark.parametrize("task, short, long", [
+    (TEXT, "the cat\tx\n", "the cat is in the house\tx\n"),
+    (TEXT, "a\tcat is in\tx\n", "a\tcat is in the house\ty\n"),
+    (TOKEN, "the O\ncat O\n\n", "a O\ncat O\nis O\nin O\nthe O\nhouse O\n\n"),
+    (CHOICE, "the\tcat\tdog\t0\n", "the\tcat\tdog is in the house\t0\n"),
+    (QA, ANSWER + '{"text": ["cat"], "answer_start": [2]}}\n',
+     ANSWER.replace("a cat", "a cat is in the big house")
+     + '{"text": ["cat"], "answer_start": [2]}}\n'),
+    ("masked-lm", "the cat\n", "the cat is in the big house\n"),
+])
+def test_examples_that_lose_their_end_are_counted(tmp_path, task, short, long):
+    """Not those that fill the input exactly, and none that become windows."""
+    name = "t.jsonl" if task == QA else "t"
+    examples = read(task, tmp_path, short * 2 + long + short + long, name)
+    data = TASKS[task].encode(examples, TOKENIZER, labelled("x", "y", "O"),
+                              Settings(max_length=7, doc_stride=0))
+    full = sum(row["input_ids"].shape[-1] == 7 for row in data.inputs)
+    assert full >= 2 and data.cut == (0 if task in (QA, "masked-lm") else 2)
+    data = TASKS[task].encode(examples, TOKENIZER, labelled("x", "y", "O"), PLAIN)
+    assert data.cut == 0
+
+
 def test_a_label_that_training_never_saw(tmp_path):
     examples = read(TEXT, tmp_path, "a\tx\nb\tz\n", "dev.tsv")
     with pytest.raises(ValueError, match="dev.tsv, line 2: label is 'z', expected "
-                                         "one of the training data's, x, y"):
+                                         "one of the model's, x, y: correct"):
         TASKS[TEXT].encode(examples, TOKENIZER, labelled("x", "y"), PLAIN)
     examples = read(TOKEN, tmp_path, "a O\n\nb O\ncat B-Z\n", "dev.conll")
     with pytest.raises(ValueError, match=r"line 3, word 2 \('cat'\): label is 'B-Z'"):
@@ -210,9 +233,11 @@ def test_words_without_pieces_are_wrong_unless_O(tmp_path):
                                config, Settings(max_length=7))
     logits = np.zeros((1, 7, 4))
     logits[0, [1, 3, 5], [3, 0, 2]] = 5                # dog: O, red: B-X, the: I-X
-    found = words.predict(Said(config, logits=logits), data, TOKENIZER, PLAIN)
-    assert found == [["O", "O", "B-X", "I-X", "O", "O"]]
-    score = words.score(data.examples, found, ["B-X", "B-Y", "I-X", "O"])
+    found, = words.predict(Said(config, logits=logits), data, TOKENIZER, PLAIN)
+    assert found.value == ["O", "O", "B-X", "I-X", "O", "O"]
+    sure = pytest.approx(math.exp(5) / (math.exp(5) + 3))       # one 5 among three 0s
+    assert found.score == [sure, None, sure, sure, None, None]
+    score = words.score(data.examples, [found.value], ["B-X", "B-Y", "I-X", "O"])
     assert score["precision"] == 1 and score["recall"] == 0.5      # sun was cut off
     assert score["accuracy"] == pytest.approx(5 / 6)
 
@@ -333,7 +358,7 @@ def test_an_answer_comes_back(context, data):
     if found:
         guess, = TASKS[QA].predict(Said(tiny.config(), **scores), encoded, TOKENIZER,
                                    Settings(max_answer_length=50))
-        assert guess in {context[s:e] for s, e in found}
+        assert guess.value in {context[s:e] for s, e in found}
 
 
 @given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 10 ** 6))
@@ -357,6 +382,6 @@ def test_no_answer(cls, answers, expected):
     logits[0, 0] = cls
     guess = questions.predict(Said(tiny.config(), start_logits=logits, end_logits=end),
                               data, TOKENIZER, PLAIN)
-    assert guess == [expected]
-    assert questions.score([example], guess, [])["exact_match"] == (
+    assert guess == [(expected, 5.0 if expected else cls)]     # 2.5 + 2.5, or [CLS]
+    assert questions.score([example], [expected], [])["exact_match"] == (
         expected == (answers[0][1] if answers else ""))

@@ -1,0 +1,99 @@
+"""Class weights and label smoothing: some labels count for more, none counts alone.
+
+Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7 (smoothing).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..bert import losses
+from ..bert.losses import IGNORE_INDEX
+from ..system.numbers import is_number
+from .objectives import Objective, label_counts
+
+
+def from_weights(weights: Sequence[float] | None = None, smoothing: float = 0.0
+                 ) -> Objective:
+    """The loss of a model's labels, weighted and smoothed, for `train(objective=...)`.
+
+    Args:
+        weights: a number above 0 for each class, in the order of their ids.  A label of
+            weight 2 counts as much as two of weight 1.  None: all count the same.
+        smoothing: the share of each label, from 0 to 1, that is spread evenly over all
+            classes; see `losses.cross_entropy`.
+
+    Raises:
+        ValueError: a weight or the smoothing is out of range.  In training: the model's
+            loss is not one cross-entropy, or it has another number of classes.
+    """
+    check_smoothing(smoothing)
+    each = None if weights is None else np.array(checked_weights(weights))
+
+    def counts(model, part):
+        found = label_counts(model, part)
+        if each is None:
+            return found
+        labels = class_labels(model, part, each)
+        return (float(each[labels[labels != IGNORE_INDEX]].sum()),)
+
+    def gradients(model, part, totals, rng):
+        labels, (term,) = class_labels(model, part, each), model.terms
+        inputs = {name: x for name, x in part.items() if name != term.labels}
+        out, saved = model.forward(**inputs, rng=rng, return_dict=True)
+        loss, loss_saved = losses.cross_entropy(
+            out[term.output], labels, count=totals[0], weights=each,
+            smoothing=smoothing)
+        dlogits = losses.cross_entropy_backward(1.0, loss_saved)
+        return float(loss), model.backward(saved, **{term.output: dlogits})
+
+    return Objective(counts, gradients)
+
+
+def check_smoothing(smoothing) -> None:
+    """Refuse a share that is not from 0 to 1."""
+    if not (is_number(smoothing) and 0 <= smoothing <= 1):
+        raise ValueError(f"smoothing is {smoothing!r}, expected a number from 0 to 1: "
+                         "0.1 is usual (--label-smoothing)")
+
+
+def checked_weights(weights: Sequence[float]) -> list[float]:
+    """Return the weights of classes as a list of floats.
+
+    Raises:
+        ValueError: one is not a number above 0.
+    """
+    for weight in weights:
+        if not (is_number(weight) and 0 < weight < math.inf):
+            raise ValueError(f"a class weight is {weight!r}, expected a number above "
+                             "0: to train without a class, leave its examples out")
+    return [float(weight) for weight in weights]
+
+
+def balanced_weights(labels: np.ndarray, classes: int) -> list[float]:
+    """Return weights with which each class counts as much as any other in all.
+
+    labels (R,) -> (K,): R / (classes that occur * the number of labels of this class),
+    and 1 for a class that does not occur.  Their mean over the labels is 1.
+    """
+    tally = np.bincount(labels, minlength=classes)                     # (K,)
+    weights = len(labels) / (np.count_nonzero(tally) * np.maximum(tally, 1))
+    return np.where(tally, weights, 1.0).tolist()
+
+
+def class_labels(model, part: dict, weights) -> np.ndarray:
+    """Return the labels (R,) of a part, once it is known that the model suits them."""
+    targets = model.targets(part)
+    if len(targets) != 1 or targets[0].loss != "cross_entropy":
+        raise ValueError(f"model is a {type(model).__name__} whose loss is of "
+                         f"{', '.join(x.loss for x in targets)}, expected one "
+                         "cross_entropy for class weights and smoothing: leave both "
+                         "out")
+    if weights is not None and len(weights) != model.config.num_labels:
+        raise ValueError(f"there are {len(weights)} class weights, expected one for "
+                         f"each of the model's {model.config.num_labels} classes: "
+                         "correct them")
+    return targets[0].labels.reshape(-1)
