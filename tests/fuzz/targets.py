@@ -29,6 +29,7 @@ JSONL = {
         "text": ["cat"], "answer_start": [4]}}],
     "multiple-choice": [{"context": "a", "choices": ["b", "c"], "label": 1}],
     "masked-lm": [{"text": "the red cat runs."}],
+    "seq2seq": [{"text": "the cat runs.", "target": "cat"}],
 }
 SUFFIXES = {"token-classification": ".conll", "question-answering": ".json",
             "masked-lm": ".txt"}
