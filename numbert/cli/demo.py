@@ -1,4 +1,4 @@
-"""`make demo`: six tasks with the checkpoints that ship, then a real one at work.
+"""`make demo`: six tasks, a real checkpoint at work, and a BERT with a bug, judged.
 
     python -m numbert.cli.demo [--model DIR] [--picture demo.png]
 """
@@ -19,6 +19,7 @@ from ..pipelines.sentences import embed
 from . import common
 from .bench_forward import cold_start
 
+BUG = "B13-hidden"                  # one that has been made again and again
 SENTENCES = (
     "A man is eating a plate of pasta.",
     "Someone is having a meal.",
@@ -89,6 +90,25 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{what:38}{common.seconds(took):>8}")
     if args.picture:
         print("\n" + draw(alike, SENTENCES, args.picture))
+    show_verdict()
+
+
+def show_verdict() -> None:
+    """Print what `numbert verify` says about a BERT with one bug."""
+    from ..verify.compare import verify
+    from ..verify.mutants import mutated_run
+    from ..verify.packs import shipped
+    from ..verify.report import text
+    from ..verify.zoo import MUTANTS
+    bug = next(mutant for mutant in MUTANTS if mutant.id == BUG)
+
+    def candidate(case):
+        return mutated_run(bug, case, dtype="float32")
+
+    candidate.__name__ = "a BERT with one bug"
+    print("\nAnother BERT is compared with proven numbers, as `numbert verify` does it."
+          "\nIt works in float32, and somebody made one mistake in it.\n")
+    print(text(verify(shipped(), candidate)), end="")
 
 
 def show_tasks() -> None:

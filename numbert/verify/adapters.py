@@ -76,7 +76,7 @@ def _numbers(name: str, value, case: Case) -> np.ndarray:
         kind = numbers.dtype.kind
     except ValueError:                                             # rows of any length
         kind = "O"
-    if kind not in "fiub":
+    if kind == "O":                                # other kinds are judged by name
         what = f"an array of {numbers.dtype}" if isinstance(value, np.ndarray) else \
             f"a {type(value).__name__}"
         raise CandidateError(f"case {case.name}: {escaped(name)} is {what}, expected "

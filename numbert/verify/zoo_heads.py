@@ -120,7 +120,7 @@ HEADS = [
 
 CE, CE_BACK = "bert.losses.cross_entropy", "bert.losses.cross_entropy_backward"
 USED = "used = labels != ignore_index"
-COUNT = "count = int(used.sum()) if count is None"
+COUNT = "int(used.sum()) if weights is None"
 TOTAL, GRADIENTS = "models.targets.total_loss", "models.targets.output_gradients"
 SHIFT = "following[:, :-1] = labels[:, 1:]"
 ENDS = "labels < length, np.maximum(labels, 0), IGNORE_INDEX"
@@ -145,9 +145,9 @@ LOSSES = [
     loss("E2", "labels of class 0 are ignored too",
          (CE, USED, f"{USED}\n    used &= labels != 0")),
     loss("E3-all", "the loss is a mean over ignored labels too",
-         (CE, COUNT, "count = labels.size if count is None")),
+         (CE, COUNT, "labels.size if weights is None")),
     loss("E3-sum", "the loss is a sum, not a mean",
-         (CE, COUNT, "count = 1 if count is None")),
+         (CE, COUNT, "1 if weights is None")),
     loss("E8-squares", "labels of several classes are compared by squared errors",
          ("models.targets.class_targets", '"mse" if kind == "regression" else '
           '"bce_with_logits"', '"mse"')),
@@ -205,7 +205,8 @@ LOSSES = [
     loss("E16", "the labels are smoothed by 0.1",
          (CE, "total = losses.sum", "losses = 0.9 * losses - 0.1 * logp.mean(-1)\n"
           "    total = losses.sum"),
-         (CE_BACK, "safe] -= 1", "safe] -= 0.9\n    dlogits -= 0.1 / len(logp[0])")),
+         (CE_BACK, "safe] -= 1",
+         "safe] -= 0.9\n        dlogits -= 0.1 / len(logp[0])")),
     loss("E17", "the loss is in bits: a logarithm to the base 2",
          (CE, "-logp[np.arange(len(logp)), safe]",
           "-logp[np.arange(len(logp)), safe] / np.log(2)"),
@@ -293,7 +294,7 @@ BACKWARD = [
     wrong("17-ignored", "ignored labels have a gradient", CE_BACK,
           "dlogits[~used] = 0", "pass", "grad:"),
     wrong("17-count", "the loss's gradient is not divided by the number of labels",
-          CE_BACK, "dloss / max(count, 1)", "dloss", "grad:"),
+          CE_BACK, "dloss / (count or 1)", "dloss", "grad:"),
     wrong("17-one", "the gradient of a loss lacks the -1 at the label", CE_BACK,
           "safe] -= 1", "safe] -= 0", "grad:"),
     wrong("17-square", "the gradient of a squared error lacks the 2",

@@ -125,6 +125,7 @@ def test_outputs_alone(pack):
     (np.zeros((5, 7)), "shape", "shape (5, 7), expected (5, 7, 5)"),
     (np.full((5, 7, 5), "x"), "dtype", "dtype <U1, expected floating point"),
     (np.zeros((5, 7, 5), complex), "dtype", "dtype complex128"),
+    (np.zeros((5, 7, 5), int), "dtype", "dtype int64, expected floating point"),
     (np.full((5, 7, 5), np.nan), "not finite", "175 of 175 entries are nan"),
     (np.full((5, 7, 5), -np.inf), "not finite", "175 of 175 entries are inf"),
 ])
@@ -202,9 +203,9 @@ def test_a_loss_in_float32_is_a_variant(pack):
 def test_a_candidate_that_fails(pack):
     def raises(case):
         raise KeyError("no such layer")
-    with pytest.raises(CandidateError, match="raised KeyError in the case model"):
+    with pytest.raises(CandidateError, match="case model: the candidate raised KeyError"):
         verify(pack, raises)
-    with pytest.raises(CandidateError, match="gave a list in the case model, expected"):
+    with pytest.raises(CandidateError, match="case model: the candidate gave a list"):
         verify(pack, lambda case: [])
     with pytest.raises(ValueError, match="profile is 'fp8', expected one of fp64"):
         verify(pack, numbert32, profile="fp8")
