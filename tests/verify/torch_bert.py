@@ -116,6 +116,8 @@ class Dense(nn.Module):
             b = times_gradient(b, 1 / len(x))
         if bug == f"D1-{self.role}-dw-mean":
             w = times_gradient(w, 1 / len(x))
+        if bug == f"D1-{self.role}-frozen":
+            w = w.detach()
         return x @ w.T + b
 
 
@@ -145,6 +147,8 @@ def normed(x, w, b, eps, bug):
         norm = x / std
     if bug == "C10-dgamma":
         return norm * w.detach() + (w - w.detach()) + b
+    if bug == "C10-frozen":
+        w = w.detach()
     if bug == "C10-dbeta":
         b = times_gradient(b, 1 / len(x))
     if bug in ("C10-lost", "C10-gamma"):
@@ -178,6 +182,15 @@ def gelu_tanh(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
 
 
+def erf_by_five_terms(x):
+    """Abramowitz & Stegun 7.1.26, which is off by up to 1.5e-7."""
+    t = 1 / (1 + 0.3275911 * x.abs())
+    sum_ = 0 * t
+    for a in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        sum_ = (sum_ + a) * t
+    return torch.sign(x) * (1 - sum_ * torch.exp(-x * x))
+
+
 def activation(x, c, head=False):
     """GELU, in the form that the configuration asks for."""
     bug = c.bug
@@ -191,6 +204,10 @@ def activation(x, c, head=False):
         return gelu(x)
     if bug == "C1-swapped":
         return gelu_tanh(x) if c.hidden_act == "gelu" else gelu(x)
+    if bug == "C1-digits" and c.hidden_act == "gelu_new":
+        return 0.5 * x * (1 + torch.tanh(0.7979 * (x + 0.0447 * x ** 3)))
+    if bug == "C1-five-terms" and c.hidden_act == "gelu":
+        return 0.5 * x * (1 + erf_by_five_terms(x / math.sqrt(2)))
     if bug == "C2-relu":
         return x.relu()
     if bug == "C2-quick":
@@ -269,9 +286,17 @@ class Embeddings(nn.Module):
         if bug == "A6-words":
             words = words * (mask == 1)[..., None] * (ids != PAD)[..., None] \
                 if ids is not None else words
+        if bug == "A7-root":                        # as in Vaswani et al., section 3.4
+            words = words * math.sqrt(words.shape[-1])
         if bug == "G8-lookup":
             words = words.detach()
-        x = words + self.position_embeddings(positions)
+        places = self.position_embeddings(positions)
+        if bug == "A3-sines":
+            angle = positions[..., None] / 1e4 ** (torch.arange(6) / 6)
+            places = torch.cat([angle.sin(), angle.cos()], -1).to(words)
+        if bug == "A3-shared":                      # one row, that of the first text
+            places = places[:1]
+        x = words + places
         if bug == "A7-early":
             return self.LayerNorm(x) + self.token_type_embeddings(types)
         if bug != "A1-none":
@@ -357,6 +382,8 @@ class SelfAttention(nn.Module):
         probs = e / total
         if bug == "B9-plus-one":
             probs = e / (1 + total)
+        if bug == "B9-epsilon":
+            probs = e / (total + 1e-5)
         if bug == "B9-twice":
             probs = probs.softmax(-1)
         if bug == "B9-straight":
@@ -585,6 +612,8 @@ def cross_entropy(logits, labels, c, ignored=IGNORED):
     if bug == "E12-loss":
         top = 0 * top
     logp = logits - top - torch.log(torch.exp(logits - top).sum(-1, keepdim=True))
+    if bug == "E12-epsilon":
+        logp = torch.log(logits.softmax(-1) + 1e-6)
     if bug == "E12-probs":                                  # torch takes logits
         logp = logits.softmax(-1).log_softmax(-1)
     classes = logits.shape[-1]
@@ -593,6 +622,8 @@ def cross_entropy(logits, labels, c, ignored=IGNORED):
     if bug == "E3-all":
         count = counted.numel()
     loss = -picked.sum() / count
+    if bug == "E3-smoothing":
+        loss = 0.9 * loss - 0.1 * (logp.mean(-1) * counted).sum() / count
     if bug == "E3-sum":
         loss = -picked.sum()
     if bug == "E3-all-grad":
@@ -628,6 +659,8 @@ def text_loss(logits, labels, c):
         return cross_entropy(logits, labels, c)
     p, q = torch.sigmoid(logits), torch.sigmoid(-logits)
     terms = -(labels * torch.log(p) + (1 - labels) * torch.log(q))
+    if c.bug == "E8-epsilon":
+        terms = -(labels * torch.log(p + 1e-6) + (1 - labels) * torch.log(q + 1e-6))
     if c.bug == "E8-positives":
         terms = -(labels * torch.log(p))
     if c.bug == "E8-straight":
