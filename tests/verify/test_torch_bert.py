@@ -86,3 +86,10 @@ def test_what_can_not_be_seen(pack, bug):
     assert report.verdict == "pass"
     assert report.variants == {"fully masked rows": "zero" if bug == "B7-zero" else
                                "uniform"}
+
+
+def test_float64_shows_what_float32_hides(pack):
+    report = verify(pack, from_torch(lambda case: make(case, "C1-five-terms").double()),
+                    profile="fp64", diagnose=False)
+    assert report.verdict == "fail"
+    assert bare(report.first.name) == "encoder.layer.0.intermediate.out"

@@ -17,12 +17,14 @@ ACT = LAYER + r"intermediate\.out"
 HEAD = r"cls\.predictions\."
 POOLER, POOLED = r"pooler\.dense", r"pooler\.out"
 GRAD, PARAM = "grad:", "dparam:"
+BEFORE_CROSS = GRAD + LAYER_1 + r"attention\.output\.out"     # in a decoder
 LAST_SELF = GRAD + LAYER_1 + r"(cross)?attention\.self\."
 NOWHERE = ""                            # nothing shows: see UNSEEN
 
 # Bugs that the comparison can't see, and why.
 UNSEEN = {
     "B7-zero": "no entry of a row without a key counts; the report names the variant",
+    "C1-five-terms": "it is off by less than float32 rounds; float64 shows it",
     "C5-moments": "rounds no worse: no mean is large beside its deviation",
     "C10-frozen": "a gradient that is missing is no error",
     "D1-query-frozen": "a gradient that is missing is no error",
@@ -100,7 +102,7 @@ BUGS = {
     "B15-kv": ("keys and values are swapped", SELF + "probs"),
     "B15-value-grad": ("the values' gradient is by transposed probabilities",
                        LAST_SELF + "value"),
-    "B15-probs-grad": ("probabilities have no gradient", GRAD + FED + "out"),
+    "B15-probs-grad": ("probabilities have no gradient", BEFORE_CROSS),
     "B17-shared": ("heads share their queries and keys", SELF + "probs"),
     "B17-value": ("heads share their values", SELF + "context"),
     "B18-none": ("the decoder looks ahead", SELF + "probs"),
@@ -124,7 +126,7 @@ BUGS = {
     "C1-tanh-grad": ("the gradient is that of the tanh form",
                      GRAD + HEAD + r"transform\.dense"),
     "C1-digits": ("gelu_new has constants of four digits", ACT),
-    "C1-five-terms": ("erf is a sum of five terms", ACT),
+    "C1-five-terms": ("erf is a sum of five terms", NOWHERE),
     "C2-relu": ("ReLU instead of GELU", ACT),
     "C2-quick": ("QuickGELU instead of GELU", ACT),
     "C2-silu": ("SiLU instead of GELU", ACT),
@@ -162,7 +164,7 @@ BUGS = {
     "C7-parallel": ("the feed-forward reads what attention reads",
                     LAYER + r"intermediate\.dense"),
     "C7-detached-attention": ("the residual around attention has no gradient",
-                              GRAD + FED + "out"),
+                              BEFORE_CROSS),
     "C7-detached-output": ("the residual around the feed-forward has no gradient",
                            GRAD + LAYER_1 + r"(cross)?attention\.output\.out"),
     "C7-double-grad-output": ("the residual's gradient is doubled",
