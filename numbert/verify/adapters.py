@@ -34,6 +34,7 @@ from .results import CandidateError
 from .run import run
 
 Candidate = Callable[[Case], Mapping[str, np.ndarray]]
+LONGEST = 200                           # letters of an exception in an error
 TAIL_LINES, TAIL_BYTES = 6, 2000        # of what a program printed before it failed
 
 
@@ -52,13 +53,19 @@ def called(candidate: Candidate, case: Case) -> dict[str, np.ndarray]:
     except (Exception, SystemExit) as error:   # sys.exit(0) must not look like a pass
         raise CandidateError(
             f"case {case.name}: the candidate raised {type(error).__name__}: "
-            f"{escaped(str(error))}, expected {{pack name: array}}: call "
+            f"{first_line(error)}, expected {{pack name: array}}: call "
             "candidate(case) yourself to see where") from error
     if pairs is None:
         raise CandidateError(f"case {case.name}: the candidate gave a "
                              f"{type(given).__name__}, expected {{pack name: array}}: "
                              "return a dictionary")
     return {_text(name, case): _numbers(name, value, case) for name, value in pairs}
+
+
+def first_line(error: BaseException) -> str:
+    """Return the beginning of what an exception says, which may be pages long."""
+    text = (str(error).splitlines() or [""])[0]
+    return escaped(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
 
 
 def _text(name, case: Case) -> str:

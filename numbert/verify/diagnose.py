@@ -26,6 +26,8 @@ STAGES: dict[tuple, dict] = {
     ("activation", "loss"): {"backward": False},
     ("gradient", "parameter gradient"): {"optimizers": {}},
     ("optimiser step",): {}}
+STAGES_BEFORE = {kinds: sum(list(STAGES)[:i], ()) for i, kinds in enumerate(STAGES)}
+MOST = 0.6                      # of the cases: enough to be named, but only "partly"
 EXPLAINED = 0.01                        # the share of an error that the nearest leaves
 
 
@@ -38,15 +40,26 @@ def diagnosis(compared: dict[str, Compared], wrong: list[Judged]
         wrong: the failing steps, from `compare.failing`; the first of them is what
             the nearest bugs are measured by.
     """
-    search, found, left = Search(compared), [], set()
+    search, found = Search(compared), []
+    left: Places = set()
     for kinds, search.options in STAGES.items():
-        left = search.failing(kinds)
-        for mutant, explained in search.cover(left, kinds):
-            found.append(named(mutant, explained))
-            left = left - explained
         if left:
             break
+        rest = search.failing(kinds)
+        for mutant, explained in search.cover(rest, kinds):
+            found.append(named(mutant, explained))
+            rest = rest - explained
+        # What follows from a bug may be a little otherwise, as every program finds its
+        # gradients in its own way.  So only the first stage that fails must be whole.
+        if not found or kinds == first_stage(wrong):
+            left = rest
     return found, bool(found and left), [] if found else search.nearest(wrong[0])
+
+
+def first_stage(wrong: list[Judged]) -> tuple:
+    """Return the first stage at which anything fails."""
+    failing = {tensor.kind for tensor in wrong}
+    return next(kinds for kinds in STAGES if failing & set(kinds))
 
 
 def named(mutant: Mutant, explained: Places) -> Named:
@@ -103,9 +116,7 @@ class Search:
     def cover(self, left: Places, kinds: tuple):
         """Yield (bug, what it explains), the one that explains most first."""
         while left:
-            pairs = [(mutant, self.explained(mutant, left, kinds)) for mutant in MUTANTS
-                     if mutant not in self.bugs]
-            mutant, explained = max(pairs, key=lambda pair: len(pair[1]))
+            mutant, explained = self.best(left, kinds)
             if not explained:
                 return
             yield mutant, explained
@@ -114,36 +125,63 @@ class Search:
                 self.bugs.append(mutant)
                 self.put_in()
 
-    def explained(self, mutant: Mutant, left: Places, kinds: tuple) -> Places:
+    def best(self, left: Places, kinds: tuple) -> tuple[Mutant, Places]:
+        """Return the bug that explains most, and what it explains.
+
+        If none is possible in all cases, as its details differ, then one that is in
+        most of those where it shows.
+        """
+        near = [mutant for mutant in MUTANTS if mutant not in self.bugs
+                and mutant.probe is None and mutant.kind != "equivalent"
+                and self.is_near(mutant, left)]
+        best: tuple[Mutant, Places] = MUTANTS[0], set()
+        for share in (1.0, MOST):
+            for mutant in near if not best[1] else ():
+                explained = self.explained(mutant, left, kinds, share)
+                if len(explained) > len(best[1]):
+                    best = mutant, explained
+        return best
+
+    def explained(self, mutant: Mutant, left: Places, kinds: tuple, share: float
+                  ) -> Places:
         """Return the failing steps that a bug explains, or none if it isn't possible.
 
-        It is impossible if it changes anything that is right in the candidate.
+        It is impossible in a case if it changes anything that is right there.
+
+        share: in how many of the cases where it changes anything it must be possible.
         """
-        if mutant.probe or mutant.kind == "equivalent" or \
-                not self.is_near(mutant, left):
-            return set()
         if mutant.match is not None:
             return {(case, name) for case, name in left if mutant.match(
                 self.compared[case].given[name], self.right[case][name])}
         found: Places = set()
+        shows = fits = 0
         cases = {case for case, _ in left}
         for case in sorted(self.right, key=lambda case: case not in cases):
-            if case not in cases and not found:
-                break
-            wrong = self.with_bug(mutant, case)
-            for place, kind in self.kinds.items():
-                if place[0] != case or kind not in kinds:
-                    continue
-                new, right = wrong.get(place[1]), self.right[case][place[1]]
-                if new is None or not alike(new, right):
-                    return set()
-                if not self.off(place, new, right) > 1:
-                    continue
-                if place not in left or self.off(
-                        place, self.compared[case].given[place[1]], new,
-                        larger(new, right)) > 1:
-                    return set()
-                found.add(place)
+            changed = self.changed(mutant, case, left, kinds)
+            shows += changed != set()
+            fits += bool(changed)
+            if changed is None and share == 1 or case not in cases and not fits:
+                return set()
+            found |= changed or set()
+        return found if fits >= share * shows else set()
+
+    def changed(self, mutant: Mutant, case: str, left: Places, kinds: tuple
+                ) -> Places | None:
+        """Return what a bug changes in a case; None if the candidate is otherwise."""
+        wrong = self.with_bug(mutant, case)
+        found: Places = set()
+        for place, kind in self.kinds.items():
+            if place[0] != case or not (kind in kinds or kind in STAGES_BEFORE[kinds]):
+                continue
+            new, right = wrong.get(place[1]), self.right[case][place[1]]
+            if new is None or not alike(new, right):
+                return None
+            if not self.off(place, new, right) > 1:
+                continue
+            if place not in left or self.off(place, self.compared[case].given[place[1]],
+                                             new, larger(new, right)) > 1:
+                return None
+            found.add(place)
         return found
 
     def is_near(self, mutant: Mutant, left: Places) -> bool:

@@ -206,7 +206,7 @@ LOSSES = [
          (CE, "total = losses.sum", "losses = 0.9 * losses - 0.1 * logp.mean(-1)\n"
           "    total = losses.sum"),
          (CE_BACK, "safe] -= 1",
-         "safe] -= 0.9\n        dlogits -= 0.1 / len(logp[0])")),
+          "safe] -= 0.9\n        dlogits -= 0.1 / len(logp[0])")),
     loss("E17", "the loss is in bits: a logarithm to the base 2",
          (CE, "-logp[np.arange(len(logp)), safe]",
           "-logp[np.arange(len(logp)), safe] / np.log(2)"),

@@ -11,6 +11,7 @@ import pytest
 import numbert
 from common import bound, config, stressed
 from numbert.verify.cases import TABLE, Draws, make_case
+from numbert.verify.truth import OPTIMIZERS
 from numbert.verify.run import PARAMETER, build, run
 
 flint = pytest.importorskip("flint")
@@ -159,7 +160,7 @@ def exact_of(name, bits=200):
 def test_float64_agrees_with_what_is_proven(name):
     case, model = exact_of(name)
     plain = run(case)
-    for tensor, x in run(case, model).items():
+    for tensor, x in run(case, model, optimizers=OPTIMIZERS).items():
         x = balls(x)
         truth = x.to_float64()
         size = np.sqrt(np.mean(truth * truth))
@@ -176,7 +177,8 @@ def directional(case, model, bits=500, shift=-140):
     A class without a loss has the sum of its outputs times the case's gradients.
     The [PAD] row of the word embeddings does not move, as its look-up has no gradient.
     """
-    grads = {name.removeprefix(PARAMETER): x for name, x in run(case, model).items()
+    tensors = run(case, model, optimizers={})
+    grads = {name.removeprefix(PARAMETER): x for name, x in tensors.items()
              if name.startswith(PARAMETER)}
     draws, start = Draws(7), dict(model.params)
     directions = {name: balls(draws.numbers(x.shape, 0.9)) for name, x in grads.items()}

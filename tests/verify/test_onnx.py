@@ -40,7 +40,9 @@ class Flat(torch.nn.Module):
     def forward(self, *arguments):
         out = self.model(**dict(zip(self.names, arguments)), output_attentions=True,
                          output_hidden_states=True)
-        last = (out.pooler_output,) if self.bare else (out.logits, out.loss)
+        last = (out.pooler_output,) if self.bare else (next(
+            out[name] for name in ("logits", "prediction_logits", "start_logits")
+            if name in out), out.loss)
         return *out.hidden_states, out.attentions[0], *last
 
 
@@ -48,7 +50,8 @@ def export(case, path):
     """Write the ONNX file of a case."""
     count = 1 + case.config["num_hidden_layers"]
     names = [*(f"hidden{i}" for i in range(count)), "probs0",
-             *(["pooled"] if case.kind == "BertModel" else ["scores", "loss"])]
+             *(["pooled"] if case.kind == "BertModel" else
+               ["starts" if "Question" in case.kind else "scores", "loss"])]
     arguments = tuple(torch.tensor(np.asarray(x, order="C"))
                       for x in case.inputs.values())
     with warnings.catch_warnings():
