@@ -5,13 +5,17 @@ import importlib.util
 import re
 import runpy
 import shlex
+import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import save_file
 
 import numbert
 from numbert import cli
+from numbert.verify.cases import make_cases
+from numbert.verify.run import run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -109,6 +113,18 @@ OPINIONS = "I liked this film.\tPOSITIVE\nThe food was bad.\tNEGATIVE\n"
 NAMES = "Anna\tB-PER\nlives\tO\nin\tO\nOslo\tB-LOC\n\nTom\tB-PER\nis\tO\n"
 STORY = "".join(f"Anna lives in {city}.\nShe likes {food}.\nHer dog is old.\n\n"
                 for city, food in [("Oslo", "soup"), ("Rome", "rice")])
+CANDIDATE = """from numbert.verify.run import run
+def candidate(case):
+    return run(case, dtype="float32")
+"""
+PROGRAM = """import sys
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from numbert.verify.cases import make_case
+*_, given, made = sys.argv
+with safe_open(given, "np") as file:
+    save_file(candidate(make_case(file.metadata()["case"])), made)
+"""
 # The files that the examples name.
 FILES = {
     "sentences.txt": "Anna lives in Oslo.\nTom is a baker.\n",
@@ -126,6 +142,9 @@ FILES = {
     "labels.txt": "POSITIVE\nNEGATIVE\nNEUTRAL\n",
     **dict.fromkeys(("train.conll", "dev.conll"), NAMES),
     **dict.fromkeys(("corpus.txt", "held-out.txt"), STORY),
+    "mybert.py": CANDIDATE,
+    "bert": f"#!{sys.executable}\n{CANDIDATE}{PROGRAM}",
+    "names.toml": "[[rule]]\nmatch = 'pooled'\nto = 'bert.pooler.out'\n",
     "config.json": numbert.BertConfig(vocab_size=60, hidden_size=8, intermediate_size=9,
                                       num_hidden_layers=1, num_attention_heads=2,
                                       max_position_embeddings=32).to_json_string(),
@@ -155,7 +174,7 @@ def parts(line):
     line = re.sub(r"\$'(.*?)'", lambda found: shlex.quote(
         found[1].replace(r"\t", "\t")), line)
     before, after = re.fullmatch(r"(?:cat (\S+) \| )?numbert (.*)", line).groups()
-    words = shlex.split(re.sub(r" [<>] \S+| \| .*", "", after))
+    words = shlex.split(re.sub(r" [<>] \S+| \| .*", "", after), comments=True)
     read = re.search(r" < (\S+)", after)
     return words, read[1] if read else before
 
@@ -180,9 +199,20 @@ def fixture_made(tmp_path_factory):
     return str(folder / "OUT")
 
 
+def write_results(folder):
+    """What another program computed, with a name of its own for one tensor."""
+    folder.mkdir()
+    for case in make_cases():
+        tensors = {name.replace("bert.pooler.out", "pooled").replace(
+            "pooler.out", "pooled"): x for name, x in run(case, dtype="float32").items()
+            if ":" not in name}
+        save_file(tensors, folder / f"{case.name}.safetensors")
+
+
 def is_long(words):
     """Whether a command takes minutes, or shows what the tests of benches show."""
-    return words[0] == "bench" or "100000" in words
+    return words[0] == "bench" or bool({"100000", "--self-test"} & {*words}) or \
+        words[:2] == ["golden", "make"] and "--model" not in words
 
 
 @pytest.mark.parametrize("line", sorted(set(lines())))
@@ -195,8 +225,12 @@ def test_commands_run(line, made, monkeypatch, tmp_path, capsysbinary):
         assert cli.parser().parse_args(words).run
         return
     monkeypatch.chdir(tmp_path)
+    if "results" in words:
+        write_results(tmp_path / "results")
     for name, text in FILES.items():
+        Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(text, "utf-8")
+    Path("bert").chmod(0o755)
     if read:
         monkeypatch.setattr("sys.stdin", open(read, encoding="utf-8"))
     code = cli.main(words)

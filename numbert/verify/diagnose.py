@@ -131,8 +131,10 @@ class Search:
         If none is possible in all cases, as its details differ, then one that is in
         most of those where it shows.
         """
+        updates = "optimiser step" in kinds
         near = [mutant for mutant in MUTANTS if mutant not in self.bugs
-                and mutant.probe is None and mutant.kind != "equivalent"
+                and updates == (mutant.kind == "optimiser")
+                and (updates or mutant.probe is None and mutant.kind != "equivalent")
                 and self.is_near(mutant, left)]
         best: tuple[Mutant, Places] = MUTANTS[0], set()
         for share in (1.0, MOST):

@@ -193,6 +193,11 @@ class Noisy:
         return self.add(NUMPY.tanh_backward(dout, saved),
                         self.profile.stores * np.abs(dout) * saved * saved)
 
+    def total(self, losses):
+        """losses (...) -> out (): their sum, as if added up one after the other."""
+        size = self.profile.sums * np.abs(losses).sum() * math.sqrt(losses.size) / 2
+        return self.add(losses.sum(), size)
+
     def cross_entropy(self, logits, labels, *args, **kwargs):
         _, (shape, logp, safe, soft, used, count) = NUMPY.cross_entropy(
             logits, labels, *args, **kwargs)
@@ -200,19 +205,21 @@ class Noisy:
         logp = self.add(logp, self.profile.sums * size)
         found = logp[np.arange(len(logp)), safe] if soft is None else \
             (soft * logp).sum(-1)
-        total = -found.sum(where=used)
+        total = self.total(-found[used])
         return total / count if count else total * math.nan, (
             shape, logp, safe, soft, used, count)
 
     def mse(self, outputs, targets, count=None):
         loss, (difference, count) = NUMPY.mse(outputs, targets, count)
         difference = self.add(difference, self.profile.sums * np.abs(outputs))
-        return (difference * difference).sum() / count, (difference, count)
+        return self.total(difference * difference) / count, (difference, count)
 
     def bce_with_logits(self, logits, targets, count=None):
         loss, saved = NUMPY.bce_with_logits(logits, targets, count)
         size = 2 * self.profile.sums * (1 + np.abs(logits)) / saved[-1]
-        return loss + (self.draws.normal(np.shape(logits)) * size).sum(), saved
+        spread = loss * self.profile.sums * math.sqrt(np.size(logits)) / 2
+        return loss + (self.draws.normal(np.shape(logits)) * size).sum() + \
+            self.draws.normal(()) * spread, saved
 
 
 def noisy_run(case: Case, profile: Profile, draws: Draws, given=None) -> dict:

@@ -51,7 +51,8 @@ def export(case, path):
     count = 1 + case.config["num_hidden_layers"]
     names = [*(f"hidden{i}" for i in range(count)), "probs0",
              *(["pooled"] if case.kind == "BertModel" else
-               ["starts" if "Question" in case.kind else "scores", "loss"])]
+               ["starts" if "Question" in case.kind else "choices" if "Choice" in
+                case.kind else "scores", "loss"])]
     arguments = tuple(torch.tensor(np.asarray(x, order="C"))
                       for x in case.inputs.values())
     with warnings.catch_warnings():
