@@ -228,7 +228,7 @@ def compare(candidate: Callable, pack, args):
                     progress=lambda cases: progress(cases, unit="case"))
     if rules:
         check_used(rules, seen)
-    return report._replace(diagnosed=not args.no_diagnosis)
+    return report
 
 
 def propose_rules(candidate: Callable, pack) -> int:

@@ -59,7 +59,9 @@ def verify(pack: Pack, candidate: Candidate, *, profile: str = "fp32",
         label(candidate), profile, described(pack), versions(), tensors,
         wrong[0] if wrong else None, wrong[1:], named, partly, nearest, variants,
         pack.manifest.get("undecidable", {}).get(profile, []),
-        time.perf_counter() - start)
+        time.perf_counter() - start, diagnose,
+        tuple(pack.cases[wrong[0].case].parents.get(wrong[0].name, ())
+              if wrong else ()))
 
 
 # ---------------------------------------------------------------------- all cases

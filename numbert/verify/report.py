@@ -141,6 +141,9 @@ def text(report: Report, color: bool = False, everything: bool = False) -> str:
                   else "The first tensor that is wrong:",
                   INDENT + shown(report.first), INDENT + measures(report.first),
                   INDENT + "(1 is the most that rounding explains)"]
+        if report.sources:
+            lines += wrapped("It is computed from: " + ", ".join(
+                map(shown, report.sources)), INDENT)
         lines += listed("Also wrong, each by itself:", [
             f"{shown(tensor)}  {measures(tensor)}" for tensor in report.also], limit)
         found = cause(report, limit)

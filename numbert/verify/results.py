@@ -60,6 +60,7 @@ class Report(NamedTuple):
     undecidable: list[str]      # ids of bugs that this profile's rounding would hide
     seconds: float
     diagnosed: bool = True      # whether anyone looked for a known bug
+    sources: tuple[str, ...] = ()       # what the first wrong step is computed from
 
     @property
     def verdict(self) -> str:

@@ -63,6 +63,7 @@ def test_the_first_wrong_step_and_nothing_that_follows_from_it(pack):
     assert report.verdict == "fail" and report.exit_code == 1
     assert report.first.name == "encoder.layer.0.intermediate.out"
     assert report.first.step > 10
+    assert report.sources == ("encoder.layer.0.intermediate.dense",)
     assert {compare.bare(tensor.name) for tensor in report.also} == {
         "encoder.layer.1.intermediate.out", "cls.predictions.transform.act"}
     later = [tensor for tensor in report.tensors
