@@ -138,11 +138,11 @@ def test_the_verdict_is_in_color_on_a_terminal(monkeypatch, no_color):
     ("mybert:candidate --pack nowhere", "nowhere"),
     ("mybert:candidate --profile fp8", "profile is 'fp8', expected one of fp64, fp32"),
     ("mybert:candidate --known Z1", "the bug is 'Z1', expected an id such as"),
-    ("mybert:broken", "raised RuntimeError in the case model (no GPU)"),
-    ("--exec ./nothing", "./nothing can't be started"),
+    ("mybert:broken", "case model: the candidate raised RuntimeError: no GPU"),
+    ("--exec ./nothing", "./nothing could not be started"),
     ("mybert:candidate --self-test", "expected no candidate: leave one of them out"),
     ("--explain B13x", "the bug is 'B13x', expected an id such as B13"),
-    ("empty", "empty holds no .safetensors file")])
+    ("empty", "empty holds no results")])
 def test_mistakes(numbert_main, here, line, says):
     (here / "empty").mkdir()
     (here / "results").mkdir()
@@ -190,7 +190,7 @@ def test_a_program(numbert_main, here):
     code, out, err = numbert_main("verify", "--exec", sys.executable, "bert.py", "x")
     assert (code, err) == (3, "") and out.startswith("INCOMPLETE  ")
     code, _, err = numbert_main("verify", "--exec", sys.executable, "bert.py", "y")
-    assert code == 2 and "ended with exit code 1" in err
+    assert code == 2 and "failed (exit code 1)" in err
 
 
 def test_rules_give_the_names(numbert_main, here):
