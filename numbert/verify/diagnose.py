@@ -133,6 +133,7 @@ class Search:
         """
         near = [mutant for mutant in MUTANTS if mutant not in self.bugs
                 and mutant.probe is None and mutant.kind != "equivalent"
+                and not (mutant.kind == "backward" and "activation" in kinds)
                 and self.is_near(mutant, left)]
         best: tuple[Mutant, Places] = MUTANTS[0], set()
         for share in (1.0, MOST):
@@ -151,8 +152,9 @@ class Search:
         share: in how many of the cases where it changes anything it must be possible.
         """
         if mutant.match is not None:
-            return {(case, name) for case, name in left if mutant.match(
-                self.compared[case].given[name], self.right[case][name])}
+            return {(case, name) for case, name in left
+                    if re.search(mutant.module, name) and mutant.match(
+                        self.compared[case].given[name], self.right[case][name])}
         found: Places = set()
         shows = fits = 0
         cases = {case for case, _ in left}
