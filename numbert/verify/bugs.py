@@ -87,6 +87,11 @@ All scores of its rows are hidden. With -inf the softmax is 0 / 0 = nan, and som
 kernels give zeros. Hugging Face's eager attention gives the mean over all keys.
 BERT leaves this open. Choose a rule, write it down, and let no nan through.
 
+B8 The mask is 0 times infinity
+That is nan. So (1 - mask) * -inf hides what should be hidden, and spoils what should \
+be seen.
+Multiply by the lowest number of the dtype, or select by the mask.
+
 B9 The softmax runs over the wrong axis
 Scores have the axes batch, heads, queries, keys. Any axis gives positive numbers that \
 sum to 1 along it, and a model trained like this even learns.

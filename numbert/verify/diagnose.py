@@ -16,6 +16,7 @@ from .bugs import CATALOGUE
 from .judge import Compared, alike, over
 from .counts import places
 from .mutants import Mutant, mutated_run
+from .noise import PROFILES
 from .results import Judged, Named
 from .zoo import MUTANTS
 
@@ -40,7 +41,8 @@ def diagnosis(compared: dict[str, Compared], wrong: list[Judged]
         wrong: the failing steps, from `compare.failing`; the first of them is what
             the nearest bugs are measured by.
     """
-    search, found = Search(compared), []
+    search = Search(compared)
+    found = search.spoilt() if wrong[0].status == "not finite" else []
     left: Places = set()
     for kinds, search.options in STAGES.items():
         if left:
@@ -192,6 +194,34 @@ class Search:
         return any(module.search(name) for _, name in left) or not any(
             module.search(name) for (_, name), kind in self.kinds.items()
             if kind == "activation")
+
+    def spoilt(self) -> list[Named]:
+        """Return the bug that makes the same tensors not finite, if there is one.
+
+        What is not finite spoils all that follows, so its steps can't be told apart:
+        the bug is put into whole runs, in the precision of the candidate.
+        """
+        asked = {case: {tensor.name for tensor in found.tensors
+                        if tensor.status == "not finite"}
+                 for case, found in self.compared.items()}
+        for mutant in MUTANTS:
+            if mutant.kind in ("forward", "inputs", "variant", "loss") and all(
+                    self.broken(mutant, case) == asked[case] for case in
+                    sorted(asked, key=lambda case: not asked[case])):
+                return [named(mutant, {(case, name) for case in asked
+                                       for name in asked[case]})]
+        return []
+
+    def broken(self, mutant: Mutant, case: str) -> set[str]:
+        """Return the names of tensors that are not finite in a run with a bug."""
+        found = self.compared[case]
+        dtype = "float64" if found.profile == PROFILES["fp64"] else "float32"
+        try:
+            tensors = mutated_run(mutant, found.packed.case, dtype=dtype)
+        except Exception:       # a bug in the inputs, of which this case has none
+            return set()
+        return {name for name, x in tensors.items() if name in found.given and
+                not np.isfinite(x[places(found.packed.case, name, x.shape)]).all()}
 
     def nearest(self, first: Judged) -> list[Named]:
         """Return the bug that leaves the smallest part of the first error, if any."""

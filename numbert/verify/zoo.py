@@ -15,7 +15,7 @@ import numpy as np
 from .mutants import Mutant
 from .zoo_attention import ATTEND, ATTENTIONS
 from .zoo_backward import BACKWARD
-from .zoo_changes import (counted_down, dropped, each, first_norm, norms,
+from .zoo_changes import (counted_down, cut_off, dropped, each, first_norm, norms,
                           positions_of_mask, positions_of_roberta, swapped_norms,
                           without)
 from .zoo_heads import HEADS, LOSSES
@@ -143,6 +143,10 @@ EMBEDDINGS = [
            if "position_ids" in x else x, module="position_emb"),
     Mutant("A4-backwards", "positions count down", kind="inputs",
            inputs=counted_down, module="position_emb"),
+    Mutant("A4-short", "positions beyond a limit are taken as that limit", edits=(
+        ("bert.embeddings.embeddings", "look_up(position_ids,", "look_up(position_ids."
+         'clip(max=len(p["position_embeddings.weight"]) - 4),'),),
+        module="position_emb", match=cut_off),
     Mutant("A4-shared", "all texts get the position vectors of the first", edits=(
         ("bert.embeddings.embeddings", "word + kind + place",
          "word + kind + place[:1]"),

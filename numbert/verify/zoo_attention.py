@@ -82,6 +82,8 @@ ATTENTIONS = [
          "scores - 100 * ~mask"),
     mask("B5-10000", "hidden keys get -10000 added, which large scores beat",
          "scores - 10000.0 * ~mask"),
+    mask("B8", "the mask is 0 times minus infinity, which is nan",
+         "scores + ~mask * -np.inf"),
     mask("B7-nan", "a text without any token gets nan", "np.where(mask, scores, "
          "-np.inf)", "variant"),
     Mutant("B7-zero", "a text without any token attends to nothing: zeros",
@@ -240,6 +242,9 @@ ATTENTIONS = [
             "exps.sum(-1, keepdims=True) + 1e-5"),
     softmax("plus-one", "1 is added to the sum of the softmax of attention",
             "exps.sum(-1, keepdims=True) + 1"),
+    Mutant("B25-no-maximum", "the softmax of attention does not subtract the largest",
+           edits=(("bert.ops.softmax", "scores.max(-1, keepdims=True)", "0"),),
+           module=r"\.probs"),
     Mutant("B25-twice", "the softmax of attention is taken twice", edits=(
         (ATTEND, AFTER_SOFTMAX, "probs, second = ops.softmax(probs)\n    softmax_saved "
          f"= softmax_saved, second\n    {AFTER_SOFTMAX}"),

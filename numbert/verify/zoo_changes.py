@@ -147,6 +147,15 @@ def one_shift(tensor, right) -> bool:
     return bool(np.abs(rows - rows[:1]).max() < 1e-5 * np.abs(tensor).max())
 
 
+def cut_off(tensor, right) -> bool:
+    """Whether rows (..., T, C) are right at first, and then all like the last of these.
+    """
+    good = np.isclose(tensor, right, 1e-3, 1e-6).all(-1).reshape(-1, right.shape[-2])
+    first = int(np.argmin(good.all(0)))
+    return first > 0 and np.array_equal(tensor[..., first:, :], np.broadcast_to(
+        tensor[..., first - 1:first, :], tensor[..., first:, :].shape))
+
+
 def dropped(rate: float):
     """Return a function (tensor, the right one) -> whether it is that after dropout.
 
