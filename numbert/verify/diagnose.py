@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from .bugs import CATALOGUE
-from .judge import Compared, alike, over
+from .judge import Compared, alike, kind_of, over
 from .counts import places
 from .mutants import Mutant, mutated_run
 from .noise import PROFILES
@@ -199,10 +199,12 @@ class Search:
         """Return the bug that makes the same tensors not finite, if there is one.
 
         What is not finite spoils all that follows, so its steps can't be told apart:
-        the bug is put into whole runs, in the precision of the candidate.
+        the bug is put into whole runs, in the precision of the candidate.  What
+        becomes of it in losses and gradients is another thing in each program.
         """
         asked = {case: {tensor.name for tensor in found.tensors
-                        if tensor.status == "not finite"}
+                        if tensor.status == "not finite"
+                        and tensor.kind == "activation"}
                  for case, found in self.compared.items()}
         for mutant in MUTANTS:
             if mutant.kind in ("forward", "inputs", "variant", "loss") and all(
@@ -217,10 +219,12 @@ class Search:
         found = self.compared[case]
         dtype = "float64" if found.profile == PROFILES["fp64"] else "float32"
         try:
-            tensors = mutated_run(mutant, found.packed.case, dtype=dtype)
+            tensors = mutated_run(mutant, found.packed.case, dtype=dtype,
+                                  backward=False)
         except Exception:       # a bug in the inputs, of which this case has none
             return set()
-        return {name for name, x in tensors.items() if name in found.given and
+        return {name for name, x in tensors.items() if kind_of(name) == "activation"
+                and name in found.given and alike(x, found.given[name]) and
                 not np.isfinite(x[places(found.packed.case, name, x.shape)]).all()}
 
     def nearest(self, first: Judged) -> list[Named]:

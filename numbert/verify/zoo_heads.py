@@ -49,8 +49,7 @@ def picked(name: str, title: str, weights: str) -> Mutant:
 HEADS = [
     *(Mutant(f"D1-{name}", f"the weight of the {name} layer is not transposed",
              kind="weights", params=each(pattern + r"\.weight", other_layout),
-             module=pattern) for name, pattern in {**BIASES, **SQUARE}.items()
-      if name != "output"),
+             module=pattern) for name, pattern in {**BIASES, **SQUARE}.items()),
     Mutant("D1-feed-forward", "the second feed-forward weight is not transposed",
            kind="weights", params=each(r"\d\.output\.dense\.weight", other_layout),
            module=r"\d\.output\.dense"),
