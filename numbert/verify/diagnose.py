@@ -137,6 +137,7 @@ class Search:
                 and mutant.probe is None and mutant.kind != "equivalent"
                 and not (mutant.kind == "backward" and "activation" in kinds)
                 and self.is_near(mutant, left)]
+        near.sort(key=lambda mutant: mutant.match is not None)  # numbers tell more
         best: tuple[Mutant, Places] = MUTANTS[0], set()
         for share in (1.0, MOST):
             for mutant in near if not best[1] else ():
