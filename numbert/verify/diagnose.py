@@ -136,6 +136,7 @@ class Search:
         near = [mutant for mutant in MUTANTS if mutant not in self.bugs
                 and mutant.probe is None and mutant.kind != "equivalent"
                 and not (mutant.kind == "backward" and "activation" in kinds)
+                and not (mutant.match and "activation" not in kinds)
                 and self.is_near(mutant, left)]
         near.sort(key=lambda mutant: mutant.match is not None)  # numbers tell more
         best: tuple[Mutant, Places] = MUTANTS[0], set()
