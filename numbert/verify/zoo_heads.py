@@ -236,9 +236,9 @@ LOSSES = [
           "targets * (np.maximum(-logits, 0) + np.log1p(tail))"),
          (BCE_BACK, "(s - targets)", "targets * (s - 1)")),
     loss("E8-epsilon", "several labels: 1e-6 is added to probabilities",
-         (BCE, "losses = ", "s, _ = sigmoid(logits)\n    "
-          "losses = -targets * np.log(s + 1e-6) - (1 - targets) "
-          "* np.log(1 - s + 1e-6) + 0 * "),
+         (BCE, "np.maximum(logits, 0) - logits * targets + np.log1p(tail)",
+          "-targets * np.log(sigmoid(logits)[0] + 1e-6) "
+          "- (1 - targets) * np.log(sigmoid(-logits)[0] + 1e-6)"),
          (BCE_BACK, "(s - targets)", "s * (1 - s) * ((1 - targets) / (1 - s + 1e-6) "
           "- targets / (s + 1e-6))")),
     loss("E8-squares", "labels of several classes are compared by squared errors",
