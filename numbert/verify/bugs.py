@@ -87,6 +87,11 @@ All scores of its rows are hidden. With -inf the softmax is 0 / 0 = nan, and som
 kernels give zeros. Hugging Face's eager attention gives the mean over all keys.
 BERT leaves this open. Choose a rule, write it down, and let no nan through.
 
+B8 The mask is 0 times infinity
+That is nan. So (1 - mask) * -inf hides what should be hidden, and spoils what should \
+be seen.
+Multiply by the lowest number of the dtype, or select by the mask.
+
 B9 The softmax runs over the wrong axis
 Scores have the axes batch, heads, queries, keys. Any axis gives positive numbers that \
 sum to 1 along it, and a model trained like this even learns.
@@ -144,6 +149,11 @@ It has queries from the text, and keys and values from the source, with the sour
 mask and with weights of its own. Self-attention has the same code and other arguments.
 Pass encoder_hidden_states as the source and encoder_attention_mask as the mask.
 
+B22 A head is cut off
+A checkpoint may list heads that were pruned, and a loop over heads can begin or end \
+one off.
+Use all num_attention_heads heads, and let each write its own channels.
+
 B23 The mask is applied after the softmax
 The hidden weights become 0, but what is left no longer sums to 1.
 Hide the scores before the softmax.
@@ -151,6 +161,11 @@ Hide the scores before the softmax.
 B24 The output projection of attention is missing
 The heads are concatenated, and their result has the right shape without it.
 Apply attention.output.dense to the merged heads, before the residual.
+
+B25 Another formula for the softmax
+A small number in the sum, against a division by zero, or a one, as in "softmax off by \
+one", makes all weights smaller. A softmax that is taken twice makes them nearly equal.
+Divide exp(score - largest) by the sum of these, once. That sum is at least 1.
 
 C1 The wrong one of two GELUs
 "gelu" is the exact form by erf at Hugging Face, and the tanh form in \
@@ -211,9 +226,10 @@ D2 The bias of the LM head is dropped
 The table of the decoder is tied to the embeddings, and the bias is forgotten with it.
 Add cls.predictions.bias to the scores.
 
-D3 The bias of the LM head is added twice
-It has two names in a checkpoint: predictions.bias and predictions.decoder.bias.
-Treat the two names as one parameter.
+D3 A bias is added twice
+That of the LM head has two names in a checkpoint: predictions.bias and \
+predictions.decoder.bias. Others are added by a layer, and once more by hand.
+Treat the two names as one parameter, and add each bias once.
 
 D4 The decoder is not tied to the embeddings
 Checkpoints leave the decoder's table out, as it is that of the word embeddings. A \

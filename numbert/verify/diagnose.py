@@ -13,9 +13,10 @@ import re
 import numpy as np
 
 from .bugs import CATALOGUE
-from .judge import Compared, alike, over
+from .judge import Compared, alike, kind_of, over
 from .counts import places
 from .mutants import Mutant, mutated_run
+from .noise import PROFILES
 from .results import Judged, Named
 from .zoo import MUTANTS
 
@@ -40,7 +41,8 @@ def diagnosis(compared: dict[str, Compared], wrong: list[Judged]
         wrong: the failing steps, from `compare.failing`; the first of them is what
             the nearest bugs are measured by.
     """
-    search, found = Search(compared), []
+    search = Search(compared)
+    found = search.spoilt() if wrong[0].status == "not finite" else []
     left: Places = set()
     for kinds, search.options in STAGES.items():
         if left:
@@ -60,6 +62,16 @@ def first_stage(wrong: list[Judged]) -> tuple:
     """Return the first stage at which anything fails."""
     failing = {tensor.kind for tensor in wrong}
     return next(kinds for kinds in STAGES if failing & set(kinds))
+
+
+def belongs(mutant: Mutant, kinds: tuple) -> bool:
+    """Whether a bug may show at a stage that explains these kinds."""
+    if "optimiser step" in kinds or mutant.kind == "optimiser":
+        return "optimiser step" in kinds and mutant.kind == "optimiser"
+    if mutant.probe is not None or mutant.kind == "equivalent":
+        return False
+    forward = "activation" in kinds
+    return not (mutant.kind == "backward" and forward or mutant.match and not forward)
 
 
 def named(mutant: Mutant, explained: Places) -> Named:
@@ -131,11 +143,9 @@ class Search:
         If none is possible in all cases, as its details differ, then one that is in
         most of those where it shows.
         """
-        updates = "optimiser step" in kinds
         near = [mutant for mutant in MUTANTS if mutant not in self.bugs
-                and updates == (mutant.kind == "optimiser")
-                and (updates or mutant.probe is None and mutant.kind != "equivalent")
-                and self.is_near(mutant, left)]
+                and belongs(mutant, kinds) and self.is_near(mutant, left)]
+        near.sort(key=lambda mutant: mutant.match is not None)  # numbers tell more
         best: tuple[Mutant, Places] = MUTANTS[0], set()
         for share in (1.0, MOST):
             for mutant in near if not best[1] else ():
@@ -153,8 +163,9 @@ class Search:
         share: in how many of the cases where it changes anything it must be possible.
         """
         if mutant.match is not None:
-            return {(case, name) for case, name in left if mutant.match(
-                self.compared[case].given[name], self.right[case][name])}
+            return {(case, name) for case, name in left
+                    if re.search(mutant.module, name) and mutant.match(
+                        self.compared[case].given[name], self.right[case][name])}
         found: Places = set()
         shows = fits = 0
         cases = {case for case, _ in left}
@@ -192,6 +203,38 @@ class Search:
         return any(module.search(name) for _, name in left) or not any(
             module.search(name) for (_, name), kind in self.kinds.items()
             if kind == "activation")
+
+    def spoilt(self) -> list[Named]:
+        """Return the bug that makes the same tensors not finite, if there is one.
+
+        What is not finite spoils all that follows, so its steps can't be told apart:
+        the bug is put into whole runs, in the precision of the candidate.  What
+        becomes of it in losses and gradients is another thing in each program.
+        """
+        asked = {case: {tensor.name for tensor in found.tensors
+                        if tensor.status == "not finite"
+                        and tensor.kind == "activation"}
+                 for case, found in self.compared.items()}
+        for mutant in MUTANTS:
+            if mutant.kind in ("forward", "inputs", "variant", "loss") and all(
+                    self.broken(mutant, case) == asked[case] for case in
+                    sorted(asked, key=lambda case: not asked[case])):
+                return [named(mutant, {(case, name) for case in asked
+                                       for name in asked[case]})]
+        return []
+
+    def broken(self, mutant: Mutant, case: str) -> set[str]:
+        """Return the names of tensors that are not finite in a run with a bug."""
+        found = self.compared[case]
+        dtype = "float64" if found.profile == PROFILES["fp64"] else "float32"
+        try:
+            tensors = mutated_run(mutant, found.packed.case, dtype=dtype,
+                                  backward=False)
+        except Exception:       # a bug in the inputs, of which this case has none
+            return set()
+        return {name for name, x in tensors.items() if kind_of(name) == "activation"
+                and name in found.given and alike(x, found.given[name]) and
+                not np.isfinite(x[places(found.packed.case, name, x.shape)]).all()}
 
     def nearest(self, first: Judged) -> list[Named]:
         """Return the bug that leaves the smallest part of the first error, if any."""

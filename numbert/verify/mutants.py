@@ -177,7 +177,8 @@ def places(swaps: dict) -> list[tuple]:
         return []
     loaded = tuple((name, len(vars(module))) for name, module in own_modules())
     return [(holder, name, value) for holder, name in slots(loaded)
-            if swapped(value := current(holder, name), swaps) is not value]
+            if id(value := current(holder, name)) in swaps or
+            isinstance(value, tuple) and swapped(value, swaps) is not value]
 
 
 def own_modules() -> list[tuple]:
@@ -197,12 +198,18 @@ def slots(loaded: tuple) -> list[tuple]:
             continue
         seen.add(id(holder))
         for name, value in list(content(holder)):
-            if isinstance(value, tuple) or \
-                    isinstance(value, types.FunctionType) and is_own(value):
+            if holds_function(value):
                 out.append((holder, name))
             if is_own(value):
                 waiting.append(value)
     return out
+
+
+def holds_function(value) -> bool:
+    """Whether a value is a function of this package, or a tuple that has one in it."""
+    if isinstance(value, tuple):
+        return any(map(holds_function, value))
+    return isinstance(value, types.FunctionType) and is_own(value)
 
 
 def current(holder, name):

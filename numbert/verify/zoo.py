@@ -13,28 +13,16 @@ import re
 import numpy as np
 
 from .mutants import Mutant
-from .zoo_changes import (dropped, each, exchanged, interleaved, no_dense, norms,
-                          one_head, positions_of_mask, swapped_norms, without)
-from .zoo_heads import BACKWARD, HEADS, LOSSES
+from .zoo_attention import ATTEND, ATTENTIONS
+from .zoo_backward import BACKWARD
+from .zoo_changes import (counted_down, cut_off, dropped, each, first_norm, norms,
+                          positions_of_mask, positions_of_roberta, swapped_norms,
+                          without)
+from .zoo_heads import HEADS, LOSSES
 from .zoo_probed import PROBED
 
 
 # ------------------------------------------------------ lines that are much alike
-
-def scale(name: str, title: str, new: str) -> Mutant:
-    """Multiply attention scores by another number."""
-    old = "(1 / math.sqrt(q.shape[-1]))"
-    return Mutant(f"B13-{name}", title, module=r"\.scores", edits=(
-        ("bert.ops.attention_scores", old, f"({new})"),
-        ("bert.ops.attention_scores_backward", old, f"({new})")))
-
-
-def mask(name: str, title: str, new: str, kind="forward") -> Mutant:
-    """Treat hidden keys in another way."""
-    return Mutant(name, title, kind=kind, module=r"\.probs", edits=(
-        ("bert.ops.mask_scores", "np.where(mask, scores, np.finfo(scores.dtype).min)",
-         new),))
-
 
 def activation(name: str, title: str, op: str, only=None, head=False) -> Mutant:
     """Use another activation, in the layers or in the LM head.
@@ -80,17 +68,45 @@ def no_norm(name: str, where: str, test: str, module: str) -> Mutant:
          'norm_backward(dout, norm_saved, g.at("LayerNorm"))')))
 
 
-def no_residual(name: str, where: str, test: str, module: str) -> Mutant:
-    """Leave the residual of one half of a layer out."""
-    return Mutant(f"C8-{name}", f"no residual around {where}", module=module, edits=(
+def residual(name: str, title: str, times: int, test: str, module: str) -> Mutant:
+    """Add the residual of one half of a layer another number of times."""
+    return Mutant(f"C8-{name}", title, module=module, edits=(
         ("bert.attention.add_norm", "h + residual",
-         f"h + (0 if {test} else 1) * residual"),
+         f"h + ({times} if {test} else 1) * residual"),
         ("bert.attention.add_norm_backward", 'g.at("dense")), dsum',
-         f'g.at("dense")), dsum * (0 if {test.replace("p.", "g.")} else 1)')))
+         f'g.at("dense")), dsum * ({times} if {test.replace("p.", "g.")} else 1)')))
+
+
+def after(name: str, where: str, test: str, module: str) -> Mutant:
+    """Add the residual of one half of a layer after its LayerNorm."""
+    return Mutant(f"C8-after-{name}", f"the residual around {where} is added after the "
+                  "LayerNorm", module=module, edits=(
+                      ("bert.attention.add_norm", "h + residual",
+                       f"h + (0 if {test} else 1) * residual"),
+                      ("bert.attention.add_norm", 'p.tap("out", out)',
+                       f"out = out + (1 if {test} else 0) * residual\n    "
+                       'p.tap("out", out)')))
+
+
+def sines(name: str, title: str, axis: int) -> Mutant:
+    """Add sines and cosines in place of learned positions."""
+    return Mutant(name, title, module=r"embeddings\.sum", edits=(
+        ("bert.embeddings.embeddings", "h = word + kind + place",
+         "np, c = __import__('numpy'), word.shape[-1]\n    "
+         "angle = position_ids[..., None] / 1e4 ** (np.arange(0, c, 2) / c)\n    "
+         f"waves = np.stack([np.sin(angle), np.cos(angle)], {axis})\n    "
+         "h = word + kind + waves.reshape(place.shape).astype(word.dtype)"),
+        ("bert.embeddings.embeddings_backward",
+         'g.add("position_embeddings.weight", look_up_backward(dplace, place_saved))',
+         "pass")))
+
+
+def scaled(name: str, title: str, module: str, *edits) -> Mutant:
+    """Multiply hidden states by what dropout would have kept."""
+    return Mutant(f"C13-{name}", title, module=module, edits=edits)
 
 
 ATTENTION, OUTPUT = '"attention" in p.prefix', '"attention" not in p.prefix'
-SELF, CROSS = r"attention\.self\.", r"crossattention\."
 
 # ------------------------------------------------------------------- A. embeddings
 
@@ -116,6 +132,8 @@ EMBEDDINGS = [
         ("bert.embeddings.embeddings", "look_up(position_ids,",
          f'look_up((position_ids + {i}) % len(p["position_embeddings.weight"]),'),),
         module="position_emb") for i, word in ((1, "one"), (2, "two"))),
+    Mutant("A3-roberta", "positions count real tokens from 1, and padding is 0",
+           kind="inputs", inputs=positions_of_roberta, module="position_emb"),
     Mutant("A4-mask", "positions count only the real tokens", kind="inputs",
            inputs=positions_of_mask, module="position_emb"),
     Mutant("A4-ignored", "position_ids are ignored", kind="inputs",
@@ -123,6 +141,26 @@ EMBEDDINGS = [
     Mutant("A4-first", "all texts get the positions of the first", kind="inputs",
            inputs=lambda x: {**x, "position_ids": x["position_ids"][:1]}
            if "position_ids" in x else x, module="position_emb"),
+    Mutant("A4-backwards", "positions count down", kind="inputs",
+           inputs=counted_down, module="position_emb"),
+    Mutant("A4-short", "positions beyond a limit are taken as that limit", edits=(
+        ("bert.embeddings.embeddings", "look_up(position_ids,", "look_up(position_ids."
+         'clip(max=len(p["position_embeddings.weight"]) - 4),'),),
+        module="position_emb", match=cut_off),
+    Mutant("A4-shared", "all texts get the position vectors of the first", edits=(
+        ("bert.embeddings.embeddings", "word + kind + place",
+         "word + kind + place[:1]"),
+        ("bert.embeddings.embeddings_backward",
+         "dplace = dsum.sum(0, keepdims=True) if shared else dsum",
+         "dplace = dsum[:len(place_saved[0])] * 0\n    "
+         "dplace[:1] = dsum.sum(0, keepdims=True)")), module=r"embeddings\.sum"),
+    Mutant("A4-twice", "position embeddings are added twice", edits=(
+        ("bert.embeddings.embeddings", "word + kind + place",
+         "word + kind + 2 * place"),
+        ("bert.embeddings.embeddings_backward", "look_up_backward(dplace, place_saved)",
+         "2 * look_up_backward(dplace, place_saved)")), module=r"embeddings\.sum"),
+    sines("A4-sines", "positions are sines, and cosines beside them", -1),
+    sines("A4-waves", "positions are sines in one half, cosines in the other", -2),
     Mutant("A4-left-out", "position embeddings are not added", edits=(
         ("bert.embeddings.embeddings", "word + kind + place", "word + kind"),
         ("bert.embeddings.embeddings_backward",
@@ -134,6 +172,11 @@ EMBEDDINGS = [
     Mutant("A6-zero", "the embedding of [PAD] is taken to be zero", kind="weights",
            params=each("word_embeddings", lambda x: np.concatenate([0 * x[:1], x[1:]])),
            module="word_embeddings"),
+    Mutant("A6-cleared", "what is looked up for [PAD] is set to zero", edits=(
+        ("bert.embeddings.embeddings", "word + kind + place",
+         "word * (1 if ids is None else "
+         "(ids != p.run.config.pad_token_id)[..., None]) + kind + place"),),
+           module=r"embeddings\.sum"),
     Mutant("A7-left-out", "no LayerNorm after the embeddings", edits=(
         ("bert.embeddings.embeddings", 'norm(p.at("LayerNorm"), h)', "h * 1, None"),
         ("bert.embeddings.embeddings_backward",
@@ -143,129 +186,13 @@ EMBEDDINGS = [
         ("bert.embeddings.embeddings", "word + kind + place", "word + kind"),
         ("bert.embeddings.embeddings", 'p.tap("LayerNorm", h)',
          'h = h + place\n    p.tap("LayerNorm", h)')), module=r"embeddings\.sum"),
+    Mutant("A7-types", "token types are added after the LayerNorm", edits=(
+        ("bert.embeddings.embeddings", "word + kind + place", "word + place"),
+        ("bert.embeddings.embeddings", 'p.tap("LayerNorm", h)',
+         'h = h + kind\n    p.tap("LayerNorm", h)')), module=r"embeddings\.sum"),
     Mutant("A9", "word embeddings are multiplied by sqrt(C)", edits=(
         ("bert.embeddings.embeddings", "word + kind + place",
          "word * word.shape[-1] ** 0.5 + kind + place"),), module=r"embeddings\.sum"),
-]
-
-# -------------------------------------------------------------------- B. attention
-
-SPLIT = "x.reshape(*x.shape[:-1], heads, -1).swapaxes(-2, -3)"
-MULTI, BACK = "bert.attention.multi_head", "bert.attention.multi_head_backward"
-ATTEND, ATTEND_BACK = "bert.attention.attend", "bert.attention.attend_backward"
-BIASES = {"query": r"query\.", "key": r"key\.", "value": r"value\.",
-          "output": r"attention\.output\.dense\."}
-
-ATTENTIONS = [
-    Mutant("B1-ignored", "attention_mask is ignored", kind="inputs",
-           inputs=without("attention_mask"), module=r"\.probs"),
-    Mutant("B1-first", "attention_mask is used in the first layer only", edits=(
-        ("bert.encoder.stack", "x, mask, source, source_mask,",
-         "x, mask if i == 0 else None, source, source_mask,"),),
-        module=r"layer\.1\.attention\.self\.probs"),
-    Mutant("B2", "the mask is inverted: 1 hides a token", kind="inputs",
-           inputs=lambda x: {**x, "attention_mask": 1 - x["attention_mask"]},
-           module=r"\.probs"),
-    mask("B3", "the mask of zeros and ones is added to the scores", "scores + mask"),
-    mask("B4", "scores are multiplied by the mask", "scores * mask"),
-    mask("B5-100", "hidden keys get -100 added, which large scores beat",
-         "scores - 100 * ~mask"),
-    mask("B5-10000", "hidden keys get -10000 added, which large scores beat",
-         "scores - 10000.0 * ~mask"),
-    mask("B7-nan", "a text without any token gets nan", "np.where(mask, scores, "
-         "-np.inf)", "variant"),
-    Mutant("B7-zero", "a text without any token attends to nothing: zeros",
-           kind="variant", module=r"\.probs", edits=(
-               (ATTEND, 'p.tap("softmax", probs)', "if mask is not None:\n        "
-                "probs = probs * mask.any(-1, keepdims=True)\n    "
-                'p.tap("softmax", probs)'),)),
-    *(Mutant(f"B9-{name}", f"the softmax of attention runs over the {name}", edits=(
-        (ATTEND, "ops.softmax(scores)", f"ops.softmax(scores.swapaxes(-1, {axis}))\n"
-         f"    probs = probs.swapaxes(-1, {axis})"),
-        (ATTEND_BACK, "ops.softmax_backward(dprobs, softmax_saved)",
-         f"ops.softmax_backward(dprobs.swapaxes(-1, {axis}), softmax_saved)"
-         f".swapaxes(-1, {axis})")), module=r"\.probs")
-      for name, axis in (("queries", -2), ("heads", -3))),
-    Mutant("B10-merge", "heads are merged by a reshape, without a transpose", edits=(
-        (MULTI, "merge_heads(context)", "context.reshape(x.shape)"),
-        (BACK, "split_heads(dout, heads)",
-         "dout.reshape(len(dout), heads, dout.shape[1], -1)")), module=r"\.context"),
-    Mutant("B10-split", "heads are split by a reshape, without a transpose", edits=(
-        (MULTI, "split_heads(q, heads)", "q.reshape(len(q), heads, q.shape[1], -1)"),
-        (MULTI, "split_heads(k, heads), split_heads(v, heads)",
-         "(y.reshape(len(y), heads, y.shape[1], -1) for y in (k, v))"),
-        (BACK, "merge_heads(dq)", "dq.reshape(dout.shape)"),
-        (BACK, "merge_heads(dk[..., -new:, :]), merge_heads(dv[..., -new:, :])",
-         "(y.reshape(len(y), new, -1) for y in (dk, dv))")), module=r"\.scores"),
-    Mutant("B11", "heads take every N-th channel, not a run of channels", edits=(
-        ("bert.attention.split_heads", SPLIT,
-         "np.moveaxis(x.reshape(*x.shape[:-1], -1, heads), -1, -3)"),
-        ("bert.attention.merge_heads", "x.swapaxes(-2, -3)", "np.moveaxis(x, -3, -1)")),
-        module=r"\.scores"),
-    Mutant("B12", "attention probabilities are transposed", edits=(
-        (ATTEND, "ops.weighted_sum(probs, v)", "ops.weighted_sum(probs.swapaxes(-1, -2)"
-         " if probs.shape[-1] == probs.shape[-2] else probs, v)"),),
-        module=r"\.context"),
-    scale("hidden", "scores are divided by sqrt(C), not sqrt(D)",
-          "(q.shape[-1] * q.shape[-3]) ** -0.5"),
-    scale("none", "scores are not divided by anything", "1.0"),
-    scale("square", "scores are divided by D, not sqrt(D)", "1 / q.shape[-1]"),
-    scale("heads", "scores are divided by sqrt(N), not sqrt(D)",
-          "q.shape[-3] ** -0.5"),
-    scale("inverse", "scores are multiplied by sqrt(D)", "q.shape[-1] ** 0.5"),
-    Mutant("B14-order", "a fused projection is read as key, value, query",
-           kind="weights", params=exchanged(query="key", key="value", value="query"),
-           module=r"self\.query"),
-    Mutant("B14-heads", "a fused projection is read head by head", kind="weights",
-           params=interleaved, module=r"self\.query"),
-    Mutant("B15-qk", "query and key weights are swapped", kind="weights",
-           params=exchanged(query="key", key="query"), module=r"self\.query"),
-    Mutant("B15-kv", "key and value weights are swapped", kind="weights",
-           params=exchanged(key="value", value="key"), module=r"self\.key"),
-    *(Mutant(f"B16-{name}", f"the bias of the attention's {name} is dropped",
-             kind="weights", params=each(f"{pattern}bias", np.zeros_like),
-             module=pattern[:-2]) for name, pattern in BIASES.items()),
-    Mutant("B17", "all heads share the first head's projections", kind="weights",
-           params=each(r"self\.(query|key|value)", one_head), module=r"self\.query"),
-    Mutant("B18-lost", "a decoder sees later tokens: the causal mask is lost", edits=(
-        ("models.inputs.attention_mask", "return causal_mask(queries, keys) if causal "
-         "else None", "return None"),
-        ("models.inputs.attention_mask", "mask & causal_mask(queries, keys) if causal "
-         "else mask", "mask")), module=r"\.probs"),
-    *(Mutant(f"B18-{name}", title, module=r"\.probs", edits=(
-        ("bert.attention.causal_mask",
-         "np.tri(queries, keys, keys - queries, dtype=bool)", new),))
-      for name, title, new in (
-          ("strict", "a token of a decoder does not see itself",
-           "np.tri(queries, keys, keys - queries - 1, dtype=bool)"),
-          ("ahead", "a token of a decoder sees the next one",
-           "np.tri(queries, keys, keys - queries + 1, dtype=bool)"),
-          ("turned", "the causal mask is transposed: only later tokens are seen",
-           "np.tri(queries, keys, keys - queries, dtype=bool).T"))),
-    Mutant("B21-no-mask", "cross-attention ignores encoder_attention_mask", edits=(
-        ("bert.encoder.layer", "h, source_mask,", "h, None,"),),
-        module=CROSS + r"self\.probs"),
-    Mutant("B21-own-mask", "cross-attention uses the decoder's own mask", edits=(
-        ("bert.encoder.layer", "h, source_mask,", "h, mask[..., :source.shape[1]],"),),
-        module=CROSS + r"self\.probs"),
-    Mutant("B21-own-text", "cross-attention reads the decoder's own states", edits=(
-        ("bert.encoder.layer", "h, source_mask,", "h, mask,"),
-        ("bert.encoder.layer", "source, cross_past)", "None, cross_past)")),
-        module=CROSS + r"self\.key"),
-    Mutant("B21-left-out", "cross-attention is left out", edits=(
-        ("bert.encoder.layer", "if source is not None:", "if False:"),),
-        module=CROSS + r"|layer\.0\.intermediate\.dense"),
-    Mutant("B21-weights", "cross-attention uses the weights of self-attention",
-           kind="weights", params=lambda params: {
-               name: params[name.replace("crossattention", "attention")]
-               for name in params}, module=CROSS),
-    Mutant("B23", "the mask is applied after the softmax", edits=(
-        (ATTEND, "ops.mask_scores(scores, mask)", "scores, None"),
-        (ATTEND, 'p.tap("softmax", probs)', "if mask is not None:\n        "
-         'probs = probs * mask\n    p.tap("softmax", probs)')), module=r"\.probs"),
-    Mutant("B24", "attention has no output projection", kind="weights",
-           params=no_dense(r"attention\.output\.dense"),
-           module=r"attention\.output\.dense"),
 ]
 
 # --------------------------------------- C. LayerNorm, activation, residual, dropout
@@ -275,6 +202,29 @@ HIDDEN = "p.run.config.hidden_dropout_prob"
 SQUARES = "np.vecdot(centred, centred)[..., None] / x.shape[-1]"
 PRE = ('p.run.ops.layer_norm(x, p["output.LayerNorm.weight"], '
        'p["output.LayerNorm.bias"], p.run.config.layer_norm_eps)[0]')
+PRE_EDITS = (
+    ("bert.attention.attention", "multi_head(p.at(\"self\"), x, source, mask, past)",
+     f"multi_head(p.at(\"self\"), y := {PRE}, y if source is x else source, mask, "
+     "past)"),
+    ("bert.encoder.feed_forward", 'dense(p.at("intermediate.dense"), x)',
+     f'dense(p.at("intermediate.dense"), {PRE})'),
+    ("bert.attention.add_norm", 'norm(p.at("LayerNorm"), h)', "h * 1, None"),
+    ("bert.attention.add_norm_backward",
+     'norm_backward(dout, norm_saved, g.at("LayerNorm"))', "dout"))
+# The second half of a layer gets what the first half starts from as well.
+START = (("bert.encoder.layer", "feed_forward(p, h)", "feed_forward(p, h, x)"),
+         ("bert.encoder.feed_forward", "def feed_forward(p, x)",
+          "def feed_forward(p, x, start)"),
+         ("bert.encoder.layer_backward", "dh, dsource = feed", "(dh, direct), dsource"
+          " = feed"),
+         ("bert.encoder.layer_backward", "return dx, dsource",
+          "return dx + direct, dsource"))
+KEPT_EMBEDDINGS = (
+    ("bert.embeddings.embeddings", 'p.tap("out", out)',
+     'out = 0.9 * out\n    p.tap("out", out)'),
+    ("bert.embeddings.embeddings_backward", "dropout_backward(dout",
+     "0.9 * dropout_backward(dout"))
+HALF = 'dense_backward(dh, dense_saved, g.at("intermediate.dense"))'
 
 LAYERS = [
     activation("C1-layer", "GELU by tanh in the layers, where erf is asked for",
@@ -283,6 +233,12 @@ LAYERS = [
                "gelu_tanh", "gelu", head=True),
     activation("C1-erf", "GELU by erf, where gelu_new asks for tanh", "gelu",
                "gelu_new"),
+    Mutant("C1-digits", "the constants of GELU's tanh form have four digits", edits=(
+        ("bert.ops.gelu_tanh", "scale * (x + GELU_TANH_CUBE",
+         "0.7979 * (x + 0.0447"),
+        ("bert.ops.gelu_tanh", "(x, t, scale)", "(x, t, 0.7979)"),
+        ("bert.ops.gelu_tanh_backward", "GELU_TANH_CUBE", "0.0447")),
+        module=r"intermediate\.out"),
     activation("C2-quick", "QuickGELU, x sigmoid(1.702 x), for GELU", "quick_gelu"),
     activation("C2-quick-head", "QuickGELU for GELU in the LM head", "quick_gelu",
                head=True),
@@ -291,6 +247,9 @@ LAYERS = [
     activation("C2-silu", "SiLU for GELU", "silu"),
     activation("C2-none", "no activation in the layers", "identity"),
     *map(epsilon, ("1e-3", "1e-5", "1e-6", "1e-7", "1e-12")),
+    Mutant("C3-range", "layer_norm_eps is initializer_range, 0.02", edits=(
+        ("bert.blocks.norm", "layer_norm_eps", "initializer_range"),),
+        module=r"embeddings\.out"),
     only_norm("embeddings", "the embeddings", "bert.embeddings.embeddings", "p",
               r"embeddings\.out"),
     only_norm("layers", "the layers", "bert.attention.add_norm", "p",
@@ -309,28 +268,58 @@ LAYERS = [
     Mutant("C4-no-root", "LayerNorm divides by the variance, not by its root",
            edits=((NORM, "np.sqrt(var + eps)", "(var + eps)"),),
            module=r"embeddings\.out"),
+    Mutant("C4-uncentred", "the variance is the mean of x^2, without its mean", edits=(
+        (NORM, "np.vecdot(centred, centred)", "np.vecdot(x, x)"),
+        (NORM, "(norm, rstd, w)", "(norm, rstd, w, x * rstd)"),
+        (NORM_BACK, "norm, rstd, w = saved", "norm, rstd, w, other = saved"),
+        (NORM_BACK, "norm * stretch", "other * stretch")), module=r"embeddings\.out"),
+    Mutant("C4-mean-left", "x is divided by its deviation, with its mean left in",
+           edits=((NORM, "norm = centred", "norm = x * 1"),
+                  (NORM, "(norm, rstd, w)", "(norm, rstd, w, centred * rstd)"),
+                  (NORM_BACK, "norm, rstd, w = saved", "norm, rstd, w, other = saved"),
+                  (NORM_BACK, "dnorm - shift - norm * stretch",
+                   "dnorm - other * stretch")), module=r"embeddings\.out"),
     Mutant("C5", "the variance is computed as E[x^2] - E[x]^2", kind="equivalent",
            edits=((NORM, SQUARES, "(x * x).mean(-1, keepdims=True) "
                    "- x.mean(-1, keepdims=True) ** 2"),)),
-    Mutant("C7-pre", "LayerNorm before each half of a layer, not after it", edits=(
-        ("bert.attention.attention",
-         "multi_head(p.at(\"self\"), x, source, mask, past)",
-         f"multi_head(p.at(\"self\"), y := {PRE}, y if source is x else source, mask, "
-         "past)"),
-        ("bert.encoder.feed_forward", 'dense(p.at("intermediate.dense"), x)',
-         f'dense(p.at("intermediate.dense"), {PRE})'),
-        ("bert.attention.add_norm", 'norm(p.at("LayerNorm"), h)', "h * 1, None"),
-        ("bert.attention.add_norm_backward",
-         'norm_backward(dout, norm_saved, g.at("LayerNorm"))', "dout")),
-        module=r"self\.query"),
+    Mutant("C7-pre", "LayerNorm before each half of a layer, not after it",
+           edits=PRE_EDITS, module=r"self\.query"),
+    # A hook on a LayerNorm shows what it reads: here that is no sum.
+    Mutant("C7-pre-read", "LayerNorm before each half of a layer, and `sum` before it",
+           edits=(*PRE_EDITS, ("bert.attention.add_norm", 'p.tap("sum", h)',
+                               'p.tap("sum", residual * 1)')), module=r"self\.query"),
+    Mutant("C7-final-own", "the last LayerNorm is applied once more at the end", edits=(
+        ("bert.encoder.stack", "return x, p.saved(*saved)",
+         'last = p.at(f"layer.{i}.output.LayerNorm")\n    '
+         'x, _ = p.run.ops.layer_norm(x, last["weight"], last["bias"], '
+         "p.run.config.layer_norm_eps)\n    return x, p.saved(*saved)"),),
+        module="pooler|transform|classifier|qa_out"),
     Mutant("C7-final", "one more LayerNorm after the last layer", edits=(
         ("bert.encoder.stack", "return x, p.saved(*saved)",
          "x, _ = p.run.ops.layer_norm(x, 1.0, 0.0, p.run.config.layer_norm_eps)\n    "
          "return x, p.saved(*saved)"),), module="pooler|transform|classifier|qa_out"),
     no_norm("attention", "attention", ATTENTION, r"attention\.output\.out"),
     no_norm("output", "the feed-forward half", OUTPUT, r"\d\.output\.out"),
-    no_residual("attention", "attention", ATTENTION, r"attention\.output\.sum"),
-    no_residual("output", "the feed-forward half", OUTPUT, r"\d\.output\.sum"),
+    residual("attention", "no residual around attention", 0, ATTENTION,
+             r"attention\.output\.sum"),
+    residual("output", "no residual around the feed-forward half", 0, OUTPUT,
+             r"\d\.output\.sum"),
+    residual("double-attention", "the residual around attention is added twice", 2,
+             ATTENTION, r"attention\.output\.sum"),
+    residual("double-output", "the residual of the feed-forward half is added twice", 2,
+             OUTPUT, r"\d\.output\.sum"),
+    after("attention", "attention", ATTENTION, r"attention\.output\.sum"),
+    after("output", "the feed-forward half", OUTPUT, r"\d\.output\.sum"),
+    Mutant("C8-far", "the second residual starts before attention", edits=(
+        *START, ("bert.encoder.feed_forward", 'at("output"), h, x)',
+                 'at("output"), h, start)'),
+        ("bert.encoder.feed_forward_backward", f"dx + {HALF}", f"{HALF}, dx")),
+        module=r"\d\.output\.sum"),
+    Mutant("C8-parallel", "the feed-forward half reads what attention reads", edits=(
+        *START, ("bert.encoder.feed_forward", 'dense(p.at("intermediate.dense"), x)',
+                 'dense(p.at("intermediate.dense"), start)'),
+        ("bert.encoder.feed_forward_backward", f"dx + {HALF}", f"dx, {HALF}")),
+        module=r"intermediate\.dense"),
     Mutant("C8-after", "the residual is added after the LayerNorm", edits=(
         ("bert.attention.add_norm", "h + residual", "h + 0 * residual"),
         ("bert.attention.add_norm", 'p.tap("out", out)',
@@ -345,6 +334,11 @@ LAYERS = [
            kind="weights", params=lambda params: {name: params[re.sub(
                r"(\d)\.output\.L", r"\1.attention.output.L", name)]
                for name in params}, module=r"\d\.output\.out"),
+    Mutant("C9-first", "all layers end with the LayerNorm of the first", kind="weights",
+           params=first_norm, module=r"layer\.1\.output\.out"),
+    Mutant("C10-plus-one", "1 is added to LayerNorm's weights", kind="weights",
+           params=each(r"LayerNorm\.weight", lambda x: x + 1),
+           module=r"embeddings\.out"),
     Mutant("C10-all", "LayerNorm's weights and biases stay at 1 and 0", kind="weights",
            params=norms("LayerNorm"), module=r"embeddings\.out"),
     Mutant("C10-weight", "LayerNorm's weights stay at 1", kind="weights",
@@ -363,6 +357,18 @@ LAYERS = [
                 "__import__('numpy').random.default_rng(0))")
                for name in ("bert.embeddings.embeddings", "bert.attention.add_norm")),
            module=r"embeddings\.out", match=dropped(0.1)),
+    scaled("kept", "hidden states are multiplied by 0.9 where dropout would be",
+           r"embeddings\.out", *KEPT_EMBEDDINGS,
+           ("bert.attention.add_norm", "h + residual", "0.9 * h + residual"),
+           ("bert.attention.add_norm_backward", "dropout_backward(dsum",
+            "0.9 * dropout_backward(dsum")),
+    scaled("kept-embeddings", "embeddings are multiplied by 0.9, as if by dropout",
+           r"embeddings\.out", *KEPT_EMBEDDINGS),
+    scaled("kept-output", "the feed-forward half is multiplied by 0.9",
+           r"\d\.output\.sum", ("bert.attention.add_norm", "h + residual",
+                                f"h * (0.9 if {OUTPUT} else 1) + residual"),
+           ("bert.attention.add_norm_backward", "dropout_backward(dsum", "(0.9 if "
+            f"{OUTPUT.replace('p.', 'g.')} else 1) * dropout_backward(dsum")),
 ]
 MUTANTS = EMBEDDINGS + ATTENTIONS + LAYERS + HEADS + LOSSES + BACKWARD + PROBED
 

@@ -72,6 +72,17 @@ def interleaved(params):
     return out
 
 
+def first_norm(params):
+    """Give each layer the last LayerNorm of the first layer."""
+    return {name: params[re.sub(r"layer\.\d+\.output\.L", "layer.0.output.L", name)]
+            for name in params}
+
+
+def inside(x):
+    """Number the rows of a weight with the heads inside, not outside."""
+    return x.reshape(N, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
+
+
 def one_head(x):
     """Give all heads the weights of the first."""
     return np.concatenate([x[:len(x) // N]] * N)
@@ -83,6 +94,11 @@ def no_dense(pattern: str):
                 else np.zeros_like(x))
 
 
+def other_layout(x):
+    """Read a weight of (out, in) from a file that holds (in, out)."""
+    return x.reshape(x.shape[::-1]).T
+
+
 def without(name: str):
     """Ignore an input."""
     return lambda inputs: {key: x for key, x in inputs.items() if key != name}
@@ -92,6 +108,52 @@ def positions_of_mask(inputs):
     """Number the real tokens, unless positions are given."""
     places = np.maximum(np.cumsum(inputs["attention_mask"], -1) - 1, 0)
     return {"position_ids": places, **inputs}
+
+
+def positions_of_roberta(inputs):
+    """Number the real tokens from 1, and give padding the number 0."""
+    mask = inputs["attention_mask"]
+    last = SIZES["max_position_embeddings"] - 1
+    places = np.minimum(np.cumsum(mask, -1) * mask, last)
+    return {**inputs, "position_ids": places}
+
+
+def counted_down(inputs):
+    """Reverse the positions of each row."""
+    places = np.arange(inputs["attention_mask"].shape[-1])
+    return {**inputs, "position_ids": inputs.get("position_ids", places)[..., ::-1]}
+
+
+def swapped_choices(inputs):
+    """Exchange the axes of questions and choices, where there are such."""
+    return {name: np.swapaxes(x, 0, 1).reshape(x.shape) if name != "labels" else x
+            for name, x in inputs.items()} if np.ndim(inputs.get("input_ids")) == 3 \
+        else inputs
+
+
+def affine(tensor, right) -> bool:
+    """Whether scores (..., V) are x w + b of the same C numbers x, by another w.
+
+    All scores of C numbers lie in a space of C dimensions, and the bias adds one.
+    """
+    size = SIZES["hidden_size"]
+    values = np.linalg.svd(tensor.reshape(-1, tensor.shape[-1]), compute_uv=False)
+    return bool(values[size] > 0 and values[size + 1] < 1e-5 * values[0])
+
+
+def one_shift(tensor, right) -> bool:
+    """Whether all rows of a tensor are wrong by the same numbers."""
+    rows = (tensor - right).reshape(-1, tensor.shape[-1])
+    return bool(np.abs(rows - rows[:1]).max() < 1e-5 * np.abs(tensor).max())
+
+
+def cut_off(tensor, right) -> bool:
+    """Whether rows (..., T, C) are right at first, and then all like the last of these.
+    """
+    good = np.isclose(tensor, right, 1e-3, 1e-6).all(-1).reshape(-1, right.shape[-2])
+    first = int(np.argmin(good.all(0)))
+    return first > 0 and np.array_equal(tensor[..., first:, :], np.broadcast_to(
+        tensor[..., first - 1:first, :], tensor[..., first:, :].shape))
 
 
 def dropped(rate: float):

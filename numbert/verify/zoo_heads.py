@@ -1,4 +1,4 @@
-"""The zoo, second part: the bugs of heads, losses and backward passes; see zoo."""
+"""The zoo, third part: the bugs of heads, losses and backward passes; see zoo."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from .mutants import Mutant
-from .zoo_changes import each, layers, no_dense
+from .zoo_attention import BIASES as ATTENTION_BIASES
+from .zoo_changes import (affine, each, layers, no_dense, one_shift, other_layout,
+                          swapped_choices)
 
 # ------------------------------------------------------- D. heads, weights, checkpoints
 
@@ -17,6 +19,8 @@ FIRST, FIRST_BACK = ("p.run.ops.first_token(x)",
 SQUARE = {"query": r"attention\.self\.query", "key": r"attention\.self\.key",
           "value": r"attention\.self\.value", "output": r"attention\.output\.dense",
           "pooler": r"pooler\.dense", "transform": r"transform\.dense"}
+TEXTS = "models.classes.BertForSequenceClassification."
+TOKENS = "models.classes.BertForTokenClassification.forward"
 BIASES = {"intermediate": r"intermediate\.dense", "output": r"\d\.output\.dense",
           "pooler": r"pooler\.dense", "transform": r"transform\.dense",
           "classifier": r"classifier", "order": r"cls\.seq_relationship",
@@ -30,10 +34,25 @@ def pooled(name: str, title: str, op: str) -> Mutant:
         (POOLER_BACK, "tanh_backward", f"{op}_backward")))
 
 
+def picked(name: str, title: str, weights: str) -> Mutant:
+    """Pool tokens by weights (B, T), made of the tokens that are real."""
+    return Mutant(f"D6-{name}", title, module=r"pooler\.dense", edits=(
+        ("bert.encoder.backbone", 'pooler(p.at("pooler"), x)',
+         'pooler(p.at("pooler"), x, mask)'),
+        (POOLER, "def pooler(p, x)", "def pooler(p, x, mask)"),
+        (POOLER, f"first, first_saved = {FIRST}",
+         "real = x[..., 0] * 0 + (1 if mask is None else mask[:, 0, 0])\n    "
+         f"first_saved = ({weights})[..., None]\n    first = (first_saved * x).sum(1)"),
+        (POOLER_BACK, FIRST_BACK, "dfirst[:, None] * first_saved")))
+
+
 HEADS = [
     *(Mutant(f"D1-{name}", f"the weight of the {name} layer is not transposed",
-             kind="weights", params=each(pattern + r"\.weight", np.transpose),
-             module=pattern) for name, pattern in SQUARE.items()),
+             kind="weights", params=each(pattern + r"\.weight", other_layout),
+             module=pattern) for name, pattern in {**BIASES, **SQUARE}.items()),
+    Mutant("D1-feed-forward", "the second feed-forward weight is not transposed",
+           kind="weights", params=each(r"\d\.output\.dense\.weight", other_layout),
+           module=r"\d\.output\.dense"),
     Mutant("D1-all", "no square weight is transposed", kind="weights",
            params=each(r"self\.\w+\.weight|(attention\.output|pooler|transform)\.dense"
                        r"\.weight", np.transpose), module=r"self\.query"),
@@ -46,8 +65,19 @@ HEADS = [
            module=r"predictions\.out"),
     Mutant("D3", "the bias of the LM head's decoder is added twice", module="ns.out",
            edits=((LM, "linear(h, table, bias)", "linear(h, table, bias + bias)"),)),
+    *(Mutant(f"D3-{name}", f"the bias of the attention's {name} is added twice",
+             kind="weights", params=each(f"{pattern}bias", lambda x: 2 * x),
+             module=pattern[:-2]) for name, pattern in ATTENTION_BIASES.items()),
+    *(Mutant(f"D3-{name}", f"the bias of the {name} layer is added twice",
+             kind="weights", params=each(rf"{pattern}\.bias", lambda x: 2 * x),
+             module=pattern) for name, pattern in BIASES.items() if name != "output"),
+    Mutant("D2-other", "the bias of the LM head is not that of the checkpoint",
+           module=r"predictions\.out", kind="random", match=one_shift, edits=(
+               ("bert.heads.word_head", "p[table], p[bias]", "p[table], p[bias] * 0 + "
+                "__import__('numpy').random.default_rng(0).normal(0, 0.02, "
+                "p[bias].shape)"),)),
     Mutant("D4", "the decoder is not tied: its table stayed as it was made",
-           module=r"predictions\.out", kind="random", edits=(
+           module=r"predictions\.out", kind="random", match=affine, edits=(
                ("bert.heads.word_head", "p[table], p[bias]",
                 "p[table] * 0 + __import__('numpy').random.default_rng(0).normal("
                 "0, 0.02, p[table].shape), p[bias]"),)),
@@ -76,8 +106,9 @@ HEADS = [
                   (LM_BACK, "activation_backward(dh, activation_saved, g)", "dh"),
                   (LM_BACK, 'norm_backward(dh, norm_saved, t.at("LayerNorm"))', "dh"),
                   (LM_BACK, 'dense_backward(dh, dense_saved, t.at("dense"))', "dh"))),
-    pooled("none", "the pooler has no tanh", "identity"),
+    pooled("linear", "the pooler has no tanh", "identity"),
     pooled("gelu", "the pooler has GELU for tanh", "gelu"),
+    pooled("relu", "the pooler has ReLU for tanh", "relu"),
     pooled("sigmoid", "the pooler has a sigmoid for tanh", "sigmoid"),
     Mutant("D6-mean", "the pooler takes the mean of all tokens", edits=(
         (POOLER, FIRST, "x.mean(1), x.shape"),
@@ -91,9 +122,31 @@ HEADS = [
         (POOLER, FIRST, "x[:, 1], x.shape"),
         (POOLER_BACK, FIRST_BACK,
          f"__import__('numpy').roll({FIRST_BACK}, 1, 1)")), module=r"pooler\.dense"),
+    picked("real", "the pooler takes the mean of the real tokens",
+           "real / real.sum(1, keepdims=True)"),
+    picked("first-real", "the pooler takes the first real token",
+           "real * (real.cumsum(1) == 1)"),
+    picked("last-real", "the pooler takes the last real token",
+           "(real[:, ::-1] * (real[:, ::-1].cumsum(1) == 1))[:, ::-1]"),
+    Mutant("D6-none", "the pooler gives [CLS] itself: no dense layer, no tanh",
+           module=r"pooler\.out", edits=(
+               (POOLER, "out, tanh_saved = p.run.ops.tanh(h)",
+                "out, tanh_saved = first * 1, None"),
+               (POOLER_BACK, "g.run.ops.tanh_backward(dout, tanh_saved)", "0 * dout"),
+               (POOLER_BACK, "dfirst = dense", "dfirst = dout + dense"))),
+    Mutant("D6-unpooled", "a text is classified by [CLS] itself, without the pooler",
+           module="classifier", edits=(
+               (TEXTS + "forward", "classifier(call.p, states.pooled)",
+                "classifier(call.p, states.sequence[:, 0])\n    "
+                "saved = saved, states.sequence"),
+               (TEXTS + "head_backward", "return None, classifier_backward(dlogits, "
+                "saved, g)", "saved, x = saved\n    dx = 0 * x\n    dx[:, 0] = "
+                "classifier_backward(dlogits, saved, g)\n    return dx, None"))),
     Mutant("D6-left-out", "heads read [CLS] itself, without the pooler", edits=(
         (POOLER, "return out, p.saved(", "out = first\n    return out, p.saved("),),
         module=r"seq_relationship|classifier"),
+    Mutant("D8-inputs", "choices are read as (choices, questions)", kind="inputs",
+           inputs=swapped_choices, module="word_emb"),
     Mutant("D8", "scores of choices are reshaped as (choices, questions)", edits=(
         ("models.classes.BertForMultipleChoice.forward", "scores.reshape(shape[:2])",
          "scores.reshape(shape[1], shape[0]).T"),
@@ -118,6 +171,7 @@ HEADS = [
 
 # ----------------------------------------------------------------------- E. losses
 
+BCE, BCE_BACK = "bert.losses.bce_with_logits", "bert.losses.bce_with_logits_backward"
 CE, CE_BACK = "bert.losses.cross_entropy", "bert.losses.cross_entropy_backward"
 USED = "used = labels != ignore_index"
 COUNT = "int(used.sum()) if weights is None"
@@ -131,6 +185,13 @@ def loss(name: str, title: str, *edits, kind="loss", module=r"^\w*loss") -> Muta
     return Mutant(name, title, edits=edits, kind=kind, module=module)
 
 
+def copied(name: str) -> tuple:
+    """Return an edit: labels that are ignored become the ids, where they are read."""
+    return (f"models.classes.{name}.forward", " labels=labels",
+            " labels=np.where((np.asarray(labels) == -100) & "
+            "(np.asarray(attention_mask) == 1), input_ids, labels)")
+
+
 def weighed(name: str, title: str, weight: str) -> Mutant:
     """Weigh the terms of a loss by other numbers."""
     return loss(name, title, (TOTAL, "part if term.weight == 1 else term.weight * part",
@@ -142,12 +203,44 @@ LOSSES = [
     loss("E1", "labels of -100 are not ignored but count as class 0",
          (CE, USED, "labels = np.where(labels == ignore_index, 0, labels)\n"
           "    used = labels == labels")),
+    loss("E1-minus-one", "-1 is ignored, and -100 counts like any number",
+         (CE, USED, "used = labels != -1"),
+         (CE, "np.where(used, labels, 0)", "labels % logits.shape[-1]")),
+    loss("E1-tokens", "ignored tokens count as class 0",
+         (TOKENS, "labels=labels)", "labels=np.maximum(labels, 0))")),
+    loss("E1-padding", "tokens of padding count as class 0",
+         (TOKENS, "labels=labels)", "labels=np.where(np.asarray(attention_mask) == 0, "
+          "0, labels))")),
+    loss("E1-copied", "words that are not to be predicted count too",
+         copied("BertForMaskedLM"), copied("BertForPreTraining")),
     loss("E2", "labels of class 0 are ignored too",
          (CE, USED, f"{USED}\n    used &= labels != 0")),
     loss("E3-all", "the loss is a mean over ignored labels too",
          (CE, COUNT, "labels.size if weights is None")),
     loss("E3-sum", "the loss is a sum, not a mean",
          (CE, COUNT, "1 if weights is None")),
+    loss("E3-texts", "the loss is a mean of the means of the texts",
+         (CE, 'loss = total / count if count else total * float("nan")',
+          "each = used.reshape(logits.shape[:-1])\n    "
+          "each = (np.maximum(each.sum(-1, keepdims=True), 1)\n            "
+          "* (len(each) if each.ndim > 1 else 1) + 0 * each)\n    "
+          "count = each.reshape(-1, 1)\n    "
+          "loss = (losses / count[:, 0]).sum(where=used)"),
+         (CE_BACK, "(count or 1)", "count")),
+    loss("E8-argmax", "several labels are taken as one: the largest",
+         ("models.targets.class_targets", "shapes = [", 'if kind.startswith("multi"):\n'
+          '        return Targets("cross_entropy", np.argmax(labels, -1))\n    '
+          "shapes = [")),
+    loss("E8-positives", "several labels: those that are 0 do not count",
+         (BCE, "np.maximum(logits, 0) - logits * targets + np.log1p(tail)",
+          "targets * (np.maximum(-logits, 0) + np.log1p(tail))"),
+         (BCE_BACK, "(s - targets)", "targets * (s - 1)")),
+    loss("E8-epsilon", "several labels: 1e-6 is added to probabilities",
+         (BCE, "np.maximum(logits, 0) - logits * targets + np.log1p(tail)",
+          "-targets * np.log(sigmoid(logits)[0] + 1e-6) "
+          "- (1 - targets) * np.log(sigmoid(-logits)[0] + 1e-6)"),
+         (BCE_BACK, "(s - targets)", "s * (1 - s) * ((1 - targets) / (1 - s + 1e-6) "
+          "- targets / (s + 1e-6))")),
     loss("E8-squares", "labels of several classes are compared by squared errors",
          ("models.targets.class_targets", '"mse" if kind == "regression" else '
           '"bce_with_logits"', '"mse"')),
@@ -165,6 +258,11 @@ LOSSES = [
     loss("E9-beyond", "a position beyond the text counts as its last token",
          ("models.targets.position_targets", ENDS,
           "labels < length, np.maximum(labels, 0), length - 1")),
+    loss("E9-zero", "a position beyond the text counts as its first token",
+         ("models.targets.position_targets", ENDS,
+          "labels < length, np.maximum(labels, 0), 0")),
+    weighed("E9-start", "only the start of an answer has a loss",
+            '{"start_loss": 1, "end_loss": 0}.get(term.tap, term.weight)'),
     Mutant("E9-swapped", "positions of start and end are swapped", kind="inputs",
            inputs=lambda x: {**x, "start_positions": x["end_positions"],
                              "end_positions": x["start_positions"]}
@@ -177,6 +275,12 @@ LOSSES = [
     loss("E12", "log_softmax does not subtract the maximum", (
         "bert.losses.log_softmax", "x = x - x.max(-1, keepdims=True)", "x = x - 0"),
         kind="equivalent", module=""),
+    loss("E12-epsilon", "1e-6 is added to probabilities before their logarithm",
+         (CE, "log_softmax(rows(logits))",
+          "np.log(np.exp(log_softmax(rows(logits))) + 1e-6)"),
+         (CE_BACK, "np.exp(logp) ", "np.exp(logp) - 1e-6 "),
+         (CE_BACK, "dlogits *= dloss", "dlogits *= (1 - 1e-6 / np.exp(logp[np.arange("
+          "len(logp)), safe]))[:, None] * dloss")),
     *(loss(f"E13-{name}", title, ("models.targets.next_word_targets", SHIFT, new))
       for name, title, new in (
           ("none", "a causal loss compares with the same token, not the next",
@@ -189,6 +293,8 @@ LOSSES = [
             '0.5 if term.tap in ("mlm_loss", "nsp_loss") else term.weight'),
     weighed("E14-words", "next sentence prediction has no part in the loss",
             '0 if term.tap == "nsp_loss" else term.weight'),
+    weighed("E14-pairs", "masked words have no part in the loss",
+            '0 if term.tap == "mlm_loss" else term.weight'),
     Mutant("E14-flipped", "labels of next sentence prediction are flipped",
            kind="loss", module=r"^\w*loss", edits=(
                ("models.targets.order_targets", "name, labels, 2, (batch,)",
@@ -214,107 +320,4 @@ LOSSES = [
     loss("E18", "a softmax before a loss that has its own",
          (CE, "log_softmax(rows(logits))",
           "log_softmax(np.exp(log_softmax(rows(logits))))")),
-]
-
-# -------------------------------------------------------------- G. backward passes
-
-LN_BACK, ATT_BACK = "bert.ops.layer_norm_backward", "bert.attention.attention_backward"
-EMB_BACK = "bert.embeddings.embeddings_backward"
-
-
-def wrong(name: str, title: str, function: str, old: str, new: str,
-          module: str) -> Mutant:
-    """Return a bug of a backward pass, whose forward pass is right."""
-    return Mutant(f"G{name}", title, edits=((function, old, new),), kind="backward",
-                  module=module)
-
-
-BACKWARD = [
-    wrong("8-decoder", "a tied table gets no gradient from the decoder",
-          "bert.heads.word_head_backward", "g.add(table, dtable)", "pass",
-          r"dparam:.*word_emb"),
-    wrong("8-look-up", "a tied table gets no gradient from the look-up", EMB_BACK,
-          'g.add("word_embeddings.weight", dtable)', "pass", r"dparam:.*word_emb"),
-    wrong("10-pad", "looking up [PAD] has a gradient", EMB_BACK,
-          "dtable[g.run.config.pad_token_id] = 0", "pass", r"dparam:.*word_emb"),
-    wrong("10-repeated", "a word that occurs twice gets the last gradient, not the sum",
-          "bert.ops.embedding_backward",
-          "np.add.reduceat(rows(dout)[order], first)",
-          "rows(dout)[order][np.append(first[1:], len(order)) - 1]",
-          r"dparam:.*word_emb|grad:"),
-    wrong("10-positions", "gradients of positions are averaged over the batch",
-          EMB_BACK, "dsum.sum(0, keepdims=True)", "dsum.mean(0, keepdims=True)",
-          "position_emb"),
-    wrong("11-shift", "LayerNorm's gradient lacks the mean of the gradient", LN_BACK,
-          "dnorm - shift - norm", "dnorm - norm", "grad:"),
-    wrong("11-stretch", "LayerNorm's gradient lacks the term of the variance", LN_BACK,
-          "dnorm - shift - norm * stretch", "dnorm - shift", "grad:"),
-    wrong("11-weight", "LayerNorm's gradient is not multiplied by its weight", LN_BACK,
-          "dnorm = dout * w", "dnorm = dout * (w - w + 1)", "grad:"),
-    wrong("11-scale", "LayerNorm's gradient is not divided by the deviation", LN_BACK,
-          "rstd * (dnorm", "(dnorm", "grad:"),
-    wrong("11-parameters", "LayerNorm's weight gets the gradient of its input",
-          LN_BACK, "rows(dout * norm)", "rows(dnorm * norm)", r"dparam:.*LayerNorm"),
-    wrong("12-mean", "softmax's gradient lacks the mean: p dp alone",
-          "bert.ops.softmax_backward", "(dout - mean)", "(dout - 0 * mean)",
-          r"grad:.*scores"),
-    wrong("12-slope", "softmax's gradient is that of a sigmoid, p (1 - p)",
-          "bert.ops.softmax_backward", "probs * (dout - mean)",
-          "probs * (1 - probs) * dout", r"grad:.*scores"),
-    wrong("13-query", "the gradient of queries is not divided by sqrt(D)",
-          "bert.ops.attention_scores_backward", "(1 / math.sqrt(q.shape[-1]))", "1",
-          r"grad:.*query"),
-    wrong("13-key", "the gradient of keys is not divided by sqrt(D)",
-          "bert.ops.attention_scores_backward", "dout.swapaxes(-1, -2) @ q",
-          "dout.swapaxes(-1, -2) @ q * math.sqrt(q.shape[-1])", r"grad:.*key"),
-    wrong("14-residual", "the gradient of the residual is lost",
-          "bert.attention.add_norm_backward", 'g.at("dense")), dsum',
-          'g.at("dense")), 0 * dsum', "grad:"),
-    wrong("14-dense", "only the residual passes a gradient through the second half",
-          "bert.encoder.feed_forward_backward",
-          'dx + dense_backward(dh, dense_saved, g.at("intermediate.dense"))',
-          'dx + 0 * dense_backward(dh, dense_saved, g.at("intermediate.dense"))',
-          "grad:"),
-    wrong("15-density", "GELU's gradient is Phi(x), without x phi(x)",
-          "bert.ops.gelu_backward", "(cdf + x * pdf)", "cdf", "grad:"),
-    wrong("15-tanh-form", "GELU's gradient is that of its tanh form",
-          "bert.ops.gelu_backward", "x, cdf = saved",
-          "x, cdf = saved\n    return gelu_tanh_backward(dout, gelu_tanh(x)[1])",
-          "grad:"),
-    wrong("15-root", "GELU's density lacks 1 / sqrt(2 pi)", "bert.ops.gelu_backward",
-          " * (1 / math.sqrt(2 * math.pi))", "", "grad:"),
-    wrong("16-tanh", "tanh's gradient is 1 - tanh, without the square",
-          "bert.ops.tanh_backward", "(1 - saved * saved)", "(1 - saved)",
-          r"grad:.*pooler\.dense"),
-    wrong("16-dense", "a bias gets the mean of the gradients, not the sum",
-          "bert.ops.linear_backward", "dy.sum(0)", "dy.mean(0)", r"dparam:.*bias"),
-    wrong("16-weight", "a dense weight gets the mean of the gradients, not the sum",
-          "bert.ops.linear_backward", "dy.T @ rows(x)", "dy.T @ rows(x) / len(dy)",
-          r"dparam:.*weight"),
-    wrong("17-ignored", "ignored labels have a gradient", CE_BACK,
-          "dlogits[~used] = 0", "pass", "grad:"),
-    wrong("17-count", "the loss's gradient is not divided by the number of labels",
-          CE_BACK, "dloss / (count or 1)", "dloss", "grad:"),
-    wrong("17-one", "the gradient of a loss lacks the -1 at the label", CE_BACK,
-          "safe] -= 1", "safe] -= 0", "grad:"),
-    wrong("17-square", "the gradient of a squared error lacks the 2",
-          "bert.losses.mse_backward", "(2 * dloss", "(dloss", "grad:"),
-    wrong("18-layers", "a source gets its gradient from the first layer only",
-          "bert.encoder.stack_backward", "dsource + part", "part", r"dparam:encoder"),
-    wrong("18-values", "a source gets its gradient as values only",
-          "bert.attention.multi_head_backward",
-          'dsource + dense_backward(dv, v_saved, g.at("value"))',
-          '0 * dsource + dense_backward(dv, v_saved, g.at("value"))', "grad:|dparam:"),
-    wrong("18-query", "the gradient through the queries is lost", ATT_BACK,
-          "dx = dx + dquery", "dx = dx + 0 * dquery", "grad:"),
-    wrong("18-detached", "attention probabilities are constants for the gradient",
-          "bert.attention.attend_backward",
-          "ops.softmax_backward(dprobs, softmax_saved)", "0 * dprobs",
-          r"grad:.*scores"),
-    wrong("19-pooler", "the pooler's gradient takes the place of the sequence's",
-          "bert.encoder.backbone_backward", "part if dx is None else dx + part", "part",
-          "grad:"),
-    wrong("19-tokens", "the pooler's gradient goes to every token",
-          "bert.ops.first_token_backward", "dx[:, 0] = dout", "dx[:] = dout[:, None]",
-          "grad:"),
 ]

@@ -1,4 +1,4 @@
-"""The zoo, third part: bugs that no case of a pack shows; see zoo.
+"""The zoo, fifth part: bugs that no case of a pack shows; see zoo.
 
 Each has a probe: a small computation whose result is another with the bug.  A cache,
 optimisers and schedules, the data of pre-training, the tokenizer, and dropout.

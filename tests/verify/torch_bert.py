@@ -55,7 +55,7 @@ def cross_entropy(logits, labels, c, ignored=IGNORED):
     logits (..., K), labels (...)
     """
     bug = c.bug
-    if bug == "E6-grad":
+    if bug == "G17-silent":
         logits = LossEverywhere.apply(logits)
     counted = labels != ignored
     if bug == "E1-minus-one":
@@ -68,7 +68,7 @@ def cross_entropy(logits, labels, c, ignored=IGNORED):
     logp = logits - top - torch.log(torch.exp(logits - top).sum(-1, keepdim=True))
     if bug == "E12-epsilon":
         logp = torch.log(logits.softmax(-1) + 1e-6)
-    if bug == "E12-probs":                                  # torch takes logits
+    if bug == "E18-probs":                                  # torch takes logits
         logp = logits.softmax(-1).log_softmax(-1)
     classes = logits.shape[-1]
     picked = (logp * one_hot(labels % classes, classes)).sum(-1) * counted
@@ -76,11 +76,11 @@ def cross_entropy(logits, labels, c, ignored=IGNORED):
     if bug == "E3-all":
         count = counted.numel()
     loss = -picked.sum() / count
-    if bug == "E3-smoothing":
+    if bug == "E16-smoothing":
         loss = 0.9 * loss - 0.1 * (logp.mean(-1) * counted).sum() / count
     if bug == "E3-sum":
         loss = -picked.sum()
-    if bug == "E3-all-grad":
+    if bug == "G17-all":
         loss = times_gradient(loss, counted.sum() / counted.numel())
     if bug == "E3-texts" and counted.dim() > 1:             # a mean of means
         loss = (-picked.sum(-1) / counted.sum(-1).clamp(min=1)).mean()
@@ -89,7 +89,7 @@ def cross_entropy(logits, labels, c, ignored=IGNORED):
 
 def word_loss(logits, labels, inputs, c):
     """The loss of masked or of next words; may look at the inputs if it is wrong."""
-    if c.bug == "E10-all":
+    if c.bug == "E1-copied":
         labels = torch.where((labels == IGNORED) & (inputs["attention_mask"] == 1),
                              inputs["input_ids"], labels)
     return cross_entropy(logits, labels, c)
@@ -105,10 +105,10 @@ def text_loss(logits, labels, c):
         return cross_entropy(logits, labels.argmax(-1), c)
     if problem == "regression":
         miss = (logits if labels.dim() > 1 else logits[:, 0]) - labels
-        loss = miss.abs() if c.bug == "E8-absolute" else miss ** 2
-        return times_gradient(loss, 0.5).mean() if c.bug == "E8-two-grad" else \
-            loss.sum() if c.bug == "E8-sum" else \
-            loss.mean() / 2 if c.bug == "E8-half" else loss.mean()
+        loss = miss.abs() if c.bug == "E15-absolute" else miss ** 2
+        return times_gradient(loss, 0.5).mean() if c.bug == "G17-square" else \
+            loss.sum() if c.bug == "E15-sum" else \
+            loss.mean() / 2 if c.bug == "E15-half" else loss.mean()
     if problem == "single_label_classification":
         return cross_entropy(logits, labels, c)
     p, q = torch.sigmoid(logits), torch.sigmoid(-logits)
@@ -117,7 +117,7 @@ def text_loss(logits, labels, c):
         terms = -(labels * torch.log(p + 1e-6) + (1 - labels) * torch.log(q + 1e-6))
     if c.bug == "E8-positives":
         terms = -(labels * torch.log(p))
-    if c.bug == "E8-straight":
+    if c.bug == "G17-half":
         terms = value_of(terms, gradient_of=logits * (0.5 - labels))
     return terms.sum(-1).mean() if c.bug == "E8-classes" else terms.mean()
 
@@ -139,7 +139,7 @@ def span_loss(logits, start, end, c):
         return losses[0] + losses[1]
     if bug == "E9-start":
         return losses[0]
-    if bug == "E9-end-grad":
+    if bug == "G17-end":
         losses[1] = losses[1].detach()
     return (losses[0] + losses[1]) / 2
 
@@ -173,17 +173,17 @@ class Predictions(nn.Module):
         bug, w, b = self.bug, self.words[0].weight, self.bias
         if bug == "G8-decoder":
             w = w.detach()
-        if bug == "A6-tied":
+        if bug == "G10-tied":
             w = torch.where((torch.arange(len(w)) == PAD)[:, None], w.detach(), w)
         if bug == "D4-untied":
             w = 0 * w + torch.linspace(-1, 1, w.numel()).to(w).view(w.shape) / 64
-        if bug == "D4-bias":
+        if bug == "D2-other":
             b = 0 * b + torch.linspace(-1, 1, len(b)).to(b)
         if bug == "D2-bias":
             b = 0 * b
         if bug == "D3-twice":
             b = 2 * b
-        if bug == "D2-bias-grad":
+        if bug == "G16-bias":
             b = times_gradient(b, 1 / len(x))
         return (x if bug == "D5-none" else self.transform(x)) @ w.T + b
 
@@ -211,9 +211,9 @@ class Head(nn.Module):
 
     def pair_loss(self, pooled, labels):
         logits = self.cls.seq_relationship(pooled)
-        if self.c.bug == "D9-logits":
+        if self.c.bug == "E14-logits":
             logits = logits.flip(-1)
-        if self.c.bug == "D9-labels":
+        if self.c.bug == "E14-labels":
             labels = 1 - labels
         return cross_entropy(logits, labels, self.c)
 
@@ -226,7 +226,7 @@ class ForPreTraining(Head):
         words = word_loss(self.cls.predictions(out["last_hidden_state"]), labels,
                           inputs, self.c)
         pairs = self.pair_loss(out["pooler_output"], next_sentence_label)
-        if bug == "E14-pairs-grad":
+        if bug == "G17-pairs":
             pairs = pairs.detach()
         return {"loss": {"E14-mean": (words + pairs) / 2, "E14-words": words,
                          "E14-pairs": pairs}.get(bug, words + pairs)}
@@ -237,9 +237,9 @@ class LMHead(Head):
 
     def forward(self, labels, **inputs):
         logits = self.cls.predictions(self.bert(**inputs)["last_hidden_state"])
-        if self.c.bug != "E10-unshifted":
+        if self.c.bug != "E13-unshifted":
             logits, labels = logits[:, :-1], labels[:, 1:]
-        if self.c.bug == "E10-shifted-twice":
+        if self.c.bug == "E13-twice":
             logits, labels = logits[:, :-1], labels[:, 1:]
         return {"loss": cross_entropy(logits, labels, self.c)}
 
@@ -300,9 +300,9 @@ class ForTokenClassification(Head):
 
     def forward(self, labels, **inputs):
         logits = self.classifier(self.bert(**inputs)["last_hidden_state"])
-        if self.c.bug == "E7-padding":
+        if self.c.bug == "E1-padding":
             labels = torch.where(inputs["attention_mask"] == 0, 0, labels)
-        if self.c.bug == "E7-ignored":
+        if self.c.bug == "E1-tokens":
             labels = labels.clamp(min=0)
         return {"loss": cross_entropy(logits, labels, self.c)}
 

@@ -33,7 +33,7 @@ class Embeddings(nn.Module):
             positions = (mask.cumsum(-1) - 1).clamp(min=0)
         if bug == "A4-backwards":
             positions = positions.flip(-1)
-        if bug == "A8-short":
+        if bug == "A4-short":
             positions = positions.clamp(max=9)
         if bug == "A1-zeros":
             types = 0 * types
@@ -44,22 +44,22 @@ class Embeddings(nn.Module):
         if bug == "A6-words":
             words = words * (mask == 1)[..., None] * (ids != PAD)[..., None] \
                 if ids is not None else words
-        if bug == "A7-root":                        # as in Vaswani et al., section 3.4
+        if bug == "A9-root":                        # as in Vaswani et al., section 3.4
             words = words * math.sqrt(words.shape[-1])
         if bug == "G8-lookup":
             words = words.detach()
         places = self.position_embeddings(positions)
-        if bug == "A3-sines":
+        if bug == "A4-sines":
             angle = positions[..., None] / 1e4 ** (torch.arange(6) / 6)
             places = torch.cat([angle.sin(), angle.cos()], -1).to(words)
-        if bug == "A3-shared":                      # one row, that of the first text
+        if bug == "A4-shared":                      # one row, that of the first text
             places = places[:1]
         x = words + places
         if bug == "A7-early":
             return self.LayerNorm(x) + self.token_type_embeddings(types)
         if bug != "A1-none":
             x = x + self.token_type_embeddings(types)
-        if bug == "A3-twice":
+        if bug == "A4-twice":
             x = x + self.position_embeddings(positions)
         if bug == "A7-none":
             self.LayerNorm(x)
@@ -83,7 +83,7 @@ class SelfAttention(nn.Module):
         heads, (texts, tokens, size) = self.c.num_attention_heads, x.shape
         if self.c.bug == "B10-split":
             return x.view(texts, heads, tokens, size // heads)
-        if self.c.bug == "B10-interleaved":
+        if self.c.bug == "B11-split":
             return x.view(texts, tokens, size // heads, heads).permute(0, 3, 1, 2)
         return x.view(texts, tokens, heads, size // heads).transpose(1, 2)
 
@@ -94,18 +94,18 @@ class SelfAttention(nn.Module):
         right = x.transpose(1, 2).reshape(texts, tokens, heads * size)
         if self.c.bug == "B10-merge":
             return wrong
-        if self.c.bug == "B10-merge-grad":
+        if self.c.bug == "G18-heads":
             return value_of(right, gradient_of=wrong)
         if self.c.bug == "B10-order":
             return x.flip(1).transpose(1, 2).reshape(texts, tokens, heads * size)
-        if self.c.bug == "B10-inner":
+        if self.c.bug == "B11-merge":
             return x.permute(0, 2, 3, 1).reshape(texts, tokens, heads * size)
         return right
 
     def masked(self, scores, allowed):
         bug, weak = self.c.bug, {"B5-100": -100.0, "B5-10000": -10000.0}
-        if bug == "B1-none" or bug == "B1-cross" and self.cross or \
-                bug == "B20-deep" and self.number:
+        if bug == "B1-none" or bug == "B21-unmasked" and self.cross or \
+                bug == "B1-deep" and self.number:
             return scores
         if bug == "B1-queries" and not self.cross:
             allowed = allowed.mT
@@ -115,7 +115,7 @@ class SelfAttention(nn.Module):
             return scores + allowed.to(scores.dtype)
         if bug == "B4-times":
             return scores * allowed
-        if bug == "B4-after":
+        if bug == "B23-after":
             return scores
         if bug in weak:
             return scores + weak[bug] * ~allowed
@@ -132,21 +132,21 @@ class SelfAttention(nn.Module):
         if bug == "B9-heads":
             return scores.softmax(1)
         e = torch.exp(scores - scores.amax(-1, keepdim=True).detach())
-        if bug == "E12-softmax":
+        if bug == "B25-no-maximum":
             e = torch.exp(scores)
         total = e.sum(-1, keepdim=True)
-        if bug == "B9-term-grad":
+        if bug == "G12-mean":
             total = total.detach()
         probs = e / total
-        if bug == "B9-plus-one":
+        if bug == "B25-plus-one":
             probs = e / (1 + total)
-        if bug == "B9-epsilon":
+        if bug == "B25-epsilon":
             probs = e / (total + 1e-5)
-        if bug == "B9-twice":
+        if bug == "B25-twice":
             probs = probs.softmax(-1)
-        if bug == "B9-straight":
+        if bug == "G12-straight":
             probs = value_of(probs, gradient_of=scores)
-        if bug == "B4-after":
+        if bug == "B23-after":
             probs = probs * allowed
         if bug == "B7-zero":
             probs = probs * allowed.any(-1, keepdim=True)
@@ -157,7 +157,7 @@ class SelfAttention(nn.Module):
     def forward(self, x, allowed, source=None):
         bug, source = self.c.bug, x if source is None else source
         q, v = self.query(x), self.value(source)
-        k = self.key(source.detach() if bug == "B21-key-grad" and self.cross else
+        k = self.key(source.detach() if bug == "G18-source" and self.cross else
                      source)
         if bug == "B15-qk" and not self.cross:
             q, k = k, q
@@ -168,23 +168,23 @@ class SelfAttention(nn.Module):
             q, k = q[:, :1].expand_as(q), k[:, :1].expand_as(k)
         if bug == "B17-value":
             v = v[:, :1].expand_as(v)
-        if bug == "B13-key-grad":
+        if bug == "G18-keys":
             k = k.detach()
         scale = {"B13-model": math.sqrt(x.shape[-1]), "B13-none": 1,
                  "B13-square": q.shape[-1], "B13-heads": math.sqrt(q.shape[1]),
                  "B13-after": 1}.get(bug, math.sqrt(q.shape[-1]))
         scores = q @ k.mT / scale
-        if bug == "B13-grad":
+        if bug == "G13-both":
             scores = times_gradient(scores, scale)
         probs = self.softmax(self.masked(scores, allowed), allowed)
         if bug == "B13-after":
             probs = probs / math.sqrt(q.shape[-1])
         context = probs @ v
-        if bug == "B9-transposed" and not self.cross:
+        if bug == "B12-transposed" and not self.cross:
             context = probs.mT @ v
-        if bug == "B15-value-grad" and not self.cross:
+        if bug == "G18-turned" and not self.cross:
             context = probs @ v.detach() + probs.mT.detach() @ (v - v.detach())
-        if bug == "B15-probs-grad":
+        if bug == "G18-detached":
             context = probs.detach() @ v
         if bug == "B22-head":
             context = context * (torch.arange(context.shape[1]) > 0)[:, None, None]
@@ -202,18 +202,18 @@ class Output(nn.Module):
 
     def forward(self, x, residual):
         bug, role = self.bug, self.role
-        if bug == f"C7-no-residual-{role}":
+        if bug == f"C8-none-{role}":
             residual = 0 * residual
-        if bug == f"C7-twice-{role}":
+        if bug == f"C8-twice-{role}":
             residual = 2 * residual
-        if bug == f"C7-detached-{role}":
+        if bug == f"G14-{role}":
             residual = residual.detach()
-        if bug == f"C7-double-grad-{role}":
+        if bug == f"G14-double-{role}":
             residual = times_gradient(residual, 2)
         x = self.dense(x)
         if bug == f"C13-scale-{role}":
             x = 0.9 * x
-        if bug == f"C7-inside-{role}":
+        if bug == f"C8-after-{role}":
             return self.LayerNorm(x) + residual
         if bug == "C7-pre":
             return x + residual
@@ -271,8 +271,8 @@ class Layer(nn.Module):
             x = self.crossattention(x, source_allowed, source)
         if bug == "C7-pre":
             return self.output(self.intermediate(self.output.LayerNorm(x)), x)
-        inner = self.intermediate(start if bug == "C7-parallel" else x)
-        return self.output(inner, start if bug == "C7-far" else x)
+        inner = self.intermediate(start if bug == "C8-parallel" else x)
+        return self.output(inner, start if bug == "C8-far" else x)
 
 
 class Encoder(nn.Module):
@@ -308,16 +308,16 @@ class Pooler(nn.Module):
             first = x[torch.arange(len(x)), mask.shape[1] - 1 - mask.flip(1).argmax(1)]
         if bug == "D6-first-real":
             first = x[torch.arange(len(x)), mask.argmax(1)]
-        if bug == "D7-real":
+        if bug == "D6-real":
             first = (x * real).sum(1) / real.sum(1)
-        if bug == "D7-all":
+        if bug == "D6-mean":
             first = x.mean(1)
-        if bug == "D6-detached":
+        if bug == "G19-detached":
             first = first.detach()
         h = self.dense(first)
         y = torch.tanh(h)
         return {"D6-relu": h.relu(), "D6-linear": h, "D6-gelu": gelu(h), "D6-none":
-                first, "D6-straight": value_of(y, gradient_of=h), "D6-term-grad":
+                first, "G16-straight": value_of(y, gradient_of=h), "G16-tanh":
                 value_of(y, gradient_of=h * (1 - y).detach())}.get(bug, y)
 
 

@@ -71,19 +71,19 @@ class Dense(nn.Module):
         w, b, bug = self.weight, self.bias, self.bug
         if bug == f"D1-{self.role}":                    # a file of the other layout
             w = w.reshape(w.shape[::-1]).T
-        if bug == f"D2-{self.role}":
+        if bug in (f"B16-{self.role}", f"D11-{self.role}"):
             b = 0 * b
         if bug == f"D3-{self.role}":
             b = 2 * b
         if bug == f"B14-{self.role}":                   # heads outside, or inside
             w = w.view(self.heads, -1, w.shape[1]).transpose(0, 1).reshape(w.shape)
-        if bug == f"D1-{self.role}-dx":
+        if bug == f"G16-{self.role}-dx":
             return DenseOtherWay.apply(x, w) + b
-        if bug == f"D1-{self.role}-dw":
+        if bug == f"G16-{self.role}-dw":
             return value_of(x @ w.T, x @ w.detach().T + x.detach() @ w) + b
-        if bug == f"D2-{self.role}-db":
+        if bug == f"G16-{self.role}-db":
             b = times_gradient(b, 1 / len(x))
-        if bug == f"D1-{self.role}-dw-mean":
+        if bug == f"G16-{self.role}-mean":
             w = times_gradient(w, 1 / len(x))
         if bug == f"D1-{self.role}-frozen":
             w = w.detach()
@@ -96,29 +96,29 @@ def normed(x, w, b, eps, bug):
     var = (x - mean).pow(2).mean(-1, keepdim=True)
     if bug in ("C3-1e-3", "C3-1e-5", "C3-1e-6", "C3-1e-7", "C3-1e-12"):
         eps = float(bug.removeprefix("C3-"))
-    if bug == "C11-range":                          # initializer_range, not the epsilon
+    if bug == "C3-range":                          # initializer_range, not the epsilon
         eps = 0.02
     if bug == "C4-unbiased":
         var = var * x.shape[-1] / (x.shape[-1] - 1)
     if bug == "C5-moments":
         var = (x * x).mean(-1, keepdim=True) - mean * mean
-    if bug == "C5-uncentred":
+    if bug == "C4-uncentred":
         var = (x * x).mean(-1, keepdim=True)
-    if bug == "C5-mean-grad":
+    if bug == "G11-shift":
         mean = mean.detach()
-    if bug == "C5-var-grad":
+    if bug == "G11-stretch":
         var = var.detach()
     std = torch.sqrt(var + eps)
     if bug == "C4-outside":
         std = torch.sqrt(var) + eps
     norm = (x - mean) / std
-    if bug == "C5-rms":                                     # the mean is left in
+    if bug == "C4-mean-left":                                     # the mean is left in
         norm = x / std
-    if bug == "C10-dgamma":
+    if bug == "G11-gamma":
         return norm * w.detach() + (w - w.detach()) + b
     if bug == "C10-frozen":
         w = w.detach()
-    if bug == "C10-dbeta":
+    if bug == "G11-beta":
         b = times_gradient(b, 1 / len(x))
     if bug in ("C10-lost", "C10-gamma"):
         w = 1 + 0 * w
@@ -138,7 +138,7 @@ class LayerNorm(nn.Module):
         self.instead = []                           # a bug may use those of another
 
     def forward(self, x):
-        eps = 1e-5 if self.bug == "D5-eps" and self.role == "head" else self.eps
+        eps = 1e-5 if self.bug == "C3-head" and self.role == "head" else self.eps
         use = self.instead[0] if self.instead else self
         return normed(x, use.weight, use.bias, eps, self.bug)
 
@@ -186,13 +186,13 @@ def activation(x, c, head=False):
     if bug == "C2-none":
         return x
     right = gelu(x) if c.hidden_act == "gelu" else gelu_tanh(x)
-    if bug == "C1-tanh-grad":
+    if bug == "G15-tanh-form":
         return value_of(right, gradient_of=gelu_tanh(x))
-    if bug == "C2-straight":
+    if bug == "G15-straight":
         return value_of(right, gradient_of=x)
-    if bug == "C2-relu-grad":
+    if bug == "G15-relu":
         return value_of(right, gradient_of=x.relu())
-    if bug == "C2-term-grad":                               # x phi(x) is missing
+    if bug == "G15-density":                               # x phi(x) is missing
         return value_of(right, x * (0.5 * (1 + torch.erf(x / math.sqrt(2)))).detach())
     return right
 
@@ -207,13 +207,13 @@ class Embedding(nn.Module):
 
     def forward(self, ids):
         w, bug = self.weight, self.bug
-        if bug == f"A3-{self.role}-grad":                   # a mean over the texts
+        if bug == f"G10-{self.role}":                   # a mean over the texts
             w = times_gradient(w, 1 / len(ids))
         if bug == "A6-zero" and self.padding is not None:
             w = w * (torch.arange(len(w)) != PAD)[:, None]
-        if bug == "G8-last" and self.padding is not None:
+        if bug == "G10-words" and self.padding is not None:
             return LookUpLast.apply(ids, w)
         rows = w[ids]
-        if self.padding is None or bug == "A6-grad":
+        if self.padding is None or bug == "G10-pad":
             return rows
         return torch.where((ids == self.padding)[..., None], rows.detach(), rows)
