@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from .bugs import CATALOGUE
-from .judge import Compared, alike, kind_of, over
+from .judge import Compared, alike, over, spoilt
 from .counts import places
 from .mutants import Mutant, mutated_run
 from .noise import PROFILES
@@ -205,36 +205,32 @@ class Search:
             if kind == "activation")
 
     def spoilt(self) -> list[Named]:
-        """Return the bug that makes the same tensors not finite, if there is one.
+        """Return the bug that makes the same numbers not finite, if there is one.
 
         What is not finite spoils all that follows, so its steps can't be told apart:
-        the bug is put into whole runs, in the precision of the candidate.  What
-        becomes of it in losses and gradients is another thing in each program.
+        the bug is put into whole runs, in the precision of the candidate.
         """
-        asked = {case: {tensor.name for tensor in found.tensors
-                        if tensor.status == "not finite"
-                        and tensor.kind == "activation"}
-                 for case, found in self.compared.items()}
+        cases = sorted(self.compared, key=lambda case: not self.compared[case].spoilt)
         for mutant in MUTANTS:
             if mutant.kind in ("forward", "inputs", "variant", "loss") and all(
-                    self.broken(mutant, case) == asked[case] for case in
-                    sorted(asked, key=lambda case: not asked[case])):
-                return [named(mutant, {(case, name) for case in asked
-                                       for name in asked[case]})]
+                    self.spoils(mutant, self.compared[case]) for case in cases):
+                return [named(mutant, {(case, name) for case in cases
+                                       for name in self.compared[case].spoilt})]
         return []
 
-    def broken(self, mutant: Mutant, case: str) -> set[str]:
-        """Return the names of tensors that are not finite in a run with a bug."""
-        found = self.compared[case]
+    def spoils(self, mutant: Mutant, found: Compared) -> bool:
+        """Whether the same numbers of a case are not finite in a run with a bug."""
+        case = found.packed.case
         dtype = "float64" if found.profile == PROFILES["fp64"] else "float32"
         try:
-            tensors = mutated_run(mutant, found.packed.case, dtype=dtype,
-                                  backward=False)
+            tensors = mutated_run(mutant, case, dtype=dtype, backward=False)
         except Exception:       # a bug in the inputs, of which this case has none
-            return set()
-        return {name for name, x in tensors.items() if kind_of(name) == "activation"
-                and name in found.given and alike(x, found.given[name]) and
-                not np.isfinite(x[places(found.packed.case, name, x.shape)]).all()}
+            return not found.spoilt
+        new = spoilt(case, {name: tensors[name] for name in found.given
+                            if name in tensors
+                            and alike(tensors[name], found.given[name])})
+        return new.keys() == found.spoilt.keys() and all(
+            np.array_equal(where, new[name]) for name, where in found.spoilt.items())
 
     def nearest(self, first: Judged) -> list[Named]:
         """Return the bug that leaves the smallest part of the first error, if any."""

@@ -30,6 +30,7 @@ class Compared:
         self.variants: dict[str, str] = {}
         self.computed: Tensors = {}             # each step from the candidate's own
         self.step_noise: dict[str, tuple] = {}
+        self.spoilt: Tensors = {}               # where activations are not finite
 
 
 def compare(packed: Packed, given: Mapping, profile: str) -> Compared:
@@ -43,6 +44,8 @@ def compare(packed: Packed, given: Mapping, profile: str) -> Compared:
     usable = {name: np.where(np.isfinite(x), x, packed.truth[name])
               for name, (x, status, _) in found.items() if status != "shape"}
     result = Compared(packed, usable, gates)
+    result.spoilt = spoilt(case, {name: x for name, (x, status, _) in found.items()
+                                  if status == "not finite"})
     result.computed = run(case, given=usable)
     result.step_noise = step_noise
 
@@ -77,6 +80,16 @@ def fitted(case: Case, name: str, x, truth) -> tuple[np.ndarray, str, str]:
             ("nan", np.isnan), ("inf", np.isinf)) if test(x[wrong]).any())
         return x, "not finite", f"{wrong.sum()} of {x.size} entries are {kinds}"
     return x, "pass", ""
+
+
+def spoilt(case: Case, tensors: Tensors) -> Tensors:
+    """Return {name: where its entries that count are not finite} of activations.
+
+    What becomes of these in losses and gradients is another thing in each program.
+    """
+    found = {name: ~np.isfinite(x) & places(case, name, x.shape)
+             for name, x in tensors.items() if kind_of(name) == "activation"}
+    return {name: where for name, where in found.items() if where.any()}
 
 
 def alike(x, y) -> bool:

@@ -80,6 +80,17 @@ def test_a_bug_is_found_where_it_is(pack, bug):
     assert re.fullmatch(BUGS[bug][1], bare(report.first.name)), report.first
 
 
+@pytest.mark.parametrize("bug", [
+    "A7-early", "B15-qk", "C7-pre", "D8-transposed", "G14-output", "G18-turned"])
+def test_a_bug_is_called_by_its_name(pack, bug):
+    """A few; torch_bert_named counts all."""
+    candidate = from_torch(lambda case: make(case, bug))
+    given = {name: candidate(packed.case) for name, packed in pack.cases.items()}
+    report = verify(cut(pack, given), lambda case: given[case.name])
+    assert [named.id.split("-")[0] for named in report.diagnosis] == [
+        bug.split("-")[0]]
+
+
 @pytest.mark.parametrize("bug", UNSEEN)
 def test_what_can_not_be_seen(pack, bug):
     report = verify(pack, from_torch(lambda case: make(case, bug)))
