@@ -85,6 +85,8 @@ def register(commands) -> None:
     command.add_argument("--self-test", action="store_true",
                          help="put each known bug into numbert itself, and see whether "
                               "it is noticed, located and named")
+    command.add_argument("--pairs", type=common.positive, metavar="N",
+                         help="a self-test of N random pairs of bugs instead")
 
 
 def seconds(text: str) -> float:
@@ -102,6 +104,9 @@ def seconds(text: str) -> float:
 def run(args) -> int:
     """Do what was asked for, and return the exit code."""
     given = args.candidate or args.program
+    if args.pairs and not args.self_test:
+        raise ValueError("--pairs is given without --self-test, expected both: add "
+                         "--self-test")
     if given and (args.explain is not None or args.self_test):
         raise ValueError(f"{given} is given with --explain or --self-test, expected no "
                          "candidate: leave one of them out")
@@ -312,10 +317,16 @@ def explain(id: str) -> int:
 def self_test(args) -> int:
     """Put each known bug into numbert, and print whether it is seen and named."""
     from ..system.progress import progress
-    from ..verify.selftest import bugs
+    from ..verify.selftest import bugs, pairs
     from ..verify.zoo import MUTANTS
-    scores = bugs(read(args.pack), args.profile,
-                  lambda mutants: progress(mutants, unit="bug"))
+    pack = read(args.pack)
+
+    def shown(work):
+        return progress(work, unit="bug")
+
+    scores = pairs(pack, args.pairs, progress=shown) if args.pairs else \
+        bugs(pack, args.profile, shown)
+    what = "pairs of known bugs" if args.pairs else "known bugs"
     titles = {mutant.id: mutant.title for mutant in MUTANTS}
     for score in scores:
         wrong = [] if score.killed else ["not noticed"]
@@ -323,10 +334,11 @@ def self_test(args) -> int:
         wrong += [] if score.right else [
             f"named as {', '.join(score.named) or 'no known bug'}"]
         if wrong or args.everything:
-            print(f"{score.id}, {titles[score.id]}: {', '.join(wrong) or 'found'}")
-    for flags, what in (([score.killed for score in scores], "are noticed"),
-                        ([score.step for score in scores], "at the right step"),
-                        ([score.right for score in scores], "by their name")):
-        print(f"{sum(flags)} of {len(flags)} known bugs {what} "
+            title = " + ".join(titles[id] for id in score.id.split(" + "))
+            print(f"{score.id}, {title}: {', '.join(wrong) or 'found'}")
+    for flags, how in (([score.killed for score in scores], "are noticed"),
+                       ([score.step for score in scores], "at the right step"),
+                       ([score.right for score in scores], "by their name")):
+        print(f"{sum(flags)} of {len(flags)} {what} {how} "
               f"({100 * sum(flags) / len(flags):.1f} %)")
     return 0 if all(score.killed for score in scores) else 1

@@ -140,6 +140,7 @@ def test_the_verdict_is_in_color_on_a_terminal(monkeypatch, no_color):
     ("mybert:candidate --known Z1", "the bug is 'Z1', expected an id such as"),
     ("mybert:broken", "case model: the candidate raised RuntimeError: no GPU"),
     ("--exec ./nothing", "./nothing could not be started"),
+    ("--pairs 3", "--pairs is given without --self-test"),
     ("mybert:candidate --self-test", "expected no candidate: leave one of them out"),
     ("--explain B13x", "the bug is 'B13x', expected an id such as B13"),
     ("empty", "empty holds no results")])
@@ -236,6 +237,9 @@ def test_the_self_test(numbert_main, monkeypatch):
     assert (code, err) == (0, "")
     assert out.count(": found\n") == 3 and probed.id in out
     assert "3 of 3 known bugs are noticed (100.0 %)" in out
+    code, out, err = numbert_main("verify", "--self-test", "--pairs", "1", "--all")
+    assert (code, err) == (0, "") and "C1-layer" in out and " + " in out
+    assert "1 of 1 pairs of known bugs are noticed (100.0 %)" in out
     blind = selftest.Score("C1-layer", False, False, (), 0.0)
     monkeypatch.setattr(selftest, "bugs", lambda *args: [blind])
     code, out, _ = numbert_main("verify", "--self-test")
