@@ -231,21 +231,20 @@ def noisy_run(case: Case, profile: Profile, draws: Draws, given=None) -> dict:
                                store=noisy.store).items()}
 
 
-def measured(case: Case, profile: Profile, given=None, runs: int = RUNS, seed: int = 0,
-             places=None) -> dict:
+def measured(case: Case, profile: Profile, given=None, runs: int = RUNS, seed: int = 0
+             ) -> dict:
     """Return {name: (RMS, largest)}, the noise of every tensor of a case.
 
     Args:
         given: {name: array}; every step starts from these, and only its own noise
             counts.  Without it, the noise of all steps before adds up.
         runs: how many runs to measure.
-        places: {name: which entries count}, by default as `counted` says.
     """
     if profile == PROFILES["fp64"]:
         # float64 noise can't be measured in float64: the machine's own would be in it.
-        return scaled(measured(case, PROFILES["fp32"], given, runs, seed, places))
+        return scaled(measured(case, PROFILES["fp32"], given, runs, seed))
     clean, draws = run(case, given=given), Draws(seed)
-    places = counted(case, clean) if places is None else places
+    places = counted(case, clean)
     squares: dict[str, list] = {name: [] for name in clean}
     for _ in range(runs):
         for name, x in noisy_run(case, profile, draws, given).items():
