@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 import numbert
 from numbert import cli
+from numbert.cli.demo import show_verdict
 from numbert.verify.cases import make_cases
 from numbert.verify.run import run
 
@@ -79,6 +80,15 @@ def test_readme_examples_run(monkeypatch, tmp_path, capsys):
         assert {str(value) for value in printed} <= set(out)
     assert space["hidden"].shape[-1] == space["model"].config.hidden_size
     assert space["grads"].keys() >= space["model"].params.keys()
+
+
+def test_the_verdict_on_the_first_screen_is_that_of_the_demo(capsys):
+    """Line by line, but for its numbers."""
+    shown, = re.findall(r"```text\n(.*?)```", README, re.S)
+    show_verdict()
+    printed = re.sub(r"\d[\d,.e+]*", "#", capsys.readouterr().out).splitlines()
+    for line in filter(None, re.sub(r"\d[\d,.e+]*", "#", shown).splitlines()):
+        assert line in printed
 
 
 def test_the_examples_of_the_model_card_run(monkeypatch, tmp_path):
