@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Callable
@@ -289,14 +288,14 @@ def mutants_of(id: str) -> list:
     Raises:
         ValueError: no bug has this id.
     """
+    from ..verify.names import nearest
     from ..verify.zoo import MUTANTS
     found = [mutant for mutant in MUTANTS if id in (mutant.id, mutant.bug)]
     if not found:
         ids = sorted({x for mutant in MUTANTS for x in (mutant.id, mutant.bug)})
         alike = [x for x in ids if x[0] == id[:1].upper()] or ids
-        near = difflib.get_close_matches(id, alike, 3, 0)
         raise ValueError(f"the bug is {id!r}, expected an id such as "
-                         f"{', '.join(near)}: check the spelling")
+                         f"{nearest(id, alike)}: check the spelling")
     return found
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from .adapters import Candidate, called
 from .diagnose import diagnosis
-from .judge import compare, failed
+from .judge import compare
 from .noise import PROFILES
 from .packs import Pack
 from .results import Judged, Named, Report
@@ -73,7 +73,7 @@ def failing(pack: Pack, tensors: list[Judged]) -> list[Judged]:
     step fails at all, as when a candidate shows nothing but its outputs.
     """
     rank = ranks(pack)
-    wrong = [tensor for tensor in tensors if failed(tensor)]
+    wrong = [tensor for tensor in tensors if tensor.wrong]
     steps = [tensor for tensor in wrong if tensor.error is None
              or tensor.status == "not finite" or (tensor.step or 0) > 1]
     found: dict[str, Judged] = {}

@@ -88,6 +88,7 @@ class Search:
         self.compared = compared
         self.bugs: list[Mutant] = []
         self.options: dict = {}             # of a run; see STAGES
+        self.counted: dict[tuple, np.ndarray] = {}      # many bugs ask for the same
         self.right = {name: case.computed for name, case in compared.items()}
         self.kinds = {(tensor.case, tensor.name): tensor.kind
                       for case in compared.values() for tensor in case.tensors
@@ -114,8 +115,11 @@ class Search:
         found = self.compared[case]
         rms, largest = found.step_noise[name]
         difference = np.asarray(x - other)
-        return max(over(difference, places(found.packed.case, name, difference.shape),
-                        (rms * size, largest * size), found.profile, self.kinds[place]))
+        key = (*place, difference.shape)
+        if key not in self.counted:
+            self.counted[key] = places(found.packed.case, name, difference.shape)
+        return max(over(difference, self.counted[key], (rms * size, largest * size),
+                        found.profile, self.kinds[place]))
 
     def failing(self, kinds: tuple) -> Places:
         """Return the steps of some kinds that what is named does not explain."""

@@ -55,7 +55,7 @@ def compare(packed: Packed, given: Mapping, profile: str) -> Compared:
                 for name, truth in packed.truth.items()]
 
     result.tensors = judged(noise, step_noise)
-    if any(failed(tensor) for tensor in result.tensors):
+    if any(tensor.wrong for tensor in result.tensors):
         # After a bug numbers may be a hundred times larger, and their rounding as well.
         result.step_noise = measured(case, gates, usable, AGAIN)
         result.tensors = judged(noise, result.step_noise)
@@ -146,11 +146,6 @@ def kind_of(name: str) -> str:
     return "loss" if name.endswith("loss") else "activation"
 
 
-def failed(judged: Judged) -> bool:
-    """Whether a tensor was given and isn't right."""
-    return judged.status not in ("pass", "missing")
-
-
 # ------------------------------------------------------------------------ variants
 
 def loss_in_float32(result: Compared, judged) -> None:
@@ -158,13 +153,13 @@ def loss_in_float32(result: Compared, judged) -> None:
 
     The loss and what flows back from it then have the noise of float32.
     """
-    by_kind = {tensor.name: tensor for tensor in result.tensors if failed(tensor)}
+    by_kind = {tensor.name: tensor for tensor in result.tensors if tensor.wrong}
     if not any(tensor.kind == "loss" for tensor in by_kind.values()) or \
             any(tensor.kind == "activation" for tensor in by_kind.values()):
         return
     packed = result.packed
     tensors = judged(packed.noise["fp32"], packed.step_noise["fp32"])
-    if not any(map(failed, tensors)):
+    if not any(tensor.wrong for tensor in tensors):
         result.tensors = [again if first.kind != "activation" else first
                           for first, again in zip(result.tensors, tensors)]
         result.variants["loss precision"] = "float32"

@@ -127,8 +127,7 @@ def unpacked(name: str, entry: dict, data: bytes) -> Packed:
                 if key.startswith(kind)}
 
     order = [tensor["name"] for tensor in entry["tensors"]]
-    inputs = part("in:")
-    case = Case(name, entry["class"], entry["config"], part("param:"), inputs,
+    case = Case(name, entry["class"], entry["config"], part("param:"), part("in:"),
                 part("cot:"), entry["why"])
     noise, step_noise = ({which: {tensor["name"]: tuple(tensor[kind][which])
                                   for tensor in entry["tensors"]} for which in NOISES}

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 
-from .report import (MEANING, bugs, cases, counts, empty_cases, explained, is_wrong,
+from .report import (MEANING, bugs, cases, counts, empty_cases, explained,
                      measures, number, origin, plural, shown)
 from .results import Judged, Report
 
@@ -205,7 +205,7 @@ def charts(report: Report) -> Iterator[str]:
                    "</span>" for mark, what in keys) + "</p>\n<div class=charts>\n"
     start = 0
     for case, tensors in cases(report).items():
-        wrong = sum(map(is_wrong, tensors))
+        wrong = sum(tensor.wrong for tensor in tensors)
         said = plural(len(tensors), "tensor") + (f", {wrong:,} wrong" if wrong else "")
         yield f"<figure><figcaption>{safe(case)} <span class=soft>{said}</span>" \
             f"</figcaption>\n<svg viewBox='0 0 {WIDTH} {HEIGHT}' role=img " \
@@ -298,7 +298,7 @@ def marks(tensor: Judged, x: float, top: int, row: int, first: bool) -> Iterator
         drawn.append(f"<path d='{triangle(x, y)}' class=bad>{name}</path>")
     else:
         y = y_of(max(tensor.error, tensor.peak or 0.0), top)
-        kind, radius = ("bad", 2.6) if is_wrong(tensor) else ("good", 1.8)
+        kind, radius = ("bad", 2.6) if tensor.wrong else ("good", 1.8)
         drawn.append(f"<circle cx={x:.1f} cy={y:.1f} r={radius} class={kind}>{name}"
                      "</circle>")
         if (tensor.step or 0.0) > 1:
@@ -333,7 +333,7 @@ def table(report: Report) -> Iterator[str]:
             "</th>"
     yield "</tr></thead>\n<tbody>\n"
     for i, tensor in enumerate(report.tensors):
-        kind = " class=bad" if is_wrong(tensor) else ""
+        kind = " class=bad" if tensor.wrong else ""
         yield f"<tr id=t{i}{kind}>{cell(i + 1, str(i + 1))}" \
             + "".join(f"<td>{safe(x)}</td>" for x in (
                 tensor.case, tensor.name, tensor.kind, tensor.status)) \

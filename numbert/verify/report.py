@@ -36,21 +36,16 @@ def shown(value) -> str:
 
 # -------------------------------------------------------------------- what is in it
 
-def is_wrong(judged: Judged) -> bool:
-    """Whether a tensor was given and is not right."""
-    return judged.status not in ("pass", "missing")
-
-
 def worst(judged: Judged) -> float:
     """Return the largest of error, peak and step; infinity where none could be had."""
     found = [x for x in (judged.error, judged.peak, judged.step) if x is not None]
-    return max(found, default=math.inf if is_wrong(judged) else -1.0)
+    return max(found, default=math.inf if judged.wrong else -1.0)
 
 
 def worst_first(report: Report) -> list[Judged]:
     """Return the tensors that were given, what fails first, the largest error first."""
     return sorted((tensor for tensor in report.tensors if tensor.status != "missing"),
-                  key=lambda tensor: (not is_wrong(tensor), -worst(tensor)))
+                  key=lambda tensor: (not tensor.wrong, -worst(tensor)))
 
 
 def cases(report: Report) -> dict[str, list[Judged]]:
@@ -259,7 +254,7 @@ def junit(report: Report) -> str:
             test = put(suite, "testcase", {"name": tensor.name, "classname": case})
             if tensor.status == "missing":
                 put(test, "skipped", {"message": "the candidate did not give it"})
-            elif is_wrong(tensor):
+            elif tensor.wrong:
                 put(test, "failure", {"type": tensor.status,
                                       "message": measures(tensor)})
     ElementTree.indent(top)
@@ -269,7 +264,7 @@ def junit(report: Report) -> str:
 def totals(tensors: list[Judged]) -> dict[str, str]:
     """Return the counts that JUnit wants on a suite."""
     return {"tests": str(len(tensors)), "errors": "0",
-            "failures": str(sum(map(is_wrong, tensors))),
+            "failures": str(sum(tensor.wrong for tensor in tensors)),
             "skipped": str(sum(tensor.status == "missing" for tensor in tensors))}
 
 

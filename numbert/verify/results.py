@@ -32,6 +32,11 @@ class Judged(NamedTuple):
     def __str__(self) -> str:
         return f"{self.case}: {self.name}"
 
+    @property
+    def wrong(self) -> bool:
+        """Whether the tensor was given and is not right."""
+        return self.status not in ("pass", "missing")
+
 
 class Named(NamedTuple):
     """A known bug that explains steps which fail."""
@@ -68,7 +73,7 @@ class Report(NamedTuple):
 
         Single tensors may be missing: few candidates can show each of their steps.
         """
-        if any(judged.status not in ("pass", "missing") for judged in self.tensors):
+        if any(judged.wrong for judged in self.tensors):
             return FAIL
         given = {judged.case for judged in self.tensors if judged.status == "pass"}
         asked = {judged.case for judged in self.tensors}

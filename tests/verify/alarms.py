@@ -23,7 +23,6 @@ from test_onnx import OUTPUTS, export                                 # noqa: E4
 
 from numbert.verify.adapters import (from_onnx, from_program,         # noqa: E402
                                      from_transformers)
-from numbert.verify.judge import failed                               # noqa: E402
 from numbert.verify.selftest import false_alarms                      # noqa: E402
 
 PRECISIONS = (("fp32", {}), ("fp64", {"dtype": "float64"}),
@@ -64,9 +63,9 @@ def main(argv=None):
             worst[label] = max(worst[label], *(
                 max(tensor.error or 0, tensor.peak or 0, tensor.step or 0)
                 for tensor in report.tensors))
-            for tensor in filter(failed, report.tensors):
+            for tensor in (tensor for tensor in report.tensors if tensor.wrong):
                 print(f"series {i}, {label}: {tensor} {tensor}", flush=True)
-            alarms[label] += any(map(failed, report.tensors))
+            alarms[label] += any(tensor.wrong for tensor in report.tensors)
     for label, count in runs.items():
         print(f"{label:12} {alarms[label]} false alarms in {count} runs; the largest "
               f"error over its gate: {worst[label]:.2f}")

@@ -10,7 +10,6 @@ from numbert.bert import ops
 from numbert.bert.scope import NUMPY
 from numbert.verify import compare
 from numbert.verify.compare import verify
-from numbert.verify.judge import failed
 from numbert.verify.packs import shipped
 from numbert.verify.results import CandidateError
 from numbert.verify.run import run
@@ -79,7 +78,7 @@ def test_a_mask_that_is_too_weak_shows_only_beside_large_scores(pack):
         report = verify(pack, with_ops(mask_scores=mask), diagnose=False)
         assert report.first.name.endswith("attention.self.probs")
         assert case in {tensor.case for tensor in report.tensors
-                        if failed(tensor) and (tensor.step or 0) > 10}
+                        if tensor.wrong and (tensor.step or 0) > 10}
 
 
 def test_a_wrong_backward_alone(pack):
@@ -88,7 +87,7 @@ def test_a_wrong_backward_alone(pack):
         return dx + 1e-3 * dout, dw, db
     report = verify(pack, with_ops(layer_norm_backward=backward), diagnose=False)
     assert report.first.kind == "gradient"
-    assert not [tensor for tensor in report.tensors if failed(tensor)
+    assert not [tensor for tensor in report.tensors if tensor.wrong
                 and tensor.kind in ("activation", "loss")]
 
 
