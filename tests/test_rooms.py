@@ -25,7 +25,8 @@ LAW = {
     "training": "bert system",
     "backends": "bert models",
     "verify": "backends models tokenization training bert system",
-    "testing": "verify models tokenization training bert system",
+    "testing": "verify backends tasks models tokenization training checkpoints bert "
+               "system",
     "tasks": "training models tokenization bert system",
     "pipelines": "models tokenization checkpoints bert system",
     "world": "anything",
