@@ -1,8 +1,9 @@
 """One look for all pictures: the size, the letters, the colours, the paper.
 
-The colours are those of Okabe and Ito, and the map is cividis: people with any kind of
-colour vision can tell them apart, and so can a printer without colours.  The paper is
-light in every theme, so that a picture reads well on a dark page too.
+The colours are those of Okabe and Ito, which people with any kind of colour vision can
+tell apart.  Images go from paper to dark blue, so they read well without colours and
+take little ink.  The paper is light in every theme: a picture reads well on a dark page
+too.
 """
 
 from __future__ import annotations
@@ -24,9 +25,8 @@ PAPER, INK, SOFT, LINE = "#fcfcfa", "#24292f", "#59636e", "#d5d9de"
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#B37A00", INK, "#8c959f")
 MARKS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
-MAP = "cividis"
+SHADES = (PAPER, "#b9dcf2", "#56B4E9", BLUE, "#002b4d")      # of an image
 FONT = "DejaVu Sans"                        # comes with matplotlib
-LETTERS = {"size": 9, "title": 10}
 RC = {
     "font.family": FONT, "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9,
     "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9,
@@ -37,7 +37,7 @@ RC = {
     "savefig.facecolor": "auto", "figure.dpi": 100, "savefig.dpi": "figure",
     "legend.frameon": False, "lines.linewidth": 1.6, "lines.markersize": 4.5,
     "xtick.major.size": 3, "ytick.major.size": 3, "grid.color": LINE,
-    "grid.linewidth": 0.6, "image.cmap": MAP, "image.interpolation": "nearest",
+    "grid.linewidth": 0.6, "image.interpolation": "nearest",
     "axes.unicode_minus": True, "mathtext.fontset": "dejavusans"}
 
 
@@ -107,6 +107,13 @@ def png(figure) -> bytes:
     found = io.BytesIO()
     figure.savefig(found, format="png", metadata={"Software": None})
     return found.getvalue()
+
+
+@cache
+def shades() -> Any:
+    """Return the colours of an image, from little to much."""
+    from matplotlib.colors import LinearSegmentedColormap
+    return LinearSegmentedColormap.from_list("numbert", SHADES)
 
 
 def series() -> Iterator[dict]:

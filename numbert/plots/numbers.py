@@ -11,9 +11,11 @@ from ..verify.page import part_of
 from ..verify.report import cases
 from ..verify.results import Judged, Report
 from . import look
-from .look import BLUE, INK, LINE, ORANGE, SOFT, canvas, label, same_length, series
+from .look import BLUE, INK, LINE, ORANGE, PAPER, SOFT, canvas, label, same_length, series
 
 BAND = "#f0f1ee"
+KINDS = ("activation", "loss", "gradient")      # of a report, what is drawn
+STEP = "the step by itself"                     # without the errors before it
 
 
 def curves(x, ys: Mapping, *, xlabel: str = "", ylabel: str = "", title: str = "",
@@ -106,15 +108,18 @@ def errors_by_depth(errors, *, case: str | None = None, title: str = "",
                         gaps=isinstance(found, Mapping))
             count = max(count, len(y))
         spot.axhline(1, color=INK, linewidth=1.2)
-        spot.text(1, 1, " 1", transform=spot.get_yaxis_transform(), va="center")
+        spot.text(1, 1, " bound", transform=spot.get_yaxis_transform(), va="center")
         spot.set_yscale("log")
-        spot.set(xlim=(-0.5, count - 0.5), ylabel=ylabel)
-        spot.set_title(label(title), parse_math=False)
+        low, high = spot.get_ylim()
+        spot.set(xlim=(-0.5, count - 0.5), ylim=(min(low, 0.5), max(high, 3)),
+                 ylabel=ylabel)
+        spot.set_title(label(title), loc="left", parse_math=False)
         spot.grid(True, axis="y")
         parts(spot, names, count)
         if first is not None and names and first.name in names:
             mark_first(spot, names.index(first.name), first)
-        look.legend(spot)
+        look.legend(spot, loc="lower right", bbox_to_anchor=(1, 1), ncols=4,
+                    borderaxespad=0.2)
     return out
 
 
@@ -123,8 +128,10 @@ def draw_errors(axes, y, line: dict, gaps: bool) -> None:
     x = np.arange(len(y))
     here = np.isfinite(y) & (y > 0)
     dense = len(y) > 40
+    if line["label"] == STEP:
+        line = {**line, "marker": "D", "markerfacecolor": "none", "linestyle": ""}
     axes.plot(x, np.where(here, y, np.nan), **{
-        **line, "linewidth": 1 if dense else 1.6, "markersize": 2.5 if dense else 4.5})
+        **line, "linewidth": 1 if dense else 1.6, "markersize": 3 if dense else 4.5})
     for where, height, mark in ((y == 0, 0.02, "v"), (
             np.isinf(y) | (np.isnan(y) & (not gaps)), 0.98, "^")):
         if where.any():
@@ -138,13 +145,14 @@ def of_report(report: Report, case: str | None):
     found = cases(report)
     if case is None:
         case = report.first.case if report.first else max(
-            found, key=lambda name: len(found[name]), default="")
+            found, key=lambda name: sum(x.kind in KINDS for x in found[name]),
+            default="")
     if case not in found:
         raise ValueError(f"case is {case!r}, expected one of {', '.join(found)}: "
                          "check the spelling")
-    tensors = [x for x in found[case] if x.status != "missing"]
+    tensors = [x for x in found[case] if x.status != "missing" and x.kind in KINDS]
     drawn = {"error": {x.name: larger(x) for x in tensors},
-             "as a step by itself": {x.name: x.step for x in tensors}}
+             STEP: {x.name: x.step for x in tensors}}
     first = report.first if report.first and report.first.case == case else None
     return drawn, first, case
 
@@ -167,7 +175,8 @@ def mark_first(axes, at: int, judged: Judged) -> None:
     short = ".".join(judged.name.split(".")[-2:])
     axes.annotate(f"first wrong: {label(short)}", (at, height), parse_math=False,
                   xytext=(10 if left else -10, -12), textcoords="offset points",
-                  ha="left" if left else "right", va="top")
+                  ha="left" if left else "right", va="top", zorder=5, bbox={
+                      "facecolor": PAPER, "edgecolor": LINE, "pad": 2})
 
 
 def parts(axes, names: Sequence[str] | None, count: int) -> None:
@@ -177,8 +186,9 @@ def parts(axes, names: Sequence[str] | None, count: int) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
         return
     places, labels = [], []
-    grouped = groupby(range(count), key=lambda i: part(names[i]))
-    for number, (name, members) in enumerate(grouped):
+    grouped = groupby(range(count), key=lambda i: (backward(names[i]),
+                                                   part_of(names[i])))
+    for number, ((_, name), members) in enumerate(grouped):
         inside = list(members)
         if number % 2 == 0:
             axes.axvspan(inside[0] - 0.5, inside[-1] + 0.5, color=BAND, zorder=-1,
@@ -188,14 +198,16 @@ def parts(axes, names: Sequence[str] | None, count: int) -> None:
             labels.append(name)
     axes.set_xticks(places, labels, parse_math=False)
     axes.tick_params(axis="x", length=0)
-    axes.set_xlabel("in the order of computation")
+    turn = next((i for i in range(count) if backward(names[i])), None)
+    axes.set_xlabel("in the order of computation" if turn is None else
+                    "in the order of computation: forward, then backward")
+    if turn:
+        axes.axvline(turn - 0.5, color=SOFT, linewidth=0.8)
 
 
-def part(name: str) -> str:
-    """Return the part of the model that a tensor belongs to, with its direction."""
-    back = name.startswith(("grad:", "dparam:"))
-    found = part_of(name)
-    return f"back: {found}" if back else found
+def backward(name: str) -> bool:
+    """Whether a tensor is a gradient."""
+    return name.startswith(("grad:", "dparam:"))
 
 
 # ------------------------------------------------------------------ shares and scores

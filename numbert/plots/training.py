@@ -18,6 +18,7 @@ KINDS = {"query": "attention.self.query", "key": "attention.self.key",
          "value": "attention.self.value", "attention output": "attention.output.dense",
          "intermediate": "intermediate.dense", "output": "output.dense",
          "LayerNorm": "LayerNorm"}
+TABLES = "tables, head"
 LAYER = re.compile(r"(?:^|\.)layer\.(\d+)\.(.*)\.(weight|bias)$")
 
 
@@ -132,10 +133,12 @@ def gradient_norms(grads: Mapping, *, title: str = "", ylabel: str = "RMS of gra
             x = [i for i, place in enumerate(order) if places.get(place)]
             spot.plot(x, [places[order[i]] for i in x], label=kind, **line)
         spot.set_yscale("log")
+        every = -(-len(layers) // 12)
+        named = {"embeddings": "words"} if len(layers) > 6 else {}
         spot.set_xticks(range(len(order)), [
-            f"layer {x}" if x == layers[0] or len(layers) < 5 and isinstance(x, int)
-            else str(x) for x in order])
-        spot.set(ylabel=ylabel, title=title)
+            "" if isinstance(x, int) and x % every else str(named.get(x, x))
+            for x in order])
+        spot.set(ylabel=ylabel, title=title, xlabel="layer")
         spot.grid(True, axis="y")
         look.legend(spot, outside=True)
     return out
@@ -149,7 +152,7 @@ def norms(grads: Mapping) -> dict[str, dict]:
         values = np.asarray(gradient, float)
         total, size = squares.setdefault(kind, {}).get(place, (0.0, 0))
         squares[kind][place] = (total + float((values ** 2).sum()), size + values.size)
-    order = [*KINDS, "embedding tables", "head"]
+    order = [*KINDS, TABLES]
     return {kind: {place: (total / max(size, 1)) ** 0.5
                    for place, (total, size) in squares[kind].items()}
             for kind in sorted(squares, key=order.index)}
@@ -165,8 +168,7 @@ def kind_and_place(name: str) -> tuple[str, int | str]:
         return "output", int(layer[1])
     if "embeddings." in name and "LayerNorm" in name:
         return "LayerNorm", "embeddings"
-    return ("embedding tables", "embeddings") if "embeddings" in name else \
-        ("head", "head")
+    return TABLES, "embeddings" if "embeddings" in name else "head"
 
 
 # --------------------------------------------------------------------------- landscape
@@ -204,8 +206,8 @@ def landscape(f, a=None, b=None, *, path=None, levels: int = 14, log: bool = Fal
         from matplotlib.ticker import LogLocator, MaxNLocator
         out, (spot,) = canvas(axes, (5, 3.9))
         locator = LogLocator(subs=(1, 2, 5)) if log else MaxNLocator(levels)
-        filled = spot.contourf(a, b, values, locator=locator, norm="log" if log else
-                               None)
+        filled = spot.contourf(a, b, values, locator=locator, cmap=look.shades(),
+                               norm="log" if log else None)
         lines = spot.contour(a, b, values, levels=filled.levels, colors=INK,
                              linewidths=0.5)
         spot.clabel(lines, lines.levels[::2], fontsize=8, fmt="%.3g")
