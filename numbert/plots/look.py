@@ -26,6 +26,7 @@ BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#B37A00", INK, "#8c959f")
 MARKS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
 SHADES = (PAPER, "#b9dcf2", "#56B4E9", BLUE, "#002b4d")      # of an image
+BELOW = ("#4d1d00", ORANGE, "#e9a04f", "#f8dcbb")             # for what is below 0
 FONT = "DejaVu Sans"                        # comes with matplotlib
 RC = {
     "font.family": FONT, "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9,
@@ -109,11 +110,23 @@ def png(figure) -> bytes:
     return found.getvalue()
 
 
-@cache
-def shades() -> Any:
-    """Return the colours of an image, from little to much."""
+def scale(values, low: float | None = None, high: float | None = None) -> dict:
+    """Return the arguments of imshow that colour these values.
+
+    Values from 0 up go from paper to dark blue.  Where some are negative, 0 is paper,
+    and what is below 0 is orange.
+    """
     from matplotlib.colors import LinearSegmentedColormap
-    return LinearSegmentedColormap.from_list("numbert", SHADES)
+    seen = np.ma.masked_invalid(np.ma.array(values, float)).compressed()
+    low = float(np.min(seen, initial=np.inf)) if low is None else low
+    high = float(np.max(seen, initial=-np.inf)) if high is None else high
+    signed = low < 0
+    if signed:
+        high = max(-low, high)
+        low = -high
+    colours = BELOW + SHADES if signed else SHADES
+    return {"cmap": LinearSegmentedColormap.from_list("numbert", colours), "vmin": low,
+            "vmax": high}
 
 
 def series() -> Iterator[dict]:
@@ -156,14 +169,34 @@ def ticks(axis, labels: Sequence, inches: float, turn: bool = False) -> None:
     axis.set_tick_params(length=0)
 
 
-def legend(axes, outside: bool = False, **options) -> None:
-    """Explain the curves, if there are two or more; their names are not formulas."""
-    if len(axes.get_legend_handles_labels()[1]) < 2:
+def legend(axes, place: str = "", columns: int = 1, least: int = 2) -> None:
+    """Explain the curves, if there are at least so many; names are not formulas.
+
+    place: "right" or "above" to put it outside, if the figure has room to give.
+    """
+    handles, names = axes.get_legend_handles_labels()
+    if len(names) < least:
         return
-    if outside:
-        options = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), **options}
-    for text in axes.legend(**options).get_texts():
+    own = hasattr(axes.figure, "_repr_png_")
+    if place and own:
+        found = axes.figure.legend(handles, names, ncols=columns, loc="outside " + {
+            "right": "right center", "above": "upper center"}[place])
+    else:
+        found = axes.legend(handles, names)
+    for text in found.get_texts():
         text.set_parse_math(False)
+
+
+def log_scale(axes) -> None:
+    """Make the vertical scale logarithmic, with plain numbers where they are short."""
+    axes.set_yscale("log")
+    axis, (low, high) = axes.yaxis, sorted(axes.get_ylim())
+    if high / max(low, 1e-300) < 300 and 1e-3 < high < 1e4:
+        axis.set_major_formatter(lambda x, place: f"{x:g}")
+        axis.set_minor_formatter(lambda x, place: f"{x:g}" if f"{x:e}"[0] in "235"
+                                 else "")
+    else:
+        axis.set_minor_formatter("")
 
 
 # ---------------------------------------------------------------------------- checks

@@ -11,7 +11,8 @@ from ..verify.page import part_of
 from ..verify.report import cases
 from ..verify.results import Judged, Report
 from . import look
-from .look import BLUE, INK, LINE, ORANGE, PAPER, SOFT, canvas, label, same_length, series
+from .look import (BLUE, INK, LINE, ORANGE, PAPER, SHADES, SOFT, canvas, label,
+                   same_length, series)
 
 BAND = "#f0f1ee"
 KINDS = ("activation", "loss", "gradient")      # of a report, what is drawn
@@ -48,7 +49,7 @@ def curves(x, ys: Mapping, *, xlabel: str = "", ylabel: str = "", title: str = "
             spot.plot(x, np.abs(y) if log else y, label=label(name),
                       markevery=max(1, len(x) // 8), **line)
         if log:
-            spot.set_yscale("log")
+            look.log_scale(spot)
         elif np.min(x, initial=0) < 0 < np.max(x, initial=0):
             spot.axvline(0, color=LINE, linewidth=0.8, zorder=0)
             spot.axhline(0, color=LINE, linewidth=0.8, zorder=0)
@@ -109,17 +110,16 @@ def errors_by_depth(errors, *, case: str | None = None, title: str = "",
             count = max(count, len(y))
         spot.axhline(1, color=INK, linewidth=1.2)
         spot.text(1, 1, " bound", transform=spot.get_yaxis_transform(), va="center")
-        spot.set_yscale("log")
+        look.log_scale(spot)
         low, high = spot.get_ylim()
         spot.set(xlim=(-0.5, count - 0.5), ylim=(min(low, 0.5), max(high, 3)),
                  ylabel=ylabel)
-        spot.set_title(label(title), loc="left", parse_math=False)
+        spot.set_title(label(title), parse_math=False)
         spot.grid(True, axis="y")
         parts(spot, names, count)
         if first is not None and names and first.name in names:
             mark_first(spot, names.index(first.name), first)
-        look.legend(spot, loc="lower right", bbox_to_anchor=(1, 1), ncols=4,
-                    borderaxespad=0.2)
+        look.legend(spot, "above", 4)
     return out
 
 
@@ -174,9 +174,11 @@ def mark_first(axes, at: int, judged: Judged) -> None:
     left = at < axes.get_xlim()[1] / 2
     short = ".".join(judged.name.split(".")[-2:])
     axes.annotate(f"first wrong: {label(short)}", (at, height), parse_math=False,
-                  xytext=(10 if left else -10, -12), textcoords="offset points",
+                  xytext=(16 if left else -16, -34), textcoords="offset points",
                   ha="left" if left else "right", va="top", zorder=5, bbox={
-                      "facecolor": PAPER, "edgecolor": LINE, "pad": 2})
+                      "facecolor": PAPER, "edgecolor": LINE, "pad": 2},
+                  arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8,
+                              "shrinkB": 6})
 
 
 def parts(axes, names: Sequence[str] | None, count: int) -> None:
@@ -212,19 +214,19 @@ def backward(name: str) -> bool:
 
 # ------------------------------------------------------------------ shares and scores
 
-def shares(observed, expected, low, high, labels: Sequence, *, xlabel: str = "share",
-           title: str = "", axes=None):
-    """Draw observed shares over the range that chance allows.
+def shares(observed, expected, low, high, labels: Sequence, *, title: str = "",
+           axes=None):
+    """Draw how far observed shares are from the expected, over what chance allows.
 
     observed, expected, low, high (n,)
 
-    The bar is the range; a stroke in it is what is expected.  The dot is what was
-    observed: round inside of the range, a cross outside.
+    The bar reaches from low to high, the stroke is what is expected.  What was observed
+    is a dot inside of the bar, and a cross outside.
 
     Args:
         observed, expected, low, high: shares or counts.
         labels: n names.
-        xlabel, title: what to write under the picture and over it.
+        title: over the picture.
         axes: to draw on; by default a new figure.
 
     Returns:
@@ -239,27 +241,30 @@ def shares(observed, expected, low, high, labels: Sequence, *, xlabel: str = "sh
     """
     count = same_length(observed=observed, expected=expected, low=low, high=high,
                         labels=labels)
-    x, low, high = (np.asarray(values, float) for values in (observed, low, high))
+    x, middle, low, high = (np.asarray(values, float)
+                            for values in (observed, expected, low, high))
     if (low > high).any():
         raise ValueError("low is larger than high, expected ranges: swap them")
     rows = np.arange(count)[::-1]
     outside = ~((low <= x) & (x <= high))
     with look.style():
         out, (spot,) = canvas(axes, (6, 1.3 + 0.3 * count))
-        spot.barh(rows, high - low, left=low, height=0.55, color="#9ecae1",
+        spot.barh(rows, high - low, left=low - middle, height=0.55, color=SHADES[1],
                   label="allowed by chance")
-        spot.plot(expected, rows, "|", color=INK, markersize=13, label="expected")
+        spot.plot(np.zeros(count), rows, "|", color=INK, markersize=13,
+                  label="expected")
         for where, mark, colour, name in ((~outside, "o", BLUE, "observed"),
                                           (outside, "X", ORANGE, "outside")):
             if where.any():
-                spot.plot(x[where], rows[where], mark, color=colour, markersize=7,
-                          markeredgecolor="white", markeredgewidth=0.8, label=name)
-        spot.set_yticks(rows, [label(name) for name in labels], parse_math=False)
-        spot.set(xlabel=xlabel, title=title, ylim=(-0.6, count - 0.4))
+                spot.plot((x - middle)[where], rows[where], mark, color=colour,
+                          markersize=7, markeredgecolor="white", label=name)
+        spot.set_yticks(rows, [f"{label(name)}: {a:.4g} ({b:.4g})" for name, a, b
+                               in zip(labels, x, middle)], parse_math=False)
+        spot.set(xlabel="observed - expected", title=title, ylim=(-0.6, count - 0.4))
         spot.grid(True, axis="x")
         spot.set_axisbelow(True)
-        look.legend(spot, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0 + (
-            0.1 if title else 0)))
+        spot.locator_params(axis="x", nbins=6)
+        look.legend(spot, "above", 4)
     return out
 
 
@@ -295,7 +300,7 @@ def scores(values: Mapping, *, low=None, high=None, reference: Mapping | None = 
         [x[i] - low[name], high[name] - x[i]] for i, name in enumerate(values)]).T
     with look.style():
         out, (spot,) = canvas(axes, (6, 1.1 + 0.27 * len(values)))
-        spot.barh(rows, x, height=0.6, color=BLUE, xerr=ends, error_kw={
+        spot.barh(rows, x, height=0.6, color=SHADES[2], xerr=ends, error_kw={
             "ecolor": INK, "elinewidth": 1.2, "capsize": 2.5})
         for line, (name, at) in zip(("--", ":", "-."), (reference or {}).items()):
             spot.axvline(at, color=ORANGE, linestyle=line, label=label(name))
@@ -303,6 +308,5 @@ def scores(values: Mapping, *, low=None, high=None, reference: Mapping | None = 
         spot.tick_params(axis="y", length=0)
         spot.set(xlabel=xlabel, title=title)
         spot.spines["left"].set_color(SOFT)
-        if reference:
-            spot.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+        look.legend(spot, "above", 3, least=1)
     return out

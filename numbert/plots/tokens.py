@@ -76,8 +76,7 @@ def image_panels(panels: Mapping, rows, columns, axes, title, said, low, high):
     with look.style():
         out, spots = canvas(axes, size, tall, wide, count)
         for i, (spot, (name, values)) in enumerate(zip(spots, panels.items())):
-            image = spot.imshow(values, cmap=look.shades(), vmin=low, vmax=high,
-                                aspect="auto")
+            image = spot.imshow(values, aspect="auto", **look.scale(values, low, high))
             spot.set_title(name, parse_math=False)
             left, low_row = i % wide == 0, i + wide >= count
             ticks(spot.yaxis, rows if left else [""] * len(rows), side)
@@ -160,7 +159,7 @@ def draw_mask(axes, values) -> None:
     else:
         hidden = ~(values > -1e30)                      # -inf, float32's lowest, nan
         shown = np.ma.array(np.where(hidden, 0, values), mask=hidden)
-        image = axes.imshow(shown, cmap=look.shades(), aspect="auto")
+        image = axes.imshow(shown, aspect="auto", **look.scale(shown))
         axes.figure.colorbar(image, ax=axes, aspect=15, pad=0.03)
     rows, columns = np.nonzero(hidden)
     axes.plot(columns, rows, "x", color=SOFT, markersize=4, markeredgewidth=0.8,
@@ -201,12 +200,12 @@ def heat_map(values, rows: Sequence | None = None, columns: Sequence | None = No
     values = matrix("the heat map", values, None if rows is None else len(rows),
                     None if columns is None else len(columns))
     n, m = values.shape
-    height = min(max(2.2, 0.17 * n), 5)
-    width = min(max(2.6, 0.17 * m, height * m / max(n, 1)), 6)
+    height = min(max(2.2, 0.17 * n), 5 if rows is not None else 3)
+    width = min(max(2.6, 0.17 * m, height * m / max(n, 1)),
+                6 if columns is not None else 4)
     with look.style():
         out, (spot,) = canvas(axes, (width + 1.3, height + 0.9))
-        image = spot.imshow(values, cmap=look.shades(), vmin=low, vmax=high,
-                            aspect="auto")
+        image = spot.imshow(values, aspect="auto", **look.scale(values, low, high))
         for axis, names, length, turn in ((spot.yaxis, rows, height, False),
                                           (spot.xaxis, columns, width, True)):
             if names is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from . import look
-from .look import INK, ORANGE, canvas, label, series
+from .look import INK, ORANGE, PAPER, canvas, label, series
 
 # {kind of a parameter: how its name in a layer ends}
 KINDS = {"query": "attention.self.query", "key": "attention.self.key",
@@ -65,7 +65,8 @@ def loss_curves(logs, *, fields=("loss", "eval_loss"), log: bool = False,
         if not count:
             raise ValueError(f"no row has {' or '.join(fields)}, expected a number by "
                              "one of these names: pass the names of your log in fields")
-        spot.set_yscale("log" if log else "linear")
+        if log:
+            look.log_scale(spot)
         spot.set(xlabel="step", ylabel=ylabel, title=title)
         spot.grid(True, axis="y", which="both" if log else "major")
         look.legend(spot)
@@ -131,16 +132,17 @@ def gradient_norms(grads: Mapping, *, title: str = "", ylabel: str = "RMS of gra
         out, (spot,) = canvas(axes, (6.4, 3.6))
         for line, (kind, places) in zip(series(), found.items()):
             x = [i for i, place in enumerate(order) if places.get(place)]
+            line["linestyle"] = "" if kind == TABLES else line["linestyle"]
             spot.plot(x, [places[order[i]] for i in x], label=kind, **line)
-        spot.set_yscale("log")
+        look.log_scale(spot)
         every = -(-len(layers) // 12)
-        named = {"embeddings": "words"} if len(layers) > 6 else {}
+        words = "words" if len(layers) > 6 else "embeddings"
         spot.set_xticks(range(len(order)), [
-            "" if isinstance(x, int) and x % every else str(named.get(x, x))
-            for x in order])
+            "" if isinstance(x, int) and x % every else
+            words if x == "embeddings" else str(x) for x in order])
         spot.set(ylabel=ylabel, title=title, xlabel="layer")
         spot.grid(True, axis="y")
-        look.legend(spot, outside=True)
+        look.legend(spot, "right")
     return out
 
 
@@ -203,14 +205,16 @@ def landscape(f, a=None, b=None, *, path=None, levels: int = 14, log: bool = Fal
     values = np.array([[f(x, y) for x in a] for y in b]) if callable(f) else f
     values = look.matrix("the landscape", values, len(b), len(a)).astype(float)
     with look.style():
+        from matplotlib.patheffects import withStroke
         from matplotlib.ticker import LogLocator, MaxNLocator
         out, (spot,) = canvas(axes, (5, 3.9))
         locator = LogLocator(subs=(1, 2, 5)) if log else MaxNLocator(levels)
-        filled = spot.contourf(a, b, values, locator=locator, cmap=look.shades(),
-                               norm="log" if log else None)
+        filled = spot.contourf(a, b, values, locator=locator,
+                               cmap=look.scale(0)["cmap"], norm="log" if log else None)
         lines = spot.contour(a, b, values, levels=filled.levels, colors=INK,
                              linewidths=0.5)
-        spot.clabel(lines, lines.levels[::2], fontsize=8, fmt="%.3g")
+        for text in spot.clabel(lines, lines.levels[::2], fontsize=8, fmt="%.3g"):
+            text.set_path_effects([withStroke(linewidth=2.5, foreground=PAPER)])
         if path is None:
             spot.plot(0, 0, "o", color=ORANGE, markeredgecolor="white", markersize=7)
         else:
