@@ -67,7 +67,9 @@ def data_flow(model, batch: Mapping, *, title: str = "", axes=None):
         places = {name: draw_column(spot, i, name, steps, model.config)
                   for i, (name, steps) in enumerate(columns.items())}
         draw_arrows(spot, columns, places)
-        spot.text(0, 0.05 - size[1], letters_of(model.config, trace), va="bottom",
+        used = {x for steps in columns.values() for step in steps
+                for x in step.letters.split()}
+        spot.text(0, 0.05 - size[1], letters_of(model.config, trace, used), va="bottom",
                   color=INK, linespacing=1.4, in_layout=False)
     return out
 
@@ -113,15 +115,19 @@ def in_letters(name: str, shape: tuple, config) -> str:
     return " ".join(letters)
 
 
-def letters_of(config, trace: Mapping) -> str:
-    """Return the line that explains the letters, with the numbers of this run."""
+def letters_of(config, trace: Mapping, used: set[str]) -> str:
+    """Return the lines that explain the letters, with the numbers of this run."""
     probs = next(x for name, x in trace.items() if name.endswith("self.probs"))
     batch, heads, queries, keys = probs.shape
-    return (f"B = {batch} text{'s' * (batch > 1)}    T = {queries} tokens    S = "
-            f"{keys} keys    C = {config.hidden_size} hidden size    N = {heads} heads "
-            f"   F = {config.intermediate_size} intermediate size    V = "
-            f"{config.vocab_size:,} pieces\nblue: what a part is given;  orange: the "
-            "same, added again after the part")
+    meanings = {"B": (batch, "texts" if batch > 1 else "text"),
+                "T": (queries, "tokens"), "S": (keys, "keys"),
+                "C": (config.hidden_size, "hidden size"),
+                "N": (heads, "heads"), "F": (config.intermediate_size, "inner size"),
+                "V": (config.vocab_size, "pieces"), "K": (config.num_labels, "classes")}
+    said = [f"{letter} = {size:,} {what}" for letter, (size, what) in meanings.items()
+            if letter in used]
+    return "    ".join(said) + "\nblue: what a part is given;  orange: the same, " \
+        "added again after the part"
 
 
 def rows_of(steps: list[Step]) -> list[list[Step]]:

@@ -117,7 +117,7 @@ def scale(values, low: float | None = None, high: float | None = None) -> dict:
     and what is below 0 is orange.
     """
     from matplotlib.colors import LinearSegmentedColormap
-    seen = np.ma.masked_invalid(np.ma.array(values, float)).compressed()
+    seen: np.ndarray = np.ma.masked_invalid(np.ma.array(values, float)).compressed()
     low = float(np.min(seen, initial=np.inf)) if low is None else low
     high = float(np.max(seen, initial=-np.inf)) if high is None else high
     signed = low < 0

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from ..verify.page import part_of
+from ..verify.proofs import Step
 from ..verify.report import cases
 from ..verify.results import Judged, Report
 from . import look
@@ -210,6 +211,46 @@ def parts(axes, names: Sequence[str] | None, count: int) -> None:
 def backward(name: str) -> bool:
     """Whether a tensor is a gradient."""
     return name.startswith(("grad:", "dparam:"))
+
+
+def digits_by_depth(steps: Sequence[Step], *, title: str = "", axes=None):
+    """Draw how many decimal digits float64 and float32 get right, step by step.
+
+    A line is the digits of a typical entry of a tensor (the median), dots are those of
+    its worst entry.  A step that is exact leaves a gap.
+
+    Args:
+        steps: those of `numbert.verify.proofs.prove`.
+        title: over the picture.
+        axes: to draw on; by default a new figure.
+
+    Returns:
+        the figure, or `axes` if they were given.
+
+    Raises:
+        ValueError: there are no steps.
+
+    Example:
+        proof = prove(model, tokenizer("Some text.", return_tensors="np"))
+        plots.digits_by_depth(proof.steps)
+    """
+    if not steps:
+        raise ValueError("steps are empty, expected those of a proof: pass proof.steps")
+    with look.style():
+        out, (spot,) = canvas(axes)
+        for line, dtype in zip(series(), ("float64", "float32")):
+            digits = np.array([getattr(step, dtype) for step in steps], float)
+            digits[np.isinf(digits)] = np.nan
+            line = {**line, "linewidth": 1.2, "markersize": 3}
+            spot.plot(digits[:, 0], label=f"{dtype}, median", **line)
+            spot.plot(digits[:, 1], label=f"{dtype}, fewest", **{
+                **line, "linestyle": "", "marker": "_", "markersize": 6})
+        spot.set(ylabel="right digits", ylim=(0, None), xlim=(-0.5, len(steps) - 0.5))
+        spot.set_title(label(title), parse_math=False)
+        spot.grid(True, axis="y")
+        parts(spot, [step.name for step in steps], len(steps))
+        look.legend(spot, "above", 4)
+    return out
 
 
 # ------------------------------------------------------------------ shares and scores

@@ -143,12 +143,16 @@ def visible(string: str) -> str:
     """Return a string with signs in place of white space."""
     for space, sign in ((" ", "␣"), ("\t", "⇥"), ("\n", "↵"), ("\r", "←")):
         string = string.replace(space, sign)
-    shown = label(string)
-    return shown.replace("U+", "U+\n") if len(string) == 1 else shown
+    return label(string).replace("U+", "U+\n")
 
 
 def write(axes, x: float, y: float, said: str, room: float, size: float, colour: str):
     """Write a text, smaller if it would be wider than `room` inches."""
-    wide = max(map(len, said.split("\n"))) * 0.0083 * size
-    axes.text(x, y, said, ha="center", va="center", color=colour, parse_math=False,
-              fontsize=max(5, min(size, size * room / wide)), linespacing=0.9)
+    lines = said.split("\n")
+    wide = 0.0088 * size * max(len(line) + 0.4 * sum(map(line.count, "#mwMW@"))
+                               for line in lines)
+    size = max(5, min(size, size * room / wide))
+    if len(lines) == 1:                     # all letters of a row on one line
+        y += 0.011 * size
+    axes.text(x, y, said, ha="center", va="baseline" if len(lines) == 1 else "center",
+              color=colour, parse_math=False, fontsize=size, linespacing=0.9)
