@@ -249,7 +249,7 @@ def digits_by_depth(steps: Sequence[Step], *, title: str = "", axes=None):
         spot.set_title(label(title), parse_math=False)
         spot.grid(True, axis="y")
         parts(spot, [step.name for step in steps], len(steps))
-        look.legend(spot, "above", 4)
+        look.legend(spot, "above", 2)
     return out
 
 
