@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from report_cases import EVIL, judged, report, right, wrong
 
 pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure                                     # noqa: E402
+from matplotlib.text import Text                                         # noqa: E402
 
 from numbert import plots                                                # noqa: E402
 from numbert.plots import flow                                           # noqa: E402
@@ -45,8 +47,7 @@ def words(axis):
 
 
 def overlapping(figure):
-    """Pairs of labels along one axis that cover each other, once it is drawn."""
-    figure.draw_without_rendering()
+    """Pairs of labels along one axis that cover each other; it has been drawn."""
     found = []
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
@@ -58,8 +59,7 @@ def overlapping(figure):
 
 
 def outside(figure):
-    """The texts that reach over the edge of the figure."""
-    figure.draw_without_rendering()
+    """The texts that reach over the edge of the figure, which has been drawn."""
     undrawn = [text for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
                for tick in axis.get_major_ticks() + axis.get_minor_ticks()
                if not axes.axison or not min(axis.get_view_interval()) - 1e-9 <=
@@ -67,7 +67,7 @@ def outside(figure):
                for text in (tick.label1, tick.label2)]
     width, height = figure.get_size_inches() * figure.dpi
     return [text.get_text() for text in figure.findobj(
-        lambda x: hasattr(x, "get_text") and x.get_visible() and x.get_text().strip()
+        lambda x: isinstance(x, Text) and x.get_visible() and x.get_text().strip()
         and x not in undrawn)
         for box in [text.get_window_extent()]
         if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1]
@@ -117,18 +117,25 @@ def proof_steps():
 # ------------------------------------------------------------------ what all have
 
 @pytest.fixture(scope="module")
-def figures():
-    return everything()
+def drawn():
+    """{name: a picture and its PNG}; drawing it gives no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return {name: (figure, figure._repr_png_())
+                for name, figure in everything().items()}
 
 
-def test_every_function_makes_a_picture_that_a_notebook_can_show(figures):
-    for name, figure in figures.items():
+@pytest.fixture
+def figures(drawn):
+    return {name: figure for name, (figure, _) in drawn.items()}
+
+
+def test_every_function_makes_a_picture_that_a_notebook_can_show(drawn):
+    for name, (figure, data) in drawn.items():
         assert isinstance(figure, Figure), name
-        data = figure._repr_png_()
         assert data.startswith(b"\x89PNG") and len(data) < 150_000, name
 
 
-@pytest.mark.filterwarnings("error")
 def test_labels_do_not_cover_each_other_and_stay_inside(figures):
     for name, figure in figures.items():
         assert overlapping(figure) == [], name
@@ -145,7 +152,8 @@ def test_labels_are_large_enough(figures):
 def test_an_overlap_and_a_text_outside_are_seen():
     figure = plots.curves([0, 1], {"a": [0, 1]})
     figure.axes[0].set_xticks([0, 0.01], ["wide label", "another"])
-    figure.axes[0].text(3, 0, "far away")
+    figure.axes[0].text(3, 0, "far away", in_layout=False)
+    figure._repr_png_()
     assert overlapping(figure) == [("another", "wide label")]
     assert "far away" in outside(figure)
 

@@ -20,7 +20,8 @@ MOST, LONG = 24, 80             # rows of a table, characters of a cell
 
 def safe(value) -> str:
     """Return foreign text as HTML that shows it as it is."""
-    return html.escape(escaped(str(value)))
+    whole = str(value).encode("utf-8", "backslashreplace").decode()   # half characters
+    return html.escape(escaped(whole))
 
 
 def table(title: str, head: Sequence, rows: Iterable[Sequence],
