@@ -75,6 +75,8 @@ def described(value) -> tuple[str, str, str]:
 
 def brief(value) -> str:
     """Return a few values as they are, and of many numbers their RMS."""
+    if isinstance(value, np.floating):
+        return f"{value:.6g}"
     if not isinstance(value, np.ndarray):
         return str(value) if isinstance(value, (str, int, float, list)) else ""
     if value.size <= 6:
