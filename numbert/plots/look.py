@@ -142,14 +142,18 @@ def has_glyph(char: str) -> bool:
     """Whether the letters of the pictures have this character."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
     font = get_font(findfont(FontProperties(family=FONT)))
-    return bool(font.get_char_index(ord(char))) or char == "\n"
+    return bool(font.get_char_index(ord(char)))
 
 
-def label(text) -> str:
-    """Return foreign text as a label shows it: nothing hidden, no empty boxes."""
-    return "".join(
+def label(text, most: int = 40) -> str:
+    """Return foreign text as a label shows it: nothing hidden, no empty boxes.
+
+    most: how many characters there is room for.
+    """
+    shown = "".join(
         c if has_glyph(c) and not unicodedata.combining(c) else f"U+{ord(c):04X}"
         for c in escaped(str(text)))
+    return shown if len(shown) <= most else f"{shown[:most - 3]}..."
 
 
 def ticks(axis, labels: Sequence, inches: float, turn: bool = False) -> None:

@@ -115,7 +115,7 @@ def errors_by_depth(errors, *, case: str | None = None, title: str = "",
         low, high = spot.get_ylim()
         spot.set(xlim=(-0.5, count - 0.5), ylim=(min(low, 0.5), max(high, 3)),
                  ylabel=ylabel)
-        spot.set_title(label(title), parse_math=False)
+        spot.set_title(label(title, 70), parse_math=False)
         spot.grid(True, axis="y")
         parts(spot, names, count)
         if first is not None and names and first.name in names:
@@ -146,16 +146,20 @@ def of_report(report: Report, case: str | None):
     found = cases(report)
     if case is None:
         case = report.first.case if report.first else max(
-            found, key=lambda name: sum(x.kind in KINDS for x in found[name]),
-            default="")
+            found, key=lambda name: len(drawable(found[name])), default="")
     if case not in found:
         raise ValueError(f"case is {case!r}, expected one of {', '.join(found)}: "
                          "check the spelling")
-    tensors = [x for x in found[case] if x.status != "missing" and x.kind in KINDS]
+    tensors = drawable(found[case])
     drawn = {"error": {x.name: larger(x) for x in tensors},
              STEP: {x.name: x.step for x in tensors}}
     first = report.first if report.first and report.first.case == case else None
     return drawn, first, case
+
+
+def drawable(tensors: Sequence[Judged]) -> list[Judged]:
+    """Return those that were given and lie along the depth of the model."""
+    return [x for x in tensors if x.status != "missing" and x.kind in KINDS]
 
 
 def larger(judged: Judged) -> float:
@@ -174,9 +178,10 @@ def mark_first(axes, at: int, judged: Judged) -> None:
               markeredgecolor=INK, markeredgewidth=1.4)
     left = at < axes.get_xlim()[1] / 2
     short = ".".join(judged.name.split(".")[-2:])
-    axes.annotate(f"first wrong: {label(short)}", (at, height), parse_math=False,
+    axes.annotate(f"first wrong: {label(short, 24)}", (at, height), parse_math=False,
                   xytext=(16 if left else -16, -34), textcoords="offset points",
-                  ha="left" if left else "right", va="top", zorder=5, bbox={
+                  ha="left" if left else "right", va="top", zorder=5,
+                  in_layout=False, bbox={
                       "facecolor": PAPER, "edgecolor": LINE, "pad": 2},
                   arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8,
                               "shrinkB": 6})
@@ -246,10 +251,10 @@ def digits_by_depth(steps: Sequence[Step], *, title: str = "", axes=None):
             spot.plot(digits[:, 1], label=f"{dtype}, fewest", **{
                 **line, "linestyle": "", "marker": "_", "markersize": 6})
         spot.set(ylabel="right digits", ylim=(0, None), xlim=(-0.5, len(steps) - 0.5))
-        spot.set_title(label(title), parse_math=False)
+        spot.set_title(label(title, 70), parse_math=False)
         spot.grid(True, axis="y")
         parts(spot, [step.name for step in steps], len(steps))
-        look.legend(spot, "above", 4)
+        look.legend(spot, "above", 2)
     return out
 
 

@@ -106,7 +106,7 @@ def tokenizer_steps(text: str, stages: Sequence, *, title: str = "", axes=None):
         spot.tick_params(length=0)
         spot.set(xlim=(-0.1, len(text) + 0.1), ylim=(len(stages) - 0.4, -0.6))
         spot.spines[:].set_visible(False)
-        spot.set_title(label(title), parse_math=False)
+        spot.set_title(label(title, 70), parse_math=False)
         for kind in KINDS:
             spot.plot([], [], "s", markersize=8, markeredgecolor=KINDS[kind][0],
                       color=KINDS[kind][1], label=kind)

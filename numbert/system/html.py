@@ -20,7 +20,8 @@ MOST, LONG = 24, 80             # rows of a table, characters of a cell
 
 def safe(value) -> str:
     """Return foreign text as HTML that shows it as it is."""
-    return html.escape(escaped(str(value)))
+    whole = str(value).encode("utf-8", "backslashreplace").decode()   # half characters
+    return html.escape(escaped(whole))
 
 
 def table(title: str, head: Sequence, rows: Iterable[Sequence],
@@ -74,6 +75,8 @@ def described(value) -> tuple[str, str, str]:
 
 def brief(value) -> str:
     """Return a few values as they are, and of many numbers their RMS."""
+    if isinstance(value, np.floating):
+        return f"{value:.6g}"
     if not isinstance(value, np.ndarray):
         return str(value) if isinstance(value, (str, int, float, list)) else ""
     if value.size <= 6:

@@ -87,8 +87,9 @@ class Report(NamedTuple):
     def _repr_html_(self) -> str:
         from ..system.html import table
         given = [x for x in self.tensors if x.status != "missing"]
-        worst = sorted(given, key=lambda x: (x is not self.first, not x.wrong,
-                                             -max(x.error or 0, x.peak or 0)))[:8]
+        worst = sorted(given, key=lambda x: (
+            x is not self.first, x not in self.also, not x.wrong,
+            -max(x.error or 0, x.peak or 0)))[:8]
         bugs = table("The bug" if self.diagnosis else "Nearest", ("", "title", "fix"),
                      [(bug.id, bug.title, bug.fix)
                       for bug in self.diagnosis or self.nearest], 4)
