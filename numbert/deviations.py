@@ -115,6 +115,11 @@ GENERATION = (
               "it loads a model",
               "leaves them there and reads them in every call, unless the model has a "
               "generation_config"),
+    Deviation("settings_that_numbert_lacks",
+              "applies all its settings from generation_config.json, and ignores "
+              "unknown ones",
+              "keeps those that it lacks, and generate refuses them by name; warns of "
+              "unknown ones"),
     Deviation("embeddings_as_prompts",
               "takes inputs_embeds of another length than input_ids in a decoder's "
               "generate, and none without a cache",

@@ -38,6 +38,9 @@ ELSEWHERE = {
     "settings_in_the_configuration":
         "test_generation_defaults.py::"
         "test_defaults_in_the_configuration_are_those_of_the_call",
+    "settings_that_numbert_lacks":
+        "test_generation_defaults.py::"
+        "test_a_setting_that_numbert_lacks_stays_in_its_file_and_is_refused",
     "embeddings_as_prompts":
         "test_generate_arguments.py::test_embeddings_of_the_words_are_the_words",
 }

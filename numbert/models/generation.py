@@ -96,9 +96,12 @@ def continued(model, settings, input_ids=None, attention_mask=None, position_ids
     past = kind() if settings.use_cache else None
     types = None if token_type_ids is None else shaped(
         "token_type_ids", integers("token_type_ids", token_type_ids), mask.shape)
-    rows = Rows(model, past, *(repeated(x, copies) for x in (
-        positions, None if mask.all() else mask, encoder_hidden_states,
-        encoder_attention_mask, types, embeds)), hidden=hidden)
+    rows = Rows(
+        model, past, repeated(positions, copies),
+        None if mask.all() else repeated(mask, copies),
+        source=repeated(encoder_hidden_states, copies),
+        source_mask=repeated(encoder_attention_mask, copies),
+        types=repeated(types, copies), embeds=repeated(embeds, copies), hidden=hidden)
     search = beam_search if settings.num_beams > 1 else continue_rows
     output = search(rows, repeated(ids, copies), settings, rng, extra)
     output.cache = past
