@@ -106,9 +106,9 @@ def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_
     token_type_ids (B, T)}
     """
     if (input_ids is None) == (inputs_embeds is None):
-        both = "both" if input_ids is not None else "neither"
-        raise ValueError(f"{both} of input_ids and inputs_embeds given, expected "
-                         "exactly one: pass ids, or their vectors in their place")
+        given = "None" if input_ids is None else "both given"
+        raise ValueError(f"input_ids and inputs_embeds are {given}, expected exactly "
+                         "one of them: pass ids, or vectors in their place")
     if input_ids is not None:
         input_ids = word_ids(config, input_ids)
         shape = input_ids.shape

@@ -108,8 +108,9 @@ def stops(criteria, ids, scores):
     for criterion in criteria:
         found = np.asarray(criterion(ids, scores))
         if found.shape not in ((), ends.shape):
-            raise ValueError(f"a stopping criterion gave the shape {found.shape}, "
-                             f"expected {ends.shape}: return a boolean for each row")
+            raise ValueError("the result of a stopping criterion has shape "
+                             f"{found.shape}, expected {ends.shape}: return a boolean "
+                             "for each row")
         ends |= found.astype(bool)
     return ends
 

@@ -296,7 +296,7 @@ class PreTrainedWeights(ModuleNames):
         """Replace the word embedding table by one of the same shape."""
         table = np.asarray(value).astype(self.dtype)
         if table.shape != self.get_input_embeddings().shape:
-            raise ValueError(f"value has the shape {table.shape}, expected "
+            raise ValueError(f"value has shape {table.shape}, expected "
                              f"{self.get_input_embeddings().shape}: change the number "
                              "of rows with resize_token_embeddings")
         self.params[self.table_name] = table

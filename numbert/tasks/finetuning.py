@@ -165,7 +165,7 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     refuse_unfinished(Path(model))
     folder = Path(resolve(str(model), REQUIRED))
     record = read_record(folder)
-    chosen = known_task(task or record["task"])
+    chosen = known_task(task) if task else known_task(record["task"], record["where"])
     settings = settings or record["settings"]
     examples = chosen.read(file)
     tokenizer = BertTokenizer.from_pretrained(model)
@@ -219,10 +219,10 @@ def fingerprints(**parts) -> dict[str, str | None]:
             for name, rows in parts.items()}
 
 
-def known_task(name: str) -> Task:
-    """Look up a task by name."""
+def known_task(name: str, where: str = "") -> Task:
+    """Look up a task by name.  where: the file that names it, for the error."""
     if name not in TASKS:
-        given = f"task is {name!r}" if name else "the model names no task"
+        given = f"{where}task is {name!r:.60}" if name else "the model names no task"
         raise ValueError(f"{given}, expected one of {', '.join(TASKS)}: pass task "
                          "(--task)")
     return TASKS[name]
@@ -262,9 +262,10 @@ def refuse_unfinished(folder: Path) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read the task and settings that `finetune` recorded beside a model.
+    """Read the task and settings that `finetune` recorded beside a model, and where.
 
     A model from elsewhere has no record: its task is "", its settings are the defaults.
+    The task need not be one of TASKS: `pretrain` writes records, too.
 
     Raises:
         ValueError: the record does not hold what `finetune` writes.
@@ -279,10 +280,7 @@ def read_record(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{path}: the setting {name} is {value!r:.60}, expected "
                              f"{', '.join(Settings._fields)} as `finetune` writes them:"
                              " correct the file, or pass task and settings")
-    if record and task not in TASKS:
-        raise ValueError(f"{path}: task is {task!r:.60}, expected one of "
-                         f"{', '.join(TASKS)}: correct the file, or pass task (--task)")
-    return {"task": task, "settings": Settings(**given)}
+    return {"task": task, "where": f"{path}: ", "settings": Settings(**given)}
 
 
 def fits(value, default) -> bool:
@@ -341,8 +339,8 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int,
 def load_teacher(task: Task, teacher, tokenizer, dtype):
     """Load the teacher, which must read the same tokens as the model."""
     if task.load is not None:
-        raise ValueError(f"got a teacher for {task.name}, expected none, as it would "
-                         "teach classes: leave it out (--teacher)")
+        raise ValueError(f"the teacher is {teacher}, expected none for {task.name}, as "
+                         "it would teach classes: leave it out (--teacher)")
     if BertTokenizer.from_pretrained(teacher).get_vocab() != tokenizer.get_vocab():
         raise ValueError(f"the teacher {teacher} has another vocabulary than the "
                          "model, expected the same: both read the same inputs")

@@ -307,6 +307,21 @@ def test_pretrain(capsys, tmp_path):
     assert code == 2 and "already holds a model" in errors
 
 
+def test_a_pretrained_model_is_evaluated_as_a_masked_lm(capsys, tmp_path, config):
+    out, corpus = tmp_path / "out", tiny.write(tmp_path, "c.txt", CORPUS)
+    assert run(capsys, "pretrain", "--corpus", corpus, "--config", config, "--out", out,
+               "--steps", 2, "--max-length", 20, "--batch-size", 4)[0] == 0
+    file = tiny.write(tmp_path, "t.txt", tiny.FILES["masked-lm"])
+    command = ("evaluate", "--model", out, "--data", file, "--task", "masked-lm")
+    code, text, errors = run(capsys, *command)
+    assert (code, errors) == (0, "") and "perplexity" in text
+    code, _, errors = run(capsys, *command[:-2])
+    assert code == 2 and "training.json: task is 'pretraining', expected one of" in \
+        errors and "pass task (--task)" in errors
+    (out / "training.json").unlink()            # as a model from elsewhere
+    assert run(capsys, *command)[:2] == (0, text)
+
+
 @pytest.mark.parametrize("options", [
     ["--rule", "bernoulli"], ["--whole-word"], ["--repeats", "2", "--seed", "5"],
     ["--tokenizer", "{base}", "--short-probability", "1"], ["--cased"]])
