@@ -70,6 +70,7 @@ class EncoderDecoderModel(ModuleNames):
     terms = (Term("logits", "labels", word_targets),)
     config_class = EncoderDecoderConfig
     base_model_prefix = "encoder_decoder"
+    halves = ("encoder", "decoder")
 
     def __init__(self, config=None, encoder=None, decoder=None, *, dtype="float32",
                  rng=0, params=None):
@@ -86,7 +87,7 @@ class EncoderDecoderModel(ModuleNames):
         self.encoder = encoder or BertModel(config.encoder, **kwargs)
         self.decoder = decoder or BertLMHeadModel(config.decoder, **kwargs)
         check_halves(self.encoder, self.decoder)
-        for name in ("encoder", "decoder"):
+        for name in self.halves:
             if getattr(config, name) != getattr(self, name).config:
                 raise ValueError(f"the {name} has another configuration than "
                                  f"config.{name}, expected the same: leave config out, "

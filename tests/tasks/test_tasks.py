@@ -82,13 +82,15 @@ BAD_FILES = [
      "the context has 'at' at character 3, expected the answer 'cat'"),
     (QA, "d.jsonl", ANSWER + '{"text": ["a"], "answer_start": [-5]}}', "character -5"),
     (QA, "d.jsonl", ANSWER + '{"text": [" "], "answer_start": [1]}}', "expected the"),
-    (QA, "d.jsonl", ANSWER + '{"text": ["a", "b"], "answer_start": [0]}}', "answer_start has 1 entries, expected 2"),
+    (QA, "d.jsonl", ANSWER + '{"text": ["a", "b"], "answer_start": [0]}}',
+     "answer_start has 1 entries, expected 2"),
     (CHOICE, "d.tsv", "a\tb\tc\tx\n", "line 1: label is 'x', expected the num"),
     (CHOICE, "d.tsv", "a\tb\tc\t" + "1" * 5000 + "\n", "label is '1*, expected the"),
     (CHOICE, "d.tsv", "a\tb\tc\t2\n", "line 1: label is 2, expected .* 0 to 1"),
     (CHOICE, "d.tsv", "a\tb\t0\n", "the number of choices is 1, expected at least 2"),
     (CHOICE, "d.jsonl", '{"context": "a", "choices": ["b", "c"], "label": 1}\n'
-     '{"context": "a", "choices": ["b", "c", "d"], "label": 1}', "line 2: the number of choices is 3"),
+     '{"context": "a", "choices": ["b", "c", "d"], "label": 1}',
+     "line 2: the number of choices is 3"),
     (CHOICE, "d.jsonl", '{"context": "a", "choices": ["b", "c"]}', "label is null"),
     ("masked-lm", "d.txt", " \n", "d.txt holds no examples"),
 ]

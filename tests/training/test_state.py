@@ -240,7 +240,7 @@ def test_what_is_no_file_is_refused(tmp_path):
 
 def test_an_evaluation_by_other_names_than_before(halfway, tmp_path):
     folder = edited(halfway, tmp_path, lambda *_: None)
-    with pytest.raises(ValueError, match="evaluate's metrics are f1, expected accuracy"):
+    with pytest.raises(ValueError, match="evaluate's metrics are f1, expected acc"):
         run(checkpoint_dir=folder, evaluate=lambda model: {"f1": 0.5}, **OPTIONS)
 
 
