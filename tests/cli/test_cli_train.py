@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 import numbert
-from numbert.tasks import pretraining
+from numbert.tasks import finetuning, pretraining
 from numbert.cli import main
 from numbert.cli.train import TASKS as NAMED
 from numbert.training.masking import vocabulary
@@ -399,7 +399,7 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
             max_length=20, checkpoint_every=1, tokenizer=base, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining, "finish", lambda *args: None)   # as if killed
+        patch.setattr(finetuning, "finish", lambda *args: None)   # as if killed
         again()
     with pytest.raises(ValueError, match=f"a checkpoint of another run, .*{message}"):
         again(**change)
