@@ -216,7 +216,8 @@ def read_generation_config(directory) -> GenerationConfig | None:
     given = read_settings(path)
     settings = GenerationConfig(**{name: given.pop(name) for name in NAMES
                                    if name in given})
-    vars(settings).update(given)
+    vars(settings).update({name: value for name, value in given.items()
+                           if not hasattr(GenerationConfig, name)})   # not a method
     unknown = sorted(set(asked(given)) - GENERATION_NAMES)
     if unknown:
         warnings.warn(f"{path} sets {', '.join(unknown)}, expected settings of "

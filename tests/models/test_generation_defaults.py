@@ -121,6 +121,19 @@ def test_token_ids_may_be_numbers_of_numpy():
         build("encoder_decoder", 0).generate(prompt, decoder_start_token_id="x")
 
 
+def test_a_setting_with_the_name_of_a_method_does_not_take_its_place(tmp_path):
+    model, prompt = build("decoder", 0), ids((2, 4), V)
+    model.save_pretrained(tmp_path)
+    path, names = tmp_path / "generation_config.json", ("to_dict", "eos", "validate")
+    path.write_text(json.dumps({**dict.fromkeys(names, 3), "max_new_tokens": 2}))
+    with pytest.warns(UserWarning, match="sets eos, to_dict, validate, expected"):
+        again = numbert.BertLMHeadModel.from_pretrained(tmp_path, dtype="float64")
+    again.save_pretrained(tmp_path)
+    assert json.loads(path.read_text()) == {"max_new_tokens": 2}
+    assert again.generate(prompt).tolist() == \
+        model.generate(prompt, max_new_tokens=2).tolist()
+
+
 @pytest.mark.parametrize("kind", ["decoder", "encoder_decoder"])
 def test_a_setting_that_numbert_lacks_stays_in_its_file_and_is_refused(kind, tmp_path):
     """transformers applies it, so to ignore it would be a silent wrong result."""
