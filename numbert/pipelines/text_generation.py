@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from ..models.classes import BertLMHeadModel
+from ..system.numbers import generator
 from . import base
 from .base import Pipeline
 
@@ -61,7 +62,7 @@ class TextGenerationPipeline(Pipeline):
         if "generation_config" not in settings:
             settings = {**sampling(settings), **settings}
         # One generator for all batches of a call, so that their draws differ.
-        settings["rng"] = np.random.default_rng(settings.get("rng"))
+        settings["rng"] = generator(settings.get("rng"))
         return {**self.defaults, **given, "generate": settings}
 
     def rows(self, item, options):

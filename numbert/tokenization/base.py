@@ -6,7 +6,7 @@ import warnings
 from ..system.absent import refuse_arguments
 from .rows import inputs, options
 from .rows.batch import BatchEncoding, check_tensor_type
-from .rows.padding import NO_PAD_TOKEN, pad as pad_rows
+from .rows.padding import check_pad_token, pad as pad_rows
 from .vocabulary import files, loading
 from .vocabulary.tokens import Vocabulary
 
@@ -101,8 +101,8 @@ class TokenizerBase(Vocabulary):
         padding, truncation, max_length = options.resolve(
             given.padding, given.truncation, given.max_length, self.model_max_length,
             given.pad_to_multiple_of, given.verbose)
-        if padding is not None and self.pad_token is None:
-            raise ValueError(NO_PAD_TOKEN)
+        if padding is not None:
+            check_pad_token(self)
         tensors, split = given.return_tensors, given.split_special_tokens
         return options.Options(
             padding=padding, truncation=truncation, max_length=max_length,

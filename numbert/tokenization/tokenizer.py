@@ -121,7 +121,8 @@ class BertTokenizer(TokenizerBase):
             self._core = compile_core(
                 self._vocab, unk_token=self.model_unk_token,
                 lowercase=self.do_lower_case, strip_accents=self.strip_accents,
-                chinese_chars=self.tokenize_chinese_chars, added_tokens=added)
+                chinese_chars=self.tokenize_chinese_chars, added_tokens=added,
+                source=f"the vocabulary{self.origin}")
         return self._core
 
     @property

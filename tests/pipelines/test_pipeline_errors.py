@@ -57,6 +57,8 @@ BAD_CALLS = [
     ("multiple-choice", {"prompt": "a", "choices": "bc"}, {}, "expected a list"),
     ("multiple-choice", {"prompt": "a", "choices": [3]}, {}, "expected a str"),
     ("feature-extraction", LONG + LONG, {}, "pass truncation=True"),
+    ("text-generation", TEXT, {"rng": -1}, "rng is -1, expected a whole number >= 0"),
+    ("text-generation", TEXT, {"rng": True}, "rng is True, expected a whole number"),
     ("sentence-embedding", TEXT, {"pooling": "median"}, "expected one of cls, max"),
     ("sentence-embedding", TEXT, {"max_length": 41}, "max_length is 41"),
     ("text-generation", "", {"add_special_tokens": False}, "no tokens"),

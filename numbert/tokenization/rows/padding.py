@@ -18,8 +18,6 @@ FILL = {
     "special_tokens_mask": lambda tokenizer: 1,
 }
 NUMBERS = {int, float, bool}
-NO_PAD_TOKEN = ("pad_token is None, expected a token to pad with: set one with "
-                "tokenizer.add_special_tokens({'pad_token': '[PAD]'})")
 
 
 def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
@@ -52,8 +50,8 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
     strategy, _, max_length = options.resolve(
         padding, None, max_length, tokenizer.model_max_length, verbose=verbose)
     side = options.side("padding_side", padding_side or tokenizer.padding_side)
-    if strategy and tokenizer.pad_token is None:
-        raise ValueError(NO_PAD_TOKEN)
+    if strategy:
+        check_pad_token(tokenizer)
     if return_attention_mask is None:
         return_attention_mask = "attention_mask" in tokenizer.model_input_names
     ids = columns["input_ids"]
@@ -72,6 +70,14 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
     if not batched:
         columns = {name: rows[0] for name, rows in columns.items()}
     return BatchEncoding(columns, tensor_type=return_tensors)
+
+
+def check_pad_token(tokenizer):
+    """Raise ValueError unless a tokenizer has a token to pad with."""
+    if tokenizer.pad_token is None:
+        raise ValueError(f"the pad_token{tokenizer.origin} is None, expected a token "
+                         "to pad with: set one with tokenizer.add_special_tokens("
+                         "{'pad_token': '[PAD]'})")
 
 
 def _extend(row, pads, side):
