@@ -5,6 +5,7 @@ package, and the texts that modules keep in constants for it.
 """
 
 import ast
+import re
 from pathlib import Path
 
 import numbert
@@ -21,7 +22,12 @@ PARTS = {                # they end or begin with the error that they pass on
     "absent.py: '{} takes no {}, on purpose: {}'",      # the table holds the remedy
     "adapters.py: 'case {}: {}'", "adapters.py: '{} {}'",
     "names.py: 'rule {} of {}, for {}: {}'",
-    "loop.py: 'evaluation after step {}: {}; {}; {}'"}
+    "loop.py: 'evaluation after step {}: {}; {}; {}'",
+    # Not in the form yet.
+    "finetuning.py: 'got a teacher for {}, expected none, as it would teach classes: "
+    "leave it out (--teacher)'",
+    "weights.py: 'got a teacher and {}, expected one of them, as a teacher says itself "
+    "how sure a label is: leave the other out'"}
 
 
 def text_of(node) -> str:
@@ -53,8 +59,9 @@ def errors(path: Path):
 
 def in_form(text: str) -> bool:
     """Whether a text tells what was expected and, after a colon, what to do."""
-    _, expected, rest = text.partition("expected")
-    return bool(expected) and ": " in rest.replace("{name: number}", "")
+    found, expected, rest = text.partition("expected")
+    return bool(expected) and ": " in rest.replace("{name: number}", "") and \
+        not re.search(r"\bgot\b", found)
 
 
 def test_every_error_says_what_was_expected_and_what_to_do():
@@ -73,5 +80,7 @@ def test_a_text_without_a_remedy_is_found(tmp_path):
     file.write_text('raise ValueError(f"x is {x}, expected 3: add one")\n'
                     'raise ValueError(f"x is {x}, expected 3")\n'
                     'raise ValueError("x: is bad")\n'
+                    'raise ValueError(f"got {x}, expected 3: add one")\n'
                     'TEXT = "{} is bad"\nraise ValueError(TEXT.format(3))\n')
-    assert [in_form(text) for _, text in errors(file)] == [True, False, False, False]
+    found = [in_form(text) for _, text in errors(file)]
+    assert found == [True, False, False, False, False]

@@ -45,7 +45,7 @@ def positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(
-            f"got {text!r}, expected a whole number above 0: correct it")
+            f"the value is {text!r}, expected a whole number above 0: correct it")
     return number
 
 

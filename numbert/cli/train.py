@@ -374,7 +374,7 @@ def run_pretrain(args) -> None:
                          f" leave --max-predictions out, as {args.rule} draws for each "
                          "piece by itself")
     if args.tokenizer is not None and args.cased:
-        raise ValueError("got --cased and --tokenizer, expected one of them: leave "
+        raise ValueError("--cased and --tokenizer are both given, expected one: leave "
                          "--cased out, as the tokenizer has its vocabulary already")
     result = pretrain(
         args.corpus, args.config, args.out, dev=args.dev, tokenizer=args.tokenizer,
@@ -417,8 +417,8 @@ def run_evaluate(args) -> None:
     from ..system.places import refuse_inputs
     from ..tasks.finetuning import evaluate
     if args.model is None and args.task is None:
-        raise ValueError("got no model, expected --model DIR, or --task TASK for one "
-                         "that comes with numbert: give one of them")
+        raise ValueError("--model is missing, expected --model DIR, or --task TASK "
+                         "for one that comes with numbert: give one of them")
     output = Path(args.predictions or ".").resolve()        # follows a link
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent} is not a folder, expected one for "

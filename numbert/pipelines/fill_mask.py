@@ -103,7 +103,7 @@ def target_ids(tokenizer, targets) -> list[int]:
     ids: dict[int, None] = {}
     vocab = tokenizer.get_vocab()
     for word in [targets] if isinstance(targets, str) else targets:
-        token = vocab.get(base.text_of("targets", word))
+        token = vocab.get(base.text_of("a target", word))
         if token is None:
             pieces = tokenizer(word, add_special_tokens=False)["input_ids"]
             if not pieces:

@@ -55,9 +55,9 @@ class QuestionAnsweringPipeline(Pipeline):
             question, context, inputs = inputs, context_of_inputs, None
         if (inputs is None) == (question is None and context is None):
             raise ValueError(
-                f"question-answering got {'no' if inputs is None else 'two kinds of'} "
-                "input, expected question= and context=, or dicts: give "
-                'question=..., context=..., or {"question": ..., "context": ...}')
+                f"{self.subject} is {'missing' if inputs is None else 'given twice'}, "
+                "expected question= and context=, or dicts: give question=..., "
+                'context=..., or {"question": ..., "context": ...}')
         if inputs is None:
             inputs = paired(question, context)
         # HF: a list of one question gives the same result as the question itself.
@@ -88,7 +88,7 @@ class QuestionAnsweringPipeline(Pipeline):
 
     def rows(self, item, options):
         """Return one row per window: [CLS] question [SEP] context [SEP]."""
-        question, context = base.fields_of(self.task, item, "question", "context")
+        question, context = base.fields_of(self.subject, item, "question", "context")
         for name, text in (("question", question), ("context", context)):
             if not base.text_of(name, text):
                 raise ValueError(f"the {name} is empty, expected a text: give both a "

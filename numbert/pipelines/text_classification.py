@@ -61,11 +61,11 @@ class TextClassificationPipeline(Pipeline):
     def rows(self, item, options):
         pair = options["text_pair"]
         if not isinstance(item, Mapping):
-            return self.encode(base.text_of(self.task, item), pair, options)
+            return self.encode(base.text_of(self.subject, item), pair, options)
         if pair is not None:
             raise ValueError(f"text_pair is {base.shown(pair)} and the item is a dict, "
                              "expected one of the two: put it into each dict")
-        text, pair = base.fields_of(self.task, item, "text", optional=("text_pair",))
+        text, pair = base.fields_of(self.subject, item, "text", optional=("text_pair",))
         return self.encode(text, pair, options)
 
     def run(self, rows, options):

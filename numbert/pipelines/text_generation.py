@@ -66,7 +66,7 @@ class TextGenerationPipeline(Pipeline):
         return {**self.defaults, **given, "generate": settings}
 
     def rows(self, item, options):
-        prompt = options["prefix"] + base.text_of(self.task, item)
+        prompt = options["prefix"] + base.text_of(self.subject, item)
         rows = self.encode(prompt, None, options,
                            add_special_tokens=options["add_special_tokens"])
         if not rows[0].ids:

@@ -92,11 +92,11 @@ class TokenClassificationPipeline(Pipeline):
         split = options["is_split_into_words"]
         if split:
             if not (isinstance(item, list) and all(isinstance(w, str) for w in item)):
-                raise TypeError(f"{self.task} got {shown(item)}, expected a list of "
+                raise TypeError(f"{self.subject} is {shown(item)}, expected a list of "
                                 "words: split the text, or leave is_split_into_words "
                                 "out")
         else:
-            base.text_of(self.task, item)
+            base.text_of(self.subject, item)
         windows = {} if options["stride"] is None else {
             "stride": options["stride"], "return_overflowing_tokens": True}
         return self.encode(item, None, options, truncation=True,

@@ -76,7 +76,7 @@ class ZeroShotClassificationPipeline(Pipeline):
 
     def rows(self, item, options):
         """Return one row per label: [CLS] text [SEP] hypothesis [SEP]."""
-        if not base.text_of(self.task, item):
+        if not base.text_of(self.subject, item):
             raise ValueError("the text is empty, expected one to classify: leave it "
                              "out of the list")
         return [self.row(item, options["hypothesis_template"].format(label))

@@ -185,7 +185,7 @@ def test_predictions_go_where_a_link_names(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("more, message", [
-    ([], "got no model, expected --model DIR, or --task TASK for one that comes with"),
+    ([], "--model is missing, expected --model DIR, or --task TASK for one that"),
     (["--task", "regression"], "task is 'regression', expected one with a checkpoint"),
 ])
 def test_evaluate_says_which_model_it_lacks(capsys, tmp_path, more, message):
@@ -396,7 +396,7 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
     (["--config", "{config}", "--rule", "bernoulli", "--max-predictions", "20"],
      "--rule is bernoulli, expected exact for --max-predictions: leave"),
     (["--config", "{config}", "--tokenizer", "{base}", "--cased"],
-     "got --cased and --tokenizer, expected one of them: leave --cased out")])
+     "--cased and --tokenizer are both given, expected one: leave --cased out")])
 def test_errors_of_pretrain_are_one_line(capsys, base, tmp_path, config, options,
                                          message):
     corpus = tiny.write(tmp_path, "c.txt", CORPUS)

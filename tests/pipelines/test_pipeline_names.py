@@ -93,7 +93,7 @@ def test_text_pair_is_the_pair():
     assert want != classify(PAIR["text"], top_k=None)
     with pytest.raises(ValueError, match="text_pair is 'a' and the item is a dict"):
         classify(PAIR, text_pair="a")
-    with pytest.raises(TypeError, match="text_pair got 3, .*expected a str"):
+    with pytest.raises(TypeError, match="text_pair is 3, .*expected a str"):
         classify("a", text_pair=3)
 
 

@@ -67,9 +67,9 @@ def _check(values):
     for part, wanted in parts.items():
         found = values.get(part)
         for key, value in wanted.items():
-            got = found.get(key, value) if isinstance(found, dict) else found
-            if got != value:
-                raise ValueError(f"{key} of {part} is {shown(got)}, expected {value!r},"
+            own = found.get(key, value) if isinstance(found, dict) else found
+            if own != value:
+                raise ValueError(f"{key} of {part} is {shown(own)}, expected {value!r},"
                                  " as BERT has it: pass the file of a BERT tokenizer")
 
 
