@@ -200,7 +200,7 @@ class Pipeline:
         for row in rows:
             if len(row.ids) > limit:
                 raise ValueError(
-                    f"{shown(text)} has {len(row.ids)} tokens, expected at most the "
+                    f"{text!r:.60} has {len(row.ids)} tokens, expected at most the "
                     f"model's max_position_embeddings {limit}: pass truncation=True "
                     "(--truncate in the command), or a shorter text")
         return rows
@@ -285,7 +285,7 @@ def one_of(name: str, value, allowed: Iterable):
 def text_of(name: str, item) -> str:
     """Return an item that must be a text; errors call it `name`."""
     if not isinstance(item, str):
-        raise TypeError(f"{name} is {shown(item)}, of type {type(item).__name__}, "
+        raise TypeError(f"{name} is {item!r:.60}, of type {type(item).__name__}, "
                         "expected a str: give a text, or a list of texts")
     return item
 
@@ -294,7 +294,7 @@ def fields_of(name: str, item, *names: str, optional: tuple[str, ...] = ()) -> l
     """Return the values of a dict that must have the keys `names`; see `text_of`."""
     expected = "{" + ", ".join(f'"{key}": ...' for key in names + optional) + "}"
     if not isinstance(item, Mapping):
-        raise TypeError(f"{name} is {shown(item)}, of type {type(item).__name__}, "
+        raise TypeError(f"{name} is {item!r:.60}, of type {type(item).__name__}, "
                         f"expected a dict: give {expected}, or a list of them")
     missing = [key for key in names if item.get(key) is None]
     unknown = [key for key in item if key not in names + optional]
@@ -304,9 +304,3 @@ def fields_of(name: str, item, *names: str, optional: tuple[str, ...] = ()) -> l
         raise ValueError(f"{name} has the unknown key {unknown[0]!r}, expected "
                          f"{expected}: leave it out")
     return [item.get(key) for key in names + optional]
-
-
-def shown(value) -> str:
-    """Return the beginning of a value, for an error message."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

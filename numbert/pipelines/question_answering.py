@@ -112,7 +112,7 @@ class QuestionAnsweringPipeline(Pipeline):
                            max_length=length, stride=stride,
                            return_overflowing_tokens=True)
         if not context_tokens(rows[0]).any():
-            raise ValueError(f"the context {base.shown(context)} has no tokens, "
+            raise ValueError(f"the context {context!r:.60} has no tokens, "
                              "expected at least one: give a text with words")
         return rows
 

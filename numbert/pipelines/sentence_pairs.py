@@ -73,7 +73,7 @@ class MultipleChoicePipeline(Pipeline):
         prompt, choices = base.fields_of(self.subject, item, "prompt", "choices")
         base.text_of(self.subject, prompt)
         if not isinstance(choices, (list, tuple)) or not choices:
-            raise ValueError(f"choices is {base.shown(choices)}, expected a list of at "
+            raise ValueError(f"choices is {choices!r:.60}, expected a list of at "
                              'least one text: give {"prompt": ..., "choices": [...]}')
         return [self.encode(prompt, base.text_of("a choice", choice), options)[0]
                 for choice in choices]

@@ -63,7 +63,7 @@ class TextClassificationPipeline(Pipeline):
         if not isinstance(item, Mapping):
             return self.encode(base.text_of(self.subject, item), pair, options)
         if pair is not None:
-            raise ValueError(f"text_pair is {base.shown(pair)} and the item is a dict, "
+            raise ValueError(f"text_pair is {pair!r:.60} and the item is a dict, "
                              "expected one of the two: put it into each dict")
         text, pair = base.fields_of(self.subject, item, "text", optional=("text_pair",))
         return self.encode(text, pair, options)
@@ -96,7 +96,7 @@ def check_threshold(threshold, top_k) -> None:
     if threshold is None:
         return
     if not is_number(threshold):
-        raise TypeError(f"threshold is {base.shown(threshold)}, expected a number: "
+        raise TypeError(f"threshold is {threshold!r:.60}, expected a number: "
                         "give one, such as 0.5")
     if top_k == BEST:
         raise ValueError(f"threshold is {threshold} without top_k, expected both, as "

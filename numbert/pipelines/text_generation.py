@@ -70,14 +70,14 @@ class TextGenerationPipeline(Pipeline):
         rows = self.encode(prompt, None, options,
                            add_special_tokens=options["add_special_tokens"])
         if not rows[0].ids:
-            raise ValueError(f"the prompt {base.shown(item)} has no tokens, expected "
+            raise ValueError(f"the prompt {item!r:.60} has no tokens, expected "
                              "at least one: give a text, or leave add_special_tokens "
                              "on")
         limit = self.model.config.max_position_embeddings
         new = options["generate"].get("max_new_tokens") or 1
         if len(rows[0].ids) + new > limit:
             raise ValueError(
-                f"the prompt {base.shown(item)} has {len(rows[0].ids)} tokens, "
+                f"the prompt {item!r:.60} has {len(rows[0].ids)} tokens, "
                 f"expected at most {limit - new}, as max_position_embeddings {limit} "
                 f"leaves no room for {new} more: shorten it, or lower max_new_tokens")
         return rows

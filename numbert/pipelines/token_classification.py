@@ -10,7 +10,7 @@ import numpy as np
 from ..bert.ops import softmax
 from ..models.classes import BertForTokenClassification
 from . import base
-from .base import Pipeline, Row, shown
+from .base import Pipeline, Row
 
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
@@ -92,7 +92,7 @@ class TokenClassificationPipeline(Pipeline):
         split = options["is_split_into_words"]
         if split:
             if not (isinstance(item, list) and all(isinstance(w, str) for w in item)):
-                raise TypeError(f"{self.subject} is {shown(item)}, expected a list of "
+                raise TypeError(f"{self.subject} is {item!r:.60}, expected a list of "
                                 "words: split the text, or leave is_split_into_words "
                                 "out")
         else:

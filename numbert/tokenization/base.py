@@ -78,15 +78,13 @@ class TokenizerBase(Vocabulary):
                 "text_pair_target": text_pair_target, **given._asdict(),
                 "max_target_length": max_target_length, **tokenizer_kwargs})
         settled = self._settle(given)
-        if text_target is None:
-            if text is None:
-                raise ValueError("text is None, expected a text: pass one, or a batch")
-            samples = self._read(text, text_pair, settled.words)
-            return self._encode(samples, settled)
+        if text is None and text_target is None:
+            raise ValueError("text is None, expected a text: pass one, or a batch")
         batch = BatchEncoding()
         if text is not None:
-            samples = self._read(text, text_pair, settled.words)
-            batch = self._encode(samples, settled)
+            batch = self._encode(self._read(text, text_pair, settled.words), settled)
+        if text_target is None:
+            return batch
         if max_target_length is not None:
             settled = settled._replace(max_length=max_target_length)
         samples = self._read(text_target, text_pair_target, settled.words)

@@ -61,12 +61,10 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
         wide = max_length if strategy == "max_length" else max(map(len, ids))
         multiple = pad_to_multiple_of or 1
         pads = [max(-(-wide // multiple) * multiple - len(row), 0) for row in ids]
-        for name in columns.keys() & FILL.keys():
-            if name == "attention_mask" and not return_attention_mask:
-                continue          # HF: a mask that nobody asked for is not padded
-            fill = FILL[name](tokenizer)
-            columns[name] = [_extend(row, [fill] * n, side)
-                             for row, n in zip(columns[name], pads)]
+        fills = {name: FILL[name](tokenizer) for name in columns if name in FILL}
+        if not return_attention_mask:
+            fills.pop("attention_mask", None)   # HF: nobody asked for it: not padded
+        columns.update(_padded(columns, fills, pads, side))
     if not batched:
         columns = {name: rows[0] for name, rows in columns.items()}
     return BatchEncoding(columns, tensor_type=return_tensors)
@@ -80,9 +78,13 @@ def check_pad_token(tokenizer):
                          "{'pad_token': '[PAD]'})")
 
 
-def _extend(row, pads, side):
-    """Return a row with its padding on one side."""
-    return row + pads if side == "right" else pads + row
+def _padded(columns, fills, pads, side):
+    """Return the columns of `fills` with pads[i] more values in row i, on one side."""
+    def extend(row, more):
+        return row + more if side == "right" else more + row
+
+    return {name: [extend(row, [fill] * n) for row, n in zip(columns[name], pads)]
+            for name, fill in fills.items()}
 
 
 def _columns(encoded_inputs):
