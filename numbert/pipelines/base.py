@@ -93,7 +93,7 @@ class Pipeline:
         return with_bar(answers, None, self.task, True) if show else answers
 
     def checked(self, options: dict) -> dict:
-        """Return the options of a call, checked; its own come before the pipeline's."""
+        """Return the options of a call, checked; they override the pipeline's."""
         given = {**self.options, **options}
         return self.check({**self.defaults, **self.known(given, self.defaults)})
 
@@ -184,7 +184,7 @@ class Pipeline:
     def encode(self, text, pair, options: dict, **kwargs) -> list[Row]:
         """Return the rows of a text or a pair; refuse one too long for the model.
 
-        Rows are never padded: batches are, and no answer shows it.
+        Rows are not padded here.  Batches are, later, which changes no answer.
         """
         kwargs = {"verbose": False, **kwargs, **(options.get("tokenizer_kwargs") or {})}
         one_of("padding", kwargs.pop("padding", options.get("padding")), PADDINGS)

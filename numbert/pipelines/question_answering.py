@@ -223,7 +223,7 @@ def add_answer(answers: list[dict], context: str, start: int, end: int,
                score: float) -> None:
     """Add an answer to the list, or only its score if the list has that text already.
 
-    HF: the answer keeps the first place with its text, and case does not matter.
+    HF: the answer keeps the place of the first with its text, and case is ignored.
     """
     text = context[start:end]
     for answer in answers:

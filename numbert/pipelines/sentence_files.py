@@ -1,4 +1,4 @@
-"""What a sentence-transformers checkpoint says of how it makes vectors.
+"""How a sentence-transformers checkpoint wants its vectors made.
 
 modules.json lists the modules that a text goes through: a Transformer, a Pooling, and
 any number of others.  Each has a folder of its own, except the first.

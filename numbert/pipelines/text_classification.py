@@ -92,7 +92,7 @@ FUNCTIONS = {"softmax": lambda logits: softmax(logits)[0],
 
 
 def check_threshold(threshold, top_k) -> None:
-    """Refuse a threshold that is no number, or that has no list to shorten."""
+    """Refuse a threshold that is not a number, or one without a list to shorten."""
     if threshold is None:
         return
     if not is_number(threshold):
@@ -104,7 +104,7 @@ def check_threshold(threshold, top_k) -> None:
 
 
 def default_function(config) -> str:
-    """Return the name of what turns logits into scores, by the kind of problem."""
+    """Return the name of the function from logits to scores, by the kind of problem."""
     if config.problem_type == "regression":
         return "none"
     if config.problem_type == "multi_label_classification" or config.num_labels == 1:

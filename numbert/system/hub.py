@@ -37,9 +37,9 @@ def resolve(name_or_path: str | os.PathLike,
             force_download: bool = False) -> Path:
     """Find the local directory of a checkpoint, fetching files from the hub if needed.
 
-    A directory of this name comes first.  Otherwise a name of one or two parts may be
-    on the hub, even if a directory has the name of its owner.  So the hub is asked, but
-    only once: without a network the error comes at once, too.
+    A directory of this name comes first.  Otherwise, a name of one or two parts may be
+    a repository on the hub, even if there is a directory with the name of its owner.
+    So the hub is asked, but only once: without a network the error comes at once.
 
     Args:
         name_or_path: a directory, which is returned unchanged, or a hub name such as
@@ -184,7 +184,7 @@ def _fetch(repository: Repository, choices: Sequence[str]) -> Path | None:
 def _reach(repository: Repository, file: str) -> None:
     """Raise ConnectionError if the hub does not answer one request about a file.
 
-    Without a network, hf_hub_download tries again and again for 23 seconds.
+    Without a network, hf_hub_download would keep trying for 23 seconds.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.utils import HfHubHTTPError, HFValidationError

@@ -190,8 +190,8 @@ def _index_text(files: list[str], shards: list[dict[str, np.ndarray]]) -> str:
 
 def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
     """Move config.json and `files`, whose last one is what readers open first."""
-    # Readers, Hugging Face's too, open model.safetensors if it exists, else the index
-    # and the shards that it names. So one step decides which weights they see:
+    # Readers, including Hugging Face's, open model.safetensors if it exists, else the
+    # index and the shards that it names. So one step decides which weights they see:
     #   to a single file:            model.safetensors is replaced, and hides an index.
     #   from shards to shards:       the index is replaced. Until then nothing names the
     #                                new shards, which have names of their own.
