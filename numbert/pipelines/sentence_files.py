@@ -102,7 +102,7 @@ def fetch_modules(name: str, directory: Path, modules: list[tuple[str, str]],
 def check_widths(directory: Path, pooling: str | tuple[str, ...],
                  steps: list[Callable], folder: Path) -> None:
     """Refuse the last of the steps, that of `folder`, if it does not fit the others."""
-    width = optional(directory / "config.json").get("hidden_size")
+    width: Any = optional(directory / "config.json").get("hidden_size")
     if not is_whole_number(width):
         return                                   # BertConfig says what is wrong
     width *= 1 if isinstance(pooling, str) else len(pooling)
