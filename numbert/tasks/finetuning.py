@@ -224,7 +224,7 @@ def fingerprints(**parts) -> dict[str, str | None]:
 def known_task(name: str, where: str = "") -> Task:
     """Look up a task by name.  where: the file that names it, for the error."""
     if name not in TASKS:
-        given = f"{where}task is {name!r:.60}" if name else "the model names no task"
+        given = f"{where}task is {name!r:.60}" if name else f"{where}no task is named"
         raise ValueError(f"{given}, expected one of {', '.join(TASKS)}: pass task "
                          "(--task)")
     return TASKS[name]

@@ -185,19 +185,26 @@ def from_onnx(path_of: Callable[[Case], Any], outputs: Mapping[str, str], *,
             raise CandidateError(f"{escaped(str(path))} can't be loaded "
                                  f"({escaped(str(error))}), expected ONNX: export it "
                                  "again") from None
-        made, known = [x.name for x in session.get_outputs()], set(run(case))
-        asked = {fit(name, known): out for name, out in outputs.items() if out in made}
-        asked = {name: out for name, out in asked.items() if name in known}
-        if not asked:
-            raise CandidateError(
-                f"{escaped(str(path))} has the outputs {escaped(', '.join(made))}, "
-                f"expected one of {escaped(', '.join(outputs.values()))} for a step of "
-                "the case: change the names, or make steps outputs of the graph")
+        asked = _onnx_outputs(session, case, outputs, path)
         values = session.run(list(asked.values()), _onnx_inputs(session, case))
         return dict(zip(asked, values))
 
     candidate.__name__ = "from_onnx"
     return candidate
+
+
+def _onnx_outputs(session, case: Case, outputs: Mapping[str, str], path: Path
+                  ) -> dict[str, str]:
+    """Return the outputs that both the graph and the case have, by pack name."""
+    made, known = [x.name for x in session.get_outputs()], set(run(case))
+    asked = {fit(name, known): out for name, out in outputs.items() if out in made}
+    asked = {name: out for name, out in asked.items() if name in known}
+    if not asked:
+        raise CandidateError(
+            f"{escaped(str(path))} has the outputs {escaped(', '.join(made))}, "
+            f"expected one of {escaped(', '.join(outputs.values()))} for a step of "
+            "the case: change the names, or make steps outputs of the graph")
+    return asked
 
 
 def _onnx_inputs(session, case: Case) -> dict[str, np.ndarray]:
