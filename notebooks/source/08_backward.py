@@ -59,7 +59,6 @@ table = model.params["bert.embeddings.word_embeddings.weight"]           # (V, C
 slopes = grads["bert.embeddings.word_embeddings.weight"][baker]          # (C,)
 place = baker, np.abs(slopes).argmax()
 slope, start = slopes[place[1]], table[place]
-assert table.shape == (1600, 96) and slopes.shape == (96,)
 
 def loss(t):
     table[place] = start + t
@@ -67,8 +66,10 @@ def loss(t):
     table[place] = start
     return value
 
-t = np.linspace(-1.2, 1.2, 41)
+assert table.shape == (1600, 96) and slopes.shape == (96,)
+
 # %%
+t = np.linspace(-1.2, 1.2, 41)
 plots.curves(t, {"loss": [loss(step) for step in t],
                  "tangent, with the slope from backward": out.loss + slope * t},
              xlabel="t, added to one number of the word vector", ylabel="loss")
@@ -503,6 +504,10 @@ def table_backward(ids, dx, h, dlogits):
 check("08.5", table_backward)
 
 # %% [markdown]
+# In the real model the row of `[PAD]`, the filler of short texts, gets nothing from the
+# look-up: `numbert.bert.embeddings.embeddings_backward` sets this part to 0. The
+# decoder still pushes `[PAD]` down as an answer. This is why the row is not zero.
+#
 # ## All together
 #
 # Now we build a small BERT from these pieces. It has a look-up, a LayerNorm,
@@ -568,6 +573,8 @@ for residual in (1, 0):
 # the gradients are, from the embeddings to the head.
 
 # %%
+pad = grads["bert.embeddings.word_embeddings.weight"][tokenizer.pad_token_id]
+assert batch["attention_mask"].all() and np.abs(pad).max() > 0   # from the decoder
 print(gradcheck.check_model(model, inputs, directions=1))
 plots.gradient_norms(grads, title="the gradient of one hidden word")
 
