@@ -166,7 +166,8 @@ plots.heat_map(shown, [f"out{i}" for i in range(4)], [*names, "", *names, "", *n
 # ## The linear layer
 #
 # The first short cut is the most important one: at least nine tenths of BERT's
-# arithmetic are linear layers. At each position $r$, output $o$ is a weighted sum of the inputs:
+# arithmetic are linear layers. At each position $r$, output $o$ is a weighted sum of
+# the inputs:
 #
 # $$\text{out}_{ro} = \sum_i x_{ri} \, w_{oi} + b_o$$
 #
@@ -356,7 +357,8 @@ for name, direction in (("(1, 1, 1, 1)", ones), ("centred", centred),
 #   `drstd` is the sum of `dnorm * centred` over the channels. The first part of
 #   `dcentred` is `dnorm * rstd`.
 # * `rstd` is a power of `var + eps`, to the $-\frac12$. Its slope is
-#   $-\frac12 (\text{var} + \text{eps})^{-3/2}$, a power of `rstd` again. This gives `dvar`.
+#   $-\frac12 (\text{var} + \text{eps})^{-3/2}$, a power of `rstd` again. This gives
+#   `dvar`.
 # * `var` is the mean of squares. Each entry of `centred` acts on it with slope
 #   `2 * centred / C`. This is the second part of `dcentred`.
 # * `centred = x - mean(x)`. Each $x_j$ acts on its own entry with slope 1. Through the

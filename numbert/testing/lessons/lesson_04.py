@@ -77,7 +77,7 @@ def form_of(f, probe=PROBE, **moved):
     """The name of the form whose value at the probe is nearest to f's."""
     distances = {name: abs(float(f(probe)) - float(form(np.float64(probe))[0]))
                  + moved.get(name, 0) for name, form in FORMS.items()}
-    return min(distances, key=distances.get)
+    return min(distances, key=lambda name: distances[name])
 
 
 WHICH = {
@@ -140,7 +140,8 @@ def half_inputs(rng):
 
 
 def in_float64(x, w, b, eps):
-    return ops.layer_norm(*(y.astype(float) for y in (x, w, b)), eps)[0]
+    x, w, b = (y.astype(float) for y in (x, w, b))
+    return ops.layer_norm(x, w, b, eps)[0]
 
 
 def in_half(x, w, b, eps):
@@ -176,8 +177,8 @@ HALF = {
     "`eps` has become 0 on the way, and a row of equal numbers gives 0 / 0.":
         eps_in_half,
     "The variance divides by C - 1.  LayerNorm takes a plain mean of the C squares.":
-        lambda x, w, b, eps: normalised(*(y.astype("f4") for y in (x, w, b)),
-                                        variance(x.astype("f4"), 1), np.float32(eps)),
+        lambda x, w, b, eps: normalised(x.astype(float), w, b,
+                                        variance(x.astype(float), 1), eps),
     "`w` and `b` are missing: this is `norm` alone.":
         lambda x, w, b, eps: in_float64(x, w * 0 + 1, b * 0, eps),
 }
