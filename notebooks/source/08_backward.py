@@ -29,7 +29,8 @@ from numbert.testing.lessons import check
 #
 # BERT learns by guessing hidden words. The *loss* is one number that says how bad the
 # guess is: 0 is perfect. numbert comes with a small trained BERT. We hide the word
-# *she* from it, and say what the right answer is.
+# *she* from it, and say what the right answer is. (A second label, 0,
+# says that the second sentence follows the first. BERT guesses that too.)
 
 # %%
 path = numbert.example_checkpoint("fill-mask")
@@ -84,7 +85,7 @@ plots.curves(t, {"loss": [loss(step) for step in t],
 #
 # ## Three rules
 #
-# Here is a loss made of four steps. Read the picture from left to right to compute it.
+# Here is a loss made of three steps. Read the picture from left to right to compute it.
 #
 # ```
 #              ┌──►  u = 3 x  ──┐
@@ -345,8 +346,8 @@ for name, direction in (("(1, 1, 1, 1)", ones), ("centred", centred),
     print(f"moved along {name:12} the largest change of out has slope {change:.2f}")
 
 # %% [markdown]
-# Shifting and stretching change nothing: LayerNorm undoes both. These two directions
-# have the slope 0. So `dx` has no part along them either. Keep this in mind as a test
+# Shifting and stretching change nothing: LayerNorm undoes both, the second up to the
+# tiny `eps`. These two directions have the slope 0. So `dx` has no part along them either. Keep this in mind as a test
 # of your result.
 #
 # Now go back through the picture, from right to left.
@@ -464,7 +465,7 @@ for layer in range(model.config.num_hidden_layers):
 # %% [markdown]
 # It is that of the keys. Adding the same vector to all keys adds the same number to a
 # whole row of scores. A softmax sees only differences, so nothing changes. A port
-# that forgets this bias passes every test.
+# that forgets this bias passes every test of its outputs.
 #
 # ## Two uses: the residual and the tied table
 #
