@@ -29,8 +29,8 @@ from numbert.testing.lessons import check
 #
 # BERT learns by guessing hidden words. The *loss* is one number that says how bad the
 # guess is: 0 is perfect. numbert comes with a small trained BERT. We hide the word
-# *she* from it, and say what the right answer is. (A second label, 0,
-# says that the second sentence follows the first. BERT guesses that too.)
+# *she* from it, and say what the right answer is. A second label, 0, says that the
+# second sentence follows the first. BERT guesses that too.
 
 # %%
 path = numbert.example_checkpoint("fill-mask")
@@ -347,8 +347,8 @@ for name, direction in (("(1, 1, 1, 1)", ones), ("centred", centred),
 
 # %% [markdown]
 # Shifting and stretching change nothing: LayerNorm undoes both, the second up to the
-# tiny `eps`. These two directions have the slope 0. So `dx` has no part along them either. Keep this in mind as a test
-# of your result.
+# tiny `eps`. These two directions have the slope 0. So `dx` has no part along them
+# either. Keep this in mind as a test of your result.
 #
 # Now go back through the picture, from right to left.
 #
