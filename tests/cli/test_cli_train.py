@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 import numbert
-from numbert.tasks import pretraining
+from numbert.tasks import finetuning, pretraining
 from numbert.cli import main
 from numbert.cli.train import TASKS as NAMED
 from numbert.training.masking import vocabulary
@@ -307,6 +307,21 @@ def test_pretrain(capsys, tmp_path):
     assert code == 2 and "already holds a model" in errors
 
 
+def test_a_pretrained_model_is_evaluated_as_a_masked_lm(capsys, tmp_path, config):
+    out, corpus = tmp_path / "out", tiny.write(tmp_path, "c.txt", CORPUS)
+    assert run(capsys, "pretrain", "--corpus", corpus, "--config", config, "--out", out,
+               "--steps", 2, "--max-length", 20, "--batch-size", 4)[0] == 0
+    file = tiny.write(tmp_path, "t.txt", tiny.FILES["masked-lm"])
+    command = ("evaluate", "--model", out, "--data", file, "--task", "masked-lm")
+    code, text, errors = run(capsys, *command)
+    assert (code, errors) == (0, "") and "perplexity" in text
+    code, _, errors = run(capsys, *command[:-2])
+    assert code == 2 and "training.json: task is 'pretraining', expected one of" in \
+        errors and "pass task (--task)" in errors
+    (out / "training.json").unlink()            # as a model from elsewhere
+    assert run(capsys, *command)[:2] == (0, text)
+
+
 @pytest.mark.parametrize("options", [
     ["--rule", "bernoulli"], ["--whole-word"], ["--repeats", "2", "--seed", "5"],
     ["--tokenizer", "{base}", "--short-probability", "1"], ["--cased"]])
@@ -384,7 +399,7 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
             max_length=20, checkpoint_every=1, tokenizer=base, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining, "finish", lambda *args: None)   # as if killed
+        patch.setattr(finetuning, "finish", lambda *args: None)   # as if killed
         again()
     with pytest.raises(ValueError, match=f"a checkpoint of another run, .*{message}"):
         again(**change)

@@ -169,6 +169,25 @@ def test_a_right_candidate_passes(numbert_main):
     assert (code, err) == (0, "") and out.startswith("PASS  candidate")
 
 
+def test_a_picture_of_the_errors(numbert_main, tmp_path):
+    pytest.importorskip("matplotlib")
+    for name, start in (("a.png", b"\x89PNG"), ("a.svg", b"<?xml")):
+        numbert_main("verify", "mybert:candidate", "--plot", tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_a_picture_that_can_not_be_drawn_is_refused_before_any_work(
+        numbert_main, tmp_path, monkeypatch):
+    code, out, err = numbert_main("verify", "mybert:candidate", "--plot",
+                                  tmp_path / "a.txt")
+    assert (code, out) == (2, "") and "ends in .png, .svg or .pdf" in err
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    code, out, err = numbert_main("verify", "mybert:candidate", "--plot",
+                                  tmp_path / "a.png")
+    assert (code, out) == (2, "") and 'pip install "numbert[notebooks]"' in err
+    assert not list(tmp_path.glob("a.*"))
+
+
 def test_a_bug_is_named(numbert_main):
     code, out, err = numbert_main("verify", "mybert:tanh")
     assert (code, err) == (1, "")
