@@ -415,7 +415,7 @@ def test_what_does_not_fit_is_refused_before_training(base, tmp_path):
 
 def test_evaluate_refuses_what_does_not_fit(base, tmp_path):
     file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
-    with pytest.raises(ValueError, match="names no task, expected .*: pass task"):
+    with pytest.raises(ValueError, match="no task is named, expected .*: pass task"):
         evaluate(base, file)
     with pytest.raises(ValueError, match="expected a trained head"):
         evaluate(base, file, task=TEXT)
