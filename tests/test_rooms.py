@@ -35,7 +35,7 @@ LAW = {
     "__main__": "anything",
     "shipped": "anything",
     "deviations": "anything",
-    "plots": "anything",
+    "plots": "models tokenization verify bert system",
 }
 # The little that even "anything" leaves out: who alone may import these.
 ONLY_FOR = {
@@ -237,6 +237,8 @@ BREACHES = [
     ("world/__init__.py", "async def f():\n    from ..cli.common import size",
      "numbert.cli.common, which is only for cli, __main__"),
     ("__init__.py", "from .deviations import DEVIATIONS", "numbert.deviations, which"),
+    ("verify/page.py", "from ..plots import curves", "numbert.plots, which is only for"),
+    ("plots/flow.py", "from ..training import loop", "plots imports numbert.training"),
     ("bert/ops.py", "def f(x):\n    return import_module(x)", "does not name"),
     ("bert/ops.py", "list(map(__import__, names))", "does not name"),
     ("bert/ops.py", "from importlib import import_module as load", "does not name"),

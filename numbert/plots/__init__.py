@@ -1,0 +1,20 @@
+"""The pictures of the notebooks and of `--plot`, all in one look.
+
+    from numbert import plots
+    plots.curves(x, {"gelu": y})
+
+look.py is the look; tokens.py draws attention and masks, tokenizer.py its steps,
+flow.py a model, numbers.py curves and errors, training.py losses and gradients.  All
+need matplotlib.  This room may import models, tokenization, verify, bert and system.
+"""
+
+from .flow import data_flow
+from .numbers import curves, errors_by_depth, scores, shares
+from .look import style
+from .tokenizer import tokenizer_stages, tokenizer_steps
+from .tokens import attention_maps, heat_map, masks, positions
+from .training import gradient_norms, landscape, loss_curves
+
+__all__ = ["attention_maps", "curves", "data_flow", "errors_by_depth", "gradient_norms",
+           "heat_map", "landscape", "loss_curves", "masks", "positions", "scores",
+           "shares", "style", "tokenizer_stages", "tokenizer_steps"]
