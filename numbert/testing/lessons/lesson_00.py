@@ -82,8 +82,8 @@ EXERCISES = {
         mistakes={
             "`probs` has no axis of heads.  Each of the N heads has its own map.":
                 with_other("probs", lambda B, T, C, N, F, V: (B, T, T)),
-            "`probs` has its axis of heads in another place: look at the letters in the "
-            "blue boxes.":
+            "`probs` has its axis of heads in another place: look at the letters in "
+            "the blue boxes.":
                 with_other("probs", lambda B, T, C, N, F, V: (B, T, T, N)),
             "`probs` has its axis of heads behind that of the queries: look at the "
             "letters in the blue boxes.":
