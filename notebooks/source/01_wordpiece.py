@@ -74,7 +74,8 @@ for name, parts in (("characters", text.lower()), ("words", words), ("pieces", p
 seen, dirty = "Anna lives in Oslo.", "Anna\u00a0lives\tin Os\u00adlo."
 print(dirty == seen, ascii(dirty))
 
-kept = [c for c in dirty if unicodedata.category(c) not in ("Cc", "Cf") or c in "\t\n\r"]
+dropped = ("Cc", "Cf")
+kept = [c for c in dirty if unicodedata.category(c) not in dropped or c in "\t\n\r"]
 by_hand = "".join(" " if c.isspace() else c for c in kept)
 print(by_hand == seen, ascii(by_hand))
 
