@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 02 · Embeddings: how a token becomes a vector
 #
-# *About 45 minutes. You need NumPy and notebook [01](01_wordpiece.ipynb). The last
-# section uses derivatives.*
+# *About 45 minutes. You need NumPy and notebook [01](01_wordpiece.ipynb). The last two
+# sections use derivatives.*
 #
 # After this notebook you can
 #
@@ -228,8 +228,8 @@ plots.curves(np.arange(128), {
     "a new model": np.linalg.norm(start, axis=1)}, xlabel="position", ylabel="length")
 
 # %% [markdown]
-# The last rows are as short as at the start. Hardly any text of the training was that
-# long, so nothing taught them. A model is not good at a length just because its table
+# The last rows are as short as at the start. Most texts of the training had fewer than 50
+# tokens, and hardly any reached 100. So nothing taught these rows. A model is not good at a length just because its table
 # has the rows. Remember this when you use a BERT for 512 tokens that was trained on 128.
 #
 # ## Token types: leaving them out is not harmless
@@ -265,8 +265,10 @@ for label, each in (("new    ", new), ("trained", model)):
 
 # %% [markdown]
 # It starts at zero and grows to a length like any other. Why? The table is used *twice*:
-# to look words up, and at the end to score the guesses for a masked word. One gradient
-# comes from each use. Here is one step of learning. We look at both uses.
+# to look words up, and at the end to score the guesses for a masked word.
+#
+# A *gradient* says how the loss changes with each number of the table. Training moves the
+# numbers against it. One gradient comes from each use. We look at both, in a new model.
 
 # %%
 texts = tokenizer(["The capital of France is [MASK].", "The cow eats [MASK]."],
@@ -279,8 +281,8 @@ grads = new.backward(saved, trace=trace)
 dsum = trace["grad:embeddings.sum"]                          # (B, T, C)
 row = grads["bert.embeddings.word_embeddings.weight"][0]     # (C,), that of [PAD]
 assert (dsum[1, -2:] == 0).all()
-print("look-up, text 1:", np.linalg.norm(dsum[1], axis=-1).round(2))
-print(f"the row of [PAD]: {np.linalg.norm(row):.4f}")
+print("look-up, 2nd text:", np.linalg.norm(dsum[1], axis=-1).round(2))
+print(f"the row of [PAD]:  {np.linalg.norm(row):.4f}")
 
 # %% [markdown]
 # The first line has one number for each token. The last two belong to `[PAD]`, and they
@@ -300,7 +302,8 @@ loud = numbert.BertForPreTraining(model.config, params={**model.params, name: lo
 before, after = (each(**texts, output_hidden_states=True).hidden_states[-1][1]
                  for each in (model, loud))                  # (T, C) each
 for token, x, y in zip(texts.tokens(1), before, after):
-    print(f"{token:7} length {np.linalg.norm(x):5.2f}, changes by {np.abs(x - y).max():.2f}")
+    change = np.abs(x - y).max()
+    print(f"{token:7} length {np.linalg.norm(x):5.2f}, changes by {change:.2f}")
 
 # %% [markdown]
 # The real tokens don't change at all: the mask hides `[PAD]` from them. So the row needs
