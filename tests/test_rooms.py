@@ -41,7 +41,7 @@ LAW = {
 ONLY_FOR = {
     "cli": ("cli", "__main__"),
     "deviations": ("cli", "__main__", "shipped"),
-    "plots": ("cli", "__main__", "shipped"),
+    "plots": ("plots", "cli", "__main__", "shipped"),
 }
 REQUIRED = {"numpy", "safetensors", "regex"}
 OPTIONAL = {"torch", "flint", "transformers", "tokenizers", "huggingface_hub",

@@ -11,8 +11,8 @@
 # * explain why a mask acts on the scores, and what happens without it;
 # * split a hidden state into heads, and find the bug that most ports have had once.
 #
-# We use $T$ for the number of tokens, $C$ for the size of a hidden state, $N$ for the
-# number of heads and $D = C / N$ for the size of one head.
+# Four letters stand for sizes: there are $T$ tokens, a hidden state has $C$ numbers,
+# there are $N$ heads, and each head has $D = C / N$ of the numbers.
 
 # %%
 import numpy as np
@@ -69,8 +69,8 @@ for head, row in enumerate(later[:, she]):
 # ## The idea
 #
 # Think of a library. You come with a *query*: what you are looking for. Each book has a
-# *key*: what it says on its spine. You compare your query with every key, and take home
-# a mixture of the *values*, the contents of the books, most of it from those that match.
+# *key*: what it says on its spine. You compare your query with every key. Then you
+# take home a mixture of the *values*, the contents, mostly of the books that match.
 #
 # Each token has all three. It makes them from its hidden state $x$ by three matrices:
 #
@@ -111,9 +111,11 @@ assert scores.shape == weights.shape == (T, T) and out.shape == (T, D)
 # %%
 eps = np.finfo(float).eps
 context = trace["encoder.layer.0.attention.self.context"][0]  # (T, C), heads joined
-print("probabilities differ by", f"{np.abs(weights - probs[1]).max() / eps:.0f} eps")
-print("outputs differ by      ", f"{np.abs(out - context[:, 24:48]).max() / eps:.0f} eps")
-assert np.abs(weights - probs[1]).max() < 100 * eps
+for name, mine, theirs in (("probabilities", weights, probs[1]),
+                           ("outputs", out, context[:, 24:48])):
+    error = np.abs(mine - theirs).max() / eps
+    print(f"{name} differ by {error:.0f} eps, and may by 100")
+    assert error < 100
 
 # %% [markdown]
 # numbert's own version is in
@@ -173,16 +175,17 @@ check("03.1", attend)
 # are real: 1 is real, 0 is padding.
 
 # %%
-pair = tokenizer(["Anna lives in Oslo.", "Tom sings."], padding=True, return_tensors="np")
+texts = ["Anna lives in Oslo.", "Tom is happy."]
+pair = tokenizer(texts, padding=True, return_tensors="np")
 real = pair["attention_mask"].astype(bool)                   # (B, S)
 names = pair.tokens(1)
-trace = numbert.Trace("*layer.0.attention.self.*scores", "*layer.0.attention.self.probs")
+trace = numbert.Trace("*layer.0.attention.self.*scores")
 model(**pair, trace=trace)
 before = trace["encoder.layer.0.attention.self.scores"][1, 3]         # (T, S)
 after = trace["encoder.layer.0.attention.self.masked_scores"][1, 3]   # (T, S)
-print(names)
-print("before the mask:", before[0].round(1))
-print("after the mask: ", after[0].round(1))
+print(*(f"{name:>9}" for name in names))
+for row in (before[0], after[0]):                            # the query is [CLS]
+    print(*(f"{score:9.2g}" for score in row))
 
 # %% [markdown]
 # The mask replaces the score of a hidden key by the lowest number that the dtype has.
@@ -198,8 +201,8 @@ print("masked before the softmax: rows sum to", right.sum(-1).round(3))
 print("masked after the softmax:  rows sum to", late.sum(-1).round(3))
 
 # %%
-plots.attention_maps(np.stack([ops.softmax(before)[0], right]), names,
-                     title="head 0: without a mask; head 1: with it")
+plots.masks({"scores": before, "masked scores": after,
+             "probabilities": right}, names)
 
 # %% [markdown]
 # Many programs *add* the mask: 0 for a real key, $-10^4$ or the lowest number for a
@@ -227,9 +230,9 @@ def causal_mask(T, S):
 check("03.2", causal_mask)
 
 # %%
-plots.masks({"padding": np.broadcast_to(real[1], (8, 8)),
-             "causal": attention.causal_mask(8, 8),
-             "both": real[1] & attention.causal_mask(8, 8)})
+causal = attention.causal_mask(7, 7)
+plots.masks({"padding": np.broadcast_to(real[1], (7, 7)), "causal": causal,
+             "both": real[1] & causal}, names)
 
 # %% [markdown]
 # ## Heads: several questions at once

@@ -78,6 +78,29 @@ def minilm() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
+def check_picture(path: str | None) -> None:
+    """Refuse, before any work, a --plot that could not be drawn.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: the name of the file does not tell a format.
+    """
+    if path is None:
+        return
+    from ..plots.look import matplotlib
+    matplotlib()
+    if Path(path).suffix not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"--plot is {path}, expected a name that ends in .png, .svg "
+                         "or .pdf: add one of them")
+
+
+def save_picture(figure, path: str) -> None:
+    """Write a figure; the name of the file says in which format."""
+    from ..system.saving import atomic_file
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format=Path(path).suffix[1:], dpi=150)
+
+
 def read_lines(path: str) -> Iterator[str]:
     """Return the lines of a UTF-8 file, or of stdin for "-", without line ends.
 

@@ -85,7 +85,8 @@ def run(args) -> None:
     if args.save:
         save(found, args.save)
     if args.plot:
-        draw(found, args.plot)
+        from ..plots import digits_by_depth
+        common.save_picture(digits_by_depth(found.steps), args.plot)
     proven = found.steps[-1].proven
     if proven < FLOAT64:
         warnings.warn(f"the embedding has a value with {shown(proven)} proven digits, "
@@ -107,12 +108,7 @@ def check_places(args) -> None:
         if Path(path).is_dir():
             raise IsADirectoryError(f"{path} is a folder, expected a file: give "
                                     f"--{option} the name of a file")
-    if args.plot:
-        figure_class()                   # or the error that says how to install it
-        suffix = Path(args.plot).suffix
-        if suffix not in (".png", ".svg", ".pdf"):
-            raise ValueError(f"--plot is {args.plot}, expected a name that ends in "
-                             ".png, .svg or .pdf: add one of them")
+    common.check_picture(args.plot)
 
 
 def embedding(args) -> Found:
@@ -236,32 +232,3 @@ def save(found: Found, path: str) -> None:
         write_tensors({found.kind.replace(" ", "_"): found.value.to_float64()},
                       temporary, {"text": found.text, "bits": str(found.bits),
                                   "undecided": str(found.value.undecided().sum())})
-
-
-def figure_class() -> Any:
-    """Return matplotlib's Figure."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("matplotlib is not installed, expected it for --plot: "
-                          'pip install "numbert[notebooks]"') from error
-    return Figure
-
-
-def draw(found: Found, path: str) -> None:
-    """Draw how many digits are right at each step; exact steps leave a gap."""
-    figure = figure_class()(figsize=(10, 5), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    for dtype, colour in (("float64", "C0"), ("float32", "C1")):
-        digits = np.array([getattr(step, dtype) for step in found.steps])
-        digits[np.isinf(digits)] = np.nan
-        axes.plot(digits[:, 0], color=colour, label=f"{dtype}, median")
-        axes.plot(digits[:, 1], ":", color=colour, label=f"{dtype}, fewest")
-    for at, step in enumerate(found.steps):
-        if step in ends(found.steps):
-            axes.axvline(at, color="0.85", linewidth=0.8, zorder=0)
-    axes.set(xlabel="step of the computation; a line where a layer ends",
-             ylabel="right digits", ylim=(0, None), xlim=(0, len(found.steps) - 1))
-    figure.legend(ncols=4, loc="outside upper center", frameon=False)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary)

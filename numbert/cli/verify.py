@@ -77,6 +77,10 @@ def register(commands) -> None:
                               "exit code is 0; give it again for more bugs")
     for name, (what, _) in FILES.items():
         command.add_argument(f"--{name}", metavar="FILE", help=f"write {what}")
+    command.add_argument("--plot", metavar="FILE",
+                         help="draw errors over their bounds, along the depth of the "
+                              "model, in the case of the first wrong step (needs "
+                              "numbert[notebooks])")
     command.add_argument("--all", action="store_true", dest="everything",
                          help="list all that fails, and every tensor")
     command.add_argument("--explain", metavar="ID",
@@ -186,7 +190,8 @@ def refuse_outputs(args) -> None:
     programs = {f"program's argument {i}": word
                 for i, word in enumerate(args.program or ())}
     taken: dict[Path, str] = {}
-    for name in FILES:
+    common.check_picture(args.plot)
+    for name in (*FILES, "plot"):
         path = getattr(args, name)
         if path is None:
             continue
@@ -265,6 +270,9 @@ def write(report, args) -> None:
             module, function = where.split(".")
             writer = getattr(import_module(f"numbert.verify.{module}"), function)
             atomic_write_text(getattr(args, name), writer(report), follow_links=True)
+    if args.plot is not None:
+        from ..plots import errors_by_depth
+        common.save_picture(errors_by_depth(report), args.plot)
 
 
 def known(report, ids: list[str]) -> int:

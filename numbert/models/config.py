@@ -192,6 +192,11 @@ class BertConfig(Fields):
     def __repr__(self) -> str:
         return f"BertConfig {self.to_json_string()}"
 
+    def _repr_html_(self) -> str:
+        from ..system.html import table
+        return table(type(self).__name__, (), [
+            (name, str(value)) for name, value in self.to_diff_dict().items()], most=40)
+
     def to_dict(self) -> dict[str, Any]:
         """Every field as plain Python values, `model_type` included."""
         values = {"model_type": self.model_type, **copy.deepcopy(vars(self))}

@@ -139,6 +139,9 @@ class EncoderDecoderModel(ModuleNames):
         return (f"EncoderDecoderModel({self.num_parameters():,} parameters, "
                 f"{self.dtype}, {self.encoder!r}, {self.decoder!r})")
 
+    def _repr_html_(self) -> str:
+        return self.encoder._repr_html_() + self.decoder._repr_html_()
+
     @property
     def base_model(self) -> EncoderDecoderModel:
         """The model itself, as it has no head."""

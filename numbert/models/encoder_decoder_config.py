@@ -54,6 +54,13 @@ class EncoderDecoderConfig:
     def __getattr__(self, name: str):
         raise no_attribute(type(self).__name__, name)
 
+    def _repr_html_(self) -> str:
+        from ..system.html import table
+        halves = self.encoder.to_diff_dict(), self.decoder.to_diff_dict()
+        return table(type(self).__name__, ("", "encoder", "decoder"), [
+            (name, *(str(half.get(name, "")) for half in halves))
+            for name in {**halves[0], **halves[1]}], most=40)
+
     @classmethod
     def from_encoder_decoder_configs(cls, encoder_config, decoder_config, **others):
         """Join two configurations; the second is made a decoder's."""

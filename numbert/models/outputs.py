@@ -69,6 +69,10 @@ class ModelOutput:
     def _ipython_key_completions_(self) -> list[str]:
         return self.keys()
 
+    def _repr_html_(self) -> str:
+        from ..system.html import arrays
+        return arrays(type(self).__name__, dict(self.items()))
+
 
 @dataclass
 class BaseModelOutputWithPoolingAndCrossAttentions(ModelOutput):

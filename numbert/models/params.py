@@ -162,3 +162,26 @@ def checked_params(params: dict, shapes: dict) -> dict:
         raise ValueError(f"params have the dtypes {sorted(dtypes)}, expected one of "
                          f"{', '.join(DTYPES)} for all: convert them with astype")
     return {name: params[name] for name in shapes}
+
+
+def parts(params, prefix: str) -> list[tuple[str, int, int]]:
+    """Return (part of the model, its tensors, their numbers), for a table.
+
+    All layers are alike, so one row stands for each of them.
+
+    params: {name: array}.  prefix: starts the names of the backbone.
+    """
+    found: dict[str, list[int]] = {}
+    layers = {name.split("layer.")[1].split(".")[0] for name in params
+              if ".layer." in name}
+    for name, x in params.items():
+        inner = name.removeprefix(prefix)
+        place = inner.split(".")[0]
+        if place == "encoder":
+            place = f"each of {len(layers)} layers" if len(layers) > 1 else "the layer"
+            if ".layer.0." not in name:
+                continue
+        elif place not in ("embeddings", "pooler"):
+            place = "head"
+        found.setdefault(place, []).append(x.size)
+    return [(place, len(sizes), sum(sizes)) for place, sizes in found.items()]

@@ -82,6 +82,12 @@ class Trace(Mapping):
     def _ipython_key_completions_(self) -> list[str]:
         return list(self.arrays)
 
+    def _repr_html_(self) -> str:
+        from ..system.html import described, rms, table
+        return table(f"Trace, {len(self)} arrays", ("name", "shape", "RMS"), [
+            (name, described(x)[0], "" if (size := rms(x)) is None else size)
+            for name, x in self.items()])
+
     def save(self, path) -> None:
         """Write arrays, their order and metadata into one safetensors file.
 

@@ -151,6 +151,12 @@ class PreTrainedWeights(ModuleNames):
                 f"{self.dtype}, {self.config.num_hidden_layers} layers of "
                 f"{self.config.hidden_size})")
 
+    def _repr_html_(self) -> str:
+        from ..system.html import table
+        return table(f"{type(self).__name__}, {self.num_parameters():,} parameters, "
+                     f"{self.dtype}", ("part", "tensors", "parameters"),
+                     parameters.parts(self.params, self.prefix))
+
     # ----------------------------------------------------------------------- files
 
     @classmethod

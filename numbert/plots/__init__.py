@@ -9,12 +9,13 @@ need matplotlib.  This room may import models, tokenization, verify, bert and sy
 """
 
 from .flow import data_flow
-from .numbers import curves, errors_by_depth, scores, shares
 from .look import style
+from .numbers import curves, digits_by_depth, errors_by_depth, scores, shares
 from .tokenizer import tokenizer_stages, tokenizer_steps
 from .tokens import attention_maps, heat_map, masks, positions
 from .training import gradient_norms, landscape, loss_curves
 
-__all__ = ["attention_maps", "curves", "data_flow", "errors_by_depth", "gradient_norms",
-           "heat_map", "landscape", "loss_curves", "masks", "positions", "scores",
-           "shares", "style", "tokenizer_stages", "tokenizer_steps"]
+__all__ = ["attention_maps", "curves", "data_flow", "digits_by_depth",
+           "errors_by_depth", "gradient_norms", "heat_map", "landscape", "loss_curves",
+           "masks", "positions", "scores", "shares", "style", "tokenizer_stages",
+           "tokenizer_steps"]

@@ -33,7 +33,7 @@ def data_flow(model, batch: Mapping, *, title: str = "", axes=None):
 
     Steps follow each other from top to bottom, parts of the model from left to right.
     All layers have the same steps, so one is drawn.  A shape stands in letters, and in
-    the numbers of this run; the last line explains the letters.
+    the numbers of this run; the last lines explain them.
 
     Args:
         model: any of the nine classes.
@@ -58,7 +58,7 @@ def data_flow(model, batch: Mapping, *, title: str = "", axes=None):
     model(**batch, trace=trace)
     columns = columns_of(model, trace)
     rows = max(len(rows_of(steps)) for steps in columns.values())
-    size = (len(columns) * (WIDE + GUTTER) + 0.1, rows * ROW + HEAD + 0.55)
+    size = (len(columns) * (WIDE + GUTTER) + 0.1, rows * ROW + HEAD + 0.6)
     with look.style():
         out, (spot,) = canvas(axes, (size[0], size[1] + 0.3 * bool(title)))
         spot.set(xlim=(-0.1, size[0] - 0.1), ylim=(-size[1], 0))
@@ -67,8 +67,10 @@ def data_flow(model, batch: Mapping, *, title: str = "", axes=None):
         places = {name: draw_column(spot, i, name, steps, model.config)
                   for i, (name, steps) in enumerate(columns.items())}
         draw_arrows(spot, columns, places)
-        spot.text(0, 0.12 - size[1], letters_of(model.config, trace), va="bottom",
-                  color=INK)
+        used = {x for steps in columns.values() for step in steps
+                for x in step.letters.split()}
+        spot.text(0, 0.05 - size[1], letters_of(model.config, trace, used), va="bottom",
+                  color=INK, linespacing=1.4, in_layout=False)
     return out
 
 
@@ -113,13 +115,19 @@ def in_letters(name: str, shape: tuple, config) -> str:
     return " ".join(letters)
 
 
-def letters_of(config, trace: Mapping) -> str:
-    """Return the line that explains the letters, with the numbers of this run."""
+def letters_of(config, trace: Mapping, used: set[str]) -> str:
+    """Return the lines that explain the letters, with the numbers of this run."""
     probs = next(x for name, x in trace.items() if name.endswith("self.probs"))
     batch, heads, queries, keys = probs.shape
-    return (f"B = {batch} text{'s' * (batch > 1)}    T = {queries} tokens    "
-            f"S = {keys} keys    C = {config.hidden_size} hidden size    N = {heads} "
-            f"heads    F = {config.intermediate_size} intermediate size")
+    meanings = {"B": (batch, "texts" if batch > 1 else "text"),
+                "T": (queries, "tokens"), "S": (keys, "keys"),
+                "C": (config.hidden_size, "hidden size"),
+                "N": (heads, "heads"), "F": (config.intermediate_size, "inner size"),
+                "V": (config.vocab_size, "pieces"), "K": (config.num_labels, "classes")}
+    said = [f"{letter} = {size:,} {what}" for letter, (size, what) in meanings.items()
+            if letter in used]
+    return "    ".join(said) + "\nblue: what a part is given;  orange: the same, " \
+        "added again after the part"
 
 
 def rows_of(steps: list[Step]) -> list[list[Step]]:
@@ -169,7 +177,7 @@ def draw_column(axes, number: int, name: str, steps: list[Step], config) -> dict
     from matplotlib.patches import FancyBboxPatch
     left, places = number * (WIDE + GUTTER), {}
     layers = config.num_hidden_layers
-    head = name if name in ("embeddings", "head") else f"{name}, x {layers}"
+    head = name if name in ("embeddings", "head") else f"{name}, × {layers}"
     axes.text(left + WIDE / 2, -0.12, head, ha="center", va="center", weight="bold",
               fontsize=10)
     for i, row in enumerate(rows_of(steps)):
@@ -182,8 +190,8 @@ def draw_column(axes, number: int, name: str, steps: list[Step], config) -> dict
                 boxstyle="round,pad=0,rounding_size=0.05",
                 facecolor=FILLS[name.removeprefix("cross-")]))
             numbers = " x ".join(map(str, step.shape))
-            said = step.letters if len(row) > 1 or step.letters == numbers else \
-                f"{step.letters}  =  {numbers}" if step.letters else "a number"
+            said = "one number" if not step.shape else step.letters if len(row) > 1 \
+                else f"{step.letters}  =  {numbers}"
             axes.text(start + wide / 2, middle + 0.075, label(step.name), ha="center",
                       va="center", fontsize=8.5)
             axes.text(start + wide / 2, middle - 0.085, said, ha="center", va="center",
@@ -204,8 +212,9 @@ def draw_arrows(axes, columns: Mapping, places: Mapping) -> None:
                 if last is not None:                      # from the part before
                     enter(axes, last, left, b)
             elif a is None:
-                skip(axes, (left + WIDE, left + WIDE, 0.08 - HEAD), b, ORANGE, 0.3)
-                enter(axes, last, left, (left + WIDE / 2,) * 2 + (-9,))
+                colour = ORANGE if target == "output.sum" else BLUE
+                start = (left + WIDE / 2, left + WIDE / 2, 0.08 - HEAD)
+                skip(axes, start, b, colour, 0.3)
             elif a[2] - b[2] < 1.5 * ROW:
                 x = (a[0] + a[1]) / 2
                 arrow(axes, (x, a[2] - TALL / 2), (x, b[2] + TALL / 2))
@@ -219,10 +228,9 @@ def enter(axes, last, left: float, target) -> None:
     """Lead from the last step of a part to the top of the next."""
     gap, top = left - 0.1, 0.08 - HEAD
     x = (target[0] + target[1]) / 2
-    axes.plot([last[1], gap, gap, max(x, left + WIDE)], [last[2], last[2], top, top],
-              color=BLUE, linewidth=1.1, solid_joinstyle="round", zorder=0)
-    if target[2] > -8:
-        arrow(axes, (x, top), (x, target[2] + TALL / 2), BLUE)
+    axes.plot([last[1], gap, gap, x], [last[2], last[2], top, top], color=BLUE,
+              linewidth=1.1, solid_joinstyle="round", zorder=0.5)
+    arrow(axes, (x, top), (x, target[2] + TALL / 2), BLUE)
 
 
 def skip(axes, a, b, colour: str, offset: float) -> None:

@@ -1,8 +1,9 @@
 """One look for all pictures: the size, the letters, the colours, the paper.
 
-The colours are those of Okabe and Ito, and the map is cividis: people with any kind of
-colour vision can tell them apart, and so can a printer without colours.  The paper is
-light in every theme, so that a picture reads well on a dark page too.
+The colours are those of Okabe and Ito, which people with any kind of colour vision can
+tell apart.  Images go from paper to dark blue, so they read well without colours and
+take little ink.  The paper is light in every theme: a picture reads well on a dark page
+too.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ PAPER, INK, SOFT, LINE = "#fcfcfa", "#24292f", "#59636e", "#d5d9de"
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, "#56B4E9", "#B37A00", INK, "#8c959f")
 MARKS, DASHES = "osD^vPX*", ("-", "--", "-.", ":")
-MAP = "cividis"
+SHADES = (PAPER, "#b9dcf2", "#56B4E9", BLUE, "#002b4d")      # of an image
+BELOW = ("#4d1d00", ORANGE, "#e9a04f", "#f8dcbb")             # for what is below 0
 FONT = "DejaVu Sans"                        # comes with matplotlib
-LETTERS = {"size": 9, "title": 10}
 RC = {
     "font.family": FONT, "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9,
     "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9,
@@ -37,7 +38,7 @@ RC = {
     "savefig.facecolor": "auto", "figure.dpi": 100, "savefig.dpi": "figure",
     "legend.frameon": False, "lines.linewidth": 1.6, "lines.markersize": 4.5,
     "xtick.major.size": 3, "ytick.major.size": 3, "grid.color": LINE,
-    "grid.linewidth": 0.6, "image.cmap": MAP, "image.interpolation": "nearest",
+    "grid.linewidth": 0.6, "image.interpolation": "nearest",
     "axes.unicode_minus": True, "mathtext.fontset": "dejavusans"}
 
 
@@ -109,6 +110,25 @@ def png(figure) -> bytes:
     return found.getvalue()
 
 
+def scale(values, low: float | None = None, high: float | None = None) -> dict:
+    """Return the arguments of imshow that colour these values.
+
+    Values from 0 up go from paper to dark blue.  Where some are negative, 0 is paper,
+    and what is below 0 is orange.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+    seen: np.ndarray = np.ma.masked_invalid(np.ma.array(values, float)).compressed()
+    low = float(np.min(seen, initial=np.inf)) if low is None else low
+    high = float(np.max(seen, initial=-np.inf)) if high is None else high
+    signed = low < 0
+    if signed:
+        high = max(-low, high)
+        low = -high
+    colours = BELOW + SHADES if signed else SHADES
+    return {"cmap": LinearSegmentedColormap.from_list("numbert", colours), "vmin": low,
+            "vmax": high}
+
+
 def series() -> Iterator[dict]:
     """Yield how to draw one curve after another: colour, marker and dashes differ."""
     for colour, mark, dashes in zip(cycle(COLOURS), cycle(MARKS), cycle(DASHES)):
@@ -149,14 +169,34 @@ def ticks(axis, labels: Sequence, inches: float, turn: bool = False) -> None:
     axis.set_tick_params(length=0)
 
 
-def legend(axes, outside: bool = False, **options) -> None:
-    """Explain the curves, if there are two or more; their names are not formulas."""
-    if len(axes.get_legend_handles_labels()[1]) < 2:
+def legend(axes, place: str = "", columns: int = 1, least: int = 2) -> None:
+    """Explain the curves, if there are at least so many; names are not formulas.
+
+    place: "right" or "above" to put it outside, if the figure has room to give.
+    """
+    handles, names = axes.get_legend_handles_labels()
+    if len(names) < least:
         return
-    if outside:
-        options = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), **options}
-    for text in axes.legend(**options).get_texts():
+    own = hasattr(axes.figure, "_repr_png_")
+    if place and own:
+        found = axes.figure.legend(handles, names, ncols=columns, loc="outside " + {
+            "right": "right center", "above": "upper center"}[place])
+    else:
+        found = axes.legend(handles, names)
+    for text in found.get_texts():
         text.set_parse_math(False)
+
+
+def log_scale(axes) -> None:
+    """Make the vertical scale logarithmic, with plain numbers where they are short."""
+    axes.set_yscale("log")
+    axis, (low, high) = axes.yaxis, sorted(axes.get_ylim())
+    if high / max(low, 1e-300) < 300 and 1e-3 < high < 1e4:
+        axis.set_major_formatter(lambda x, place: f"{x:g}")
+        axis.set_minor_formatter(lambda x, place: f"{x:g}" if f"{x:e}"[0] in "235"
+                                 else "")
+    else:
+        axis.set_minor_formatter("")
 
 
 # ---------------------------------------------------------------------------- checks

@@ -8,12 +8,16 @@ from itertools import groupby
 import numpy as np
 
 from ..verify.page import part_of
+from ..verify.proofs import Step
 from ..verify.report import cases
 from ..verify.results import Judged, Report
 from . import look
-from .look import BLUE, INK, LINE, ORANGE, SOFT, canvas, label, same_length, series
+from .look import (BLUE, INK, LINE, ORANGE, PAPER, SHADES, SOFT, canvas, label,
+                   same_length, series)
 
 BAND = "#f0f1ee"
+KINDS = ("activation", "loss", "gradient")      # of a report, what is drawn
+STEP = "the step by itself"                     # without the errors before it
 
 
 def curves(x, ys: Mapping, *, xlabel: str = "", ylabel: str = "", title: str = "",
@@ -46,7 +50,7 @@ def curves(x, ys: Mapping, *, xlabel: str = "", ylabel: str = "", title: str = "
             spot.plot(x, np.abs(y) if log else y, label=label(name),
                       markevery=max(1, len(x) // 8), **line)
         if log:
-            spot.set_yscale("log")
+            look.log_scale(spot)
         elif np.min(x, initial=0) < 0 < np.max(x, initial=0):
             spot.axvline(0, color=LINE, linewidth=0.8, zorder=0)
             spot.axhline(0, color=LINE, linewidth=0.8, zorder=0)
@@ -106,15 +110,17 @@ def errors_by_depth(errors, *, case: str | None = None, title: str = "",
                         gaps=isinstance(found, Mapping))
             count = max(count, len(y))
         spot.axhline(1, color=INK, linewidth=1.2)
-        spot.text(1, 1, " 1", transform=spot.get_yaxis_transform(), va="center")
-        spot.set_yscale("log")
-        spot.set(xlim=(-0.5, count - 0.5), ylabel=ylabel)
+        spot.text(1, 1, " bound", transform=spot.get_yaxis_transform(), va="center")
+        look.log_scale(spot)
+        low, high = spot.get_ylim()
+        spot.set(xlim=(-0.5, count - 0.5), ylim=(min(low, 0.5), max(high, 3)),
+                 ylabel=ylabel)
         spot.set_title(label(title), parse_math=False)
         spot.grid(True, axis="y")
         parts(spot, names, count)
         if first is not None and names and first.name in names:
             mark_first(spot, names.index(first.name), first)
-        look.legend(spot)
+        look.legend(spot, "above", 4)
     return out
 
 
@@ -123,8 +129,10 @@ def draw_errors(axes, y, line: dict, gaps: bool) -> None:
     x = np.arange(len(y))
     here = np.isfinite(y) & (y > 0)
     dense = len(y) > 40
+    if line["label"] == STEP:
+        line = {**line, "marker": "D", "markerfacecolor": "none", "linestyle": ""}
     axes.plot(x, np.where(here, y, np.nan), **{
-        **line, "linewidth": 1 if dense else 1.6, "markersize": 2.5 if dense else 4.5})
+        **line, "linewidth": 1 if dense else 1.6, "markersize": 3 if dense else 4.5})
     for where, height, mark in ((y == 0, 0.02, "v"), (
             np.isinf(y) | (np.isnan(y) & (not gaps)), 0.98, "^")):
         if where.any():
@@ -138,13 +146,14 @@ def of_report(report: Report, case: str | None):
     found = cases(report)
     if case is None:
         case = report.first.case if report.first else max(
-            found, key=lambda name: len(found[name]), default="")
+            found, key=lambda name: sum(x.kind in KINDS for x in found[name]),
+            default="")
     if case not in found:
         raise ValueError(f"case is {case!r}, expected one of {', '.join(found)}: "
                          "check the spelling")
-    tensors = [x for x in found[case] if x.status != "missing"]
+    tensors = [x for x in found[case] if x.status != "missing" and x.kind in KINDS]
     drawn = {"error": {x.name: larger(x) for x in tensors},
-             "as a step by itself": {x.name: x.step for x in tensors}}
+             STEP: {x.name: x.step for x in tensors}}
     first = report.first if report.first and report.first.case == case else None
     return drawn, first, case
 
@@ -166,8 +175,11 @@ def mark_first(axes, at: int, judged: Judged) -> None:
     left = at < axes.get_xlim()[1] / 2
     short = ".".join(judged.name.split(".")[-2:])
     axes.annotate(f"first wrong: {label(short)}", (at, height), parse_math=False,
-                  xytext=(10 if left else -10, -12), textcoords="offset points",
-                  ha="left" if left else "right", va="top")
+                  xytext=(16 if left else -16, -34), textcoords="offset points",
+                  ha="left" if left else "right", va="top", zorder=5, bbox={
+                      "facecolor": PAPER, "edgecolor": LINE, "pad": 2},
+                  arrowprops={"arrowstyle": "-", "color": INK, "linewidth": 0.8,
+                              "shrinkB": 6})
 
 
 def parts(axes, names: Sequence[str] | None, count: int) -> None:
@@ -177,8 +189,9 @@ def parts(axes, names: Sequence[str] | None, count: int) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
         return
     places, labels = [], []
-    grouped = groupby(range(count), key=lambda i: part(names[i]))
-    for number, (name, members) in enumerate(grouped):
+    grouped = groupby(range(count), key=lambda i: (backward(names[i]),
+                                                   part_of(names[i])))
+    for number, ((_, name), members) in enumerate(grouped):
         inside = list(members)
         if number % 2 == 0:
             axes.axvspan(inside[0] - 0.5, inside[-1] + 0.5, color=BAND, zorder=-1,
@@ -188,31 +201,73 @@ def parts(axes, names: Sequence[str] | None, count: int) -> None:
             labels.append(name)
     axes.set_xticks(places, labels, parse_math=False)
     axes.tick_params(axis="x", length=0)
-    axes.set_xlabel("in the order of computation")
+    turn = next((i for i in range(count) if backward(names[i])), None)
+    axes.set_xlabel("in the order of computation" if turn is None else
+                    "in the order of computation: forward, then backward")
+    if turn:
+        axes.axvline(turn - 0.5, color=SOFT, linewidth=0.8)
 
 
-def part(name: str) -> str:
-    """Return the part of the model that a tensor belongs to, with its direction."""
-    back = name.startswith(("grad:", "dparam:"))
-    found = part_of(name)
-    return f"back: {found}" if back else found
+def backward(name: str) -> bool:
+    """Whether a tensor is a gradient."""
+    return name.startswith(("grad:", "dparam:"))
+
+
+def digits_by_depth(steps: Sequence[Step], *, title: str = "", axes=None):
+    """Draw how many decimal digits float64 and float32 get right, step by step.
+
+    A line is the digits of a typical entry of a tensor (the median), dots are those of
+    its worst entry.  A step that is exact leaves a gap.
+
+    Args:
+        steps: those of `numbert.verify.proofs.prove`.
+        title: over the picture.
+        axes: to draw on; by default a new figure.
+
+    Returns:
+        the figure, or `axes` if they were given.
+
+    Raises:
+        ValueError: there are no steps.
+
+    Example:
+        proof = prove(model, tokenizer("Some text.", return_tensors="np"))
+        plots.digits_by_depth(proof.steps)
+    """
+    if not steps:
+        raise ValueError("steps are empty, expected those of a proof: pass proof.steps")
+    with look.style():
+        out, (spot,) = canvas(axes)
+        for line, dtype in zip(series(), ("float64", "float32")):
+            digits = np.array([getattr(step, dtype) for step in steps], float)
+            digits[np.isinf(digits)] = np.nan
+            line = {**line, "linewidth": 1.2, "markersize": 3}
+            spot.plot(digits[:, 0], label=f"{dtype}, median", **line)
+            spot.plot(digits[:, 1], label=f"{dtype}, fewest", **{
+                **line, "linestyle": "", "marker": "_", "markersize": 6})
+        spot.set(ylabel="right digits", ylim=(0, None), xlim=(-0.5, len(steps) - 0.5))
+        spot.set_title(label(title), parse_math=False)
+        spot.grid(True, axis="y")
+        parts(spot, [step.name for step in steps], len(steps))
+        look.legend(spot, "above", 4)
+    return out
 
 
 # ------------------------------------------------------------------ shares and scores
 
-def shares(observed, expected, low, high, labels: Sequence, *, xlabel: str = "share",
-           title: str = "", axes=None):
-    """Draw observed shares over the range that chance allows.
+def shares(observed, expected, low, high, labels: Sequence, *, title: str = "",
+           axes=None):
+    """Draw how far observed shares are from the expected, over what chance allows.
 
     observed, expected, low, high (n,)
 
-    The bar is the range; a stroke in it is what is expected.  The dot is what was
-    observed: round inside of the range, a cross outside.
+    The bar reaches from low to high, the stroke is what is expected.  What was observed
+    is a dot inside of the bar, and a cross outside.
 
     Args:
         observed, expected, low, high: shares or counts.
         labels: n names.
-        xlabel, title: what to write under the picture and over it.
+        title: over the picture.
         axes: to draw on; by default a new figure.
 
     Returns:
@@ -227,27 +282,30 @@ def shares(observed, expected, low, high, labels: Sequence, *, xlabel: str = "sh
     """
     count = same_length(observed=observed, expected=expected, low=low, high=high,
                         labels=labels)
-    x, low, high = (np.asarray(values, float) for values in (observed, low, high))
+    x, middle, low, high = (np.asarray(values, float)
+                            for values in (observed, expected, low, high))
     if (low > high).any():
         raise ValueError("low is larger than high, expected ranges: swap them")
     rows = np.arange(count)[::-1]
     outside = ~((low <= x) & (x <= high))
     with look.style():
         out, (spot,) = canvas(axes, (6, 1.3 + 0.3 * count))
-        spot.barh(rows, high - low, left=low, height=0.55, color="#9ecae1",
+        spot.barh(rows, high - low, left=low - middle, height=0.55, color=SHADES[1],
                   label="allowed by chance")
-        spot.plot(expected, rows, "|", color=INK, markersize=13, label="expected")
+        spot.plot(np.zeros(count), rows, "|", color=INK, markersize=13,
+                  label="expected")
         for where, mark, colour, name in ((~outside, "o", BLUE, "observed"),
                                           (outside, "X", ORANGE, "outside")):
             if where.any():
-                spot.plot(x[where], rows[where], mark, color=colour, markersize=7,
-                          markeredgecolor="white", markeredgewidth=0.8, label=name)
-        spot.set_yticks(rows, [label(name) for name in labels], parse_math=False)
-        spot.set(xlabel=xlabel, title=title, ylim=(-0.6, count - 0.4))
+                spot.plot((x - middle)[where], rows[where], mark, color=colour,
+                          markersize=7, markeredgecolor="white", label=name)
+        spot.set_yticks(rows, [f"{label(name)}: {a:.4g} ({b:.4g})" for name, a, b
+                               in zip(labels, x, middle)], parse_math=False)
+        spot.set(xlabel="observed - expected", title=title, ylim=(-0.6, count - 0.4))
         spot.grid(True, axis="x")
         spot.set_axisbelow(True)
-        look.legend(spot, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0 + (
-            0.1 if title else 0)))
+        spot.locator_params(axis="x", nbins=6)
+        look.legend(spot, "above", 4)
     return out
 
 
@@ -283,7 +341,7 @@ def scores(values: Mapping, *, low=None, high=None, reference: Mapping | None = 
         [x[i] - low[name], high[name] - x[i]] for i, name in enumerate(values)]).T
     with look.style():
         out, (spot,) = canvas(axes, (6, 1.1 + 0.27 * len(values)))
-        spot.barh(rows, x, height=0.6, color=BLUE, xerr=ends, error_kw={
+        spot.barh(rows, x, height=0.6, color=SHADES[2], xerr=ends, error_kw={
             "ecolor": INK, "elinewidth": 1.2, "capsize": 2.5})
         for line, (name, at) in zip(("--", ":", "-."), (reference or {}).items()):
             spot.axvline(at, color=ORANGE, linestyle=line, label=label(name))
@@ -291,6 +349,5 @@ def scores(values: Mapping, *, low=None, high=None, reference: Mapping | None = 
         spot.tick_params(axis="y", length=0)
         spot.set(xlabel=xlabel, title=title)
         spot.spines["left"].set_color(SOFT)
-        if reference:
-            spot.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+        look.legend(spot, "above", 3, least=1)
     return out

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from ..tokenization.definition import normalizer_steps, pieces_of, spanned, split_words
 from ..tokenization.definition.normalization import check_unicode
 from . import look
-from .look import BLUE, INK, LINE, ORANGE, SOFT, canvas, label
+from .look import GREEN, INK, LINE, ORANGE, SOFT, canvas, label
 
 NAMES = {"clean": "clean", "cjk": "isolate CJK", "accents": "strip accents",
          "lower": "lower case"}
+# {what became of some characters: colours of the edge and the face of their box}
+KINDS = {"kept": (LINE, "none"), "changed": (ORANGE, "#fde0c8"),
+         "cut": (GREEN, "#dcf0e6")}
 
 
 def tokenizer_stages(text: str, vocab: Mapping, lowercase: bool = True) -> list:
@@ -86,13 +89,17 @@ def tokenizer_steps(text: str, stages: Sequence, *, title: str = "", axes=None):
                 raise ValueError(f"stage {name!r} has the span {start}:{end}, expected "
                                  f"one in 0:{len(text)}: pass the text that was "
                                  "tokenized")
-    cell = min(0.3, 9 / max(len(text), 1))
+    cell = min(0.34, 9.5 / max(len(text), 1))
     with look.style():
         out, (spot,) = canvas(axes, (max(3, cell * len(text) + 1.3),
-                                     0.38 * len(stages) + (0.5 if title else 0.2)))
-        before: dict = {i: c for i, c in enumerate(text)}
+                                     0.38 * len(stages) + (0.75 if title else 0.45)))
+        before: dict = dict(enumerate(text))
         for row, (_, items) in enumerate(stages):
-            before = draw_stage(spot, row, text, items, before)
+            before = draw_stage(spot, row, items, before, cell)
+            gone = set(range(len(text))) - {
+                i for _, start, end, *_ in items for i in range(start, max(end, 1))}
+            spot.plot([i + 0.5 for i in sorted(gone)], [row] * len(gone), ".",
+                      color=SOFT, markersize=3)
         spot.set_yticks(range(len(stages)), [label(name) for name, _ in stages],
                         parse_math=False)
         spot.set_xticks([])
@@ -100,33 +107,52 @@ def tokenizer_steps(text: str, stages: Sequence, *, title: str = "", axes=None):
         spot.set(xlim=(-0.1, len(text) + 0.1), ylim=(len(stages) - 0.4, -0.6))
         spot.spines[:].set_visible(False)
         spot.set_title(label(title), parse_math=False)
+        for kind in KINDS:
+            spot.plot([], [], "s", markersize=8, markeredgecolor=KINDS[kind][0],
+                      color=KINDS[kind][1], label=kind)
+        look.legend(spot, "above", len(KINDS))
     return out
 
 
-def draw_stage(axes, row: int, text: str, items, before: dict) -> dict:
-    """Draw one row; return {place in the text: the string that is there now}."""
+def draw_stage(axes, row: int, items, before: dict, cell: float) -> dict:
+    """Draw one row; return {place in the text: the characters that are there now}."""
     from matplotlib.patches import FancyBboxPatch
     now: dict = {}
-    for string, start, end, *_ in items:
-        now[start] = now.get(start, "") + string
-    ends = {start: max(end, start + 1) for _, start, end, *_ in items}
-    numbers = {start: rest[0] for _, start, end, *rest in items if rest}
-    for start, string in now.items():
-        end = ends[start]
+    for string, start, end, *rest in items:
+        joined = now[start][0] if start in now else ""
+        now[start] = joined + string, max(end, start + 1), rest
+    following = [*(string for string, _, _ in now.values()), ""][1:]
+    for (start, (string, end, rest)), after in zip(now.items(), following):
         source = "".join(before.get(i, "") for i in range(start, end))
-        changed = string.replace("##", "") != source
+        kept = string.removeprefix("##") in (source, source.strip())
+        cut = string.startswith("##") or after.startswith("##")
+        edge, fill = KINDS["changed" if not kept else "cut" if cut else "kept"]
         axes.add_patch(FancyBboxPatch(
             (start + 0.06, row - 0.36), end - start - 0.12, 0.72, linewidth=0.9,
-            boxstyle="round,pad=0,rounding_size=0.12",
-            edgecolor=ORANGE if changed else BLUE if end - start > 1 or numbers else
-            LINE, facecolor="#fde0c8" if changed else "#deebf7" if numbers else "none"))
-        said = label(string.replace(" ", "␣"))
-        axes.text((start + end) / 2, row - (0.13 if numbers else 0), said, ha="center",
-                  va="center", color=INK, parse_math=False)
-        if start in numbers:
-            axes.text((start + end) / 2, row + 0.2, f"{numbers[start]}", ha="center",
-                      va="center", color=SOFT, fontsize=7)
-    covered = {i for start in now for i in range(start, ends[start])}
-    for i in set(range(len(text))) - covered:
-        axes.plot(i + 0.5, row, ".", color=SOFT, markersize=3)
-    return now
+            boxstyle="round,pad=0,rounding_size=0.12", edgecolor=edge, facecolor=fill))
+        middle, room = (start + end) / 2, cell * (end - start) - 0.06
+        write(axes, middle, row - (0.13 if rest else 0), visible(string), room, 9, INK)
+        if rest:
+            write(axes, middle, row + 0.2, str(rest[0]), room, 7, SOFT)
+    single = all(end - start == 1 for start, (_, end, _) in now.items())
+    return {start: string for start, (string, _, _) in now.items()} if single \
+        else before
+
+
+def visible(string: str) -> str:
+    """Return a string with signs in place of white space."""
+    for space, sign in ((" ", "␣"), ("\t", "⇥"), ("\n", "↵"), ("\r", "←")):
+        string = string.replace(space, sign)
+    return label(string).replace("U+", "U+\n")
+
+
+def write(axes, x: float, y: float, said: str, room: float, size: float, colour: str):
+    """Write a text, smaller if it would be wider than `room` inches."""
+    lines = said.split("\n")
+    wide = 0.0088 * size * max(len(line) + 0.4 * sum(map(line.count, "#mwMW@"))
+                               for line in lines)
+    size = max(5, min(size, size * room / wide))
+    if len(lines) == 1:                     # all letters of a row on one line
+        y += 0.011 * size
+    axes.text(x, y, said, ha="center", va="baseline" if len(lines) == 1 else "center",
+              color=colour, parse_math=False, fontsize=size, linespacing=0.9)

@@ -76,12 +76,12 @@ def image_panels(panels: Mapping, rows, columns, axes, title, said, low, high):
     with look.style():
         out, spots = canvas(axes, size, tall, wide, count)
         for i, (spot, (name, values)) in enumerate(zip(spots, panels.items())):
-            image = spot.imshow(values, vmin=low, vmax=high, aspect="auto")
+            image = spot.imshow(values, aspect="auto", **look.scale(values, low, high))
             spot.set_title(name, parse_math=False)
             left, low_row = i % wide == 0, i + wide >= count
             ticks(spot.yaxis, rows if left else [""] * len(rows), side)
             ticks(spot.xaxis, columns if low_row else [""] * len(columns), side, True)
-            spot.spines[:].set_visible(False)
+            spot.spines[:].set(visible=True, color=LINE)
             if left:
                 spot.set_ylabel("query")
             if low_row:
@@ -129,7 +129,7 @@ def masks(arrays, tokens: Sequence, *, keys: Sequence | None = None, axes=None):
     words = max((len(label(x)) for x in [*tokens, *keys]), default=0)
     with look.style():
         out, spots = canvas(axes, (wide * (side + 0.5) + 0.075 * words + 0.4,
-                                   tall * (side + 0.4) + 0.075 * words + 0.5),
+                                   tall * (side + 0.4) + 0.075 * words + 0.6),
                             tall, wide, len(panels))
         for i, (spot, (name, values)) in enumerate(zip(spots, panels.items())):
             draw_mask(spot, values)
@@ -142,6 +142,10 @@ def masks(arrays, tokens: Sequence, *, keys: Sequence | None = None, axes=None):
                 spot.set_ylabel("query")
             if i + wide >= len(panels):
                 spot.set_xlabel("key")
+        if axes is None and any(x.dtype == bool for x in panels.values()):
+            spots[0].plot([], [], "s", color=BLUE, label="may be attended to")
+            out.legend(*spots[0].get_legend_handles_labels(), ncols=2,
+                       loc="outside upper center")
     return out
 
 
@@ -154,7 +158,8 @@ def draw_mask(axes, values) -> None:
                     aspect="auto")
     else:
         hidden = ~(values > -1e30)                      # -inf, float32's lowest, nan
-        image = axes.imshow(np.ma.array(values, mask=hidden), aspect="auto")
+        shown = np.ma.array(np.where(hidden, 0, values), mask=hidden)
+        image = axes.imshow(shown, aspect="auto", **look.scale(shown))
         axes.figure.colorbar(image, ax=axes, aspect=15, pad=0.03)
     rows, columns = np.nonzero(hidden)
     axes.plot(columns, rows, "x", color=SOFT, markersize=4, markeredgewidth=0.8,
@@ -195,11 +200,12 @@ def heat_map(values, rows: Sequence | None = None, columns: Sequence | None = No
     values = matrix("the heat map", values, None if rows is None else len(rows),
                     None if columns is None else len(columns))
     n, m = values.shape
-    height = min(max(2.2, 0.17 * n), 5)
-    width = min(max(2.6, 0.17 * m, height * m / max(n, 1)), 6)
+    height = min(max(2.2, 0.17 * n), 5 if rows is not None else 3)
+    width = min(max(2.6, 0.17 * m, height * m / max(n, 1)),
+                6 if columns is not None else 4)
     with look.style():
         out, (spot,) = canvas(axes, (width + 1.3, height + 0.9))
-        image = spot.imshow(values, vmin=low, vmax=high, aspect="auto")
+        image = spot.imshow(values, aspect="auto", **look.scale(values, low, high))
         for axis, names, length, turn in ((spot.yaxis, rows, height, False),
                                           (spot.xaxis, columns, width, True)):
             if names is not None:
@@ -209,7 +215,7 @@ def heat_map(values, rows: Sequence | None = None, columns: Sequence | None = No
                 dark = sum(image.cmap(image.norm(x))[:3]) < 1.4
                 spot.text(j, i, f"{x:.2g}", ha="center", va="center", fontsize=8,
                           color="white" if dark else INK)
-        spot.spines[:].set_visible(False)
+        spot.spines[:].set(visible=True, color=LINE)
         spot.set_title(title, parse_math=False)
         spot.figure.colorbar(image, ax=spot, label=said, aspect=25, pad=0.02)
     return out

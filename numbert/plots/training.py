@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from . import look
-from .look import INK, ORANGE, canvas, label, series
+from .look import INK, ORANGE, PAPER, canvas, label, series
 
 # {kind of a parameter: how its name in a layer ends}
 KINDS = {"query": "attention.self.query", "key": "attention.self.key",
          "value": "attention.self.value", "attention output": "attention.output.dense",
          "intermediate": "intermediate.dense", "output": "output.dense",
          "LayerNorm": "LayerNorm"}
+TABLES = "tables, head"
 LAYER = re.compile(r"(?:^|\.)layer\.(\d+)\.(.*)\.(weight|bias)$")
 
 
@@ -64,7 +65,8 @@ def loss_curves(logs, *, fields=("loss", "eval_loss"), log: bool = False,
         if not count:
             raise ValueError(f"no row has {' or '.join(fields)}, expected a number by "
                              "one of these names: pass the names of your log in fields")
-        spot.set_yscale("log" if log else "linear")
+        if log:
+            look.log_scale(spot)
         spot.set(xlabel="step", ylabel=ylabel, title=title)
         spot.grid(True, axis="y", which="both" if log else "major")
         look.legend(spot)
@@ -130,14 +132,17 @@ def gradient_norms(grads: Mapping, *, title: str = "", ylabel: str = "RMS of gra
         out, (spot,) = canvas(axes, (6.4, 3.6))
         for line, (kind, places) in zip(series(), found.items()):
             x = [i for i, place in enumerate(order) if places.get(place)]
+            line["linestyle"] = "" if kind == TABLES else line["linestyle"]
             spot.plot(x, [places[order[i]] for i in x], label=kind, **line)
-        spot.set_yscale("log")
+        look.log_scale(spot)
+        every = -(-len(layers) // 12)
+        words = "words" if len(layers) > 6 else "embeddings"
         spot.set_xticks(range(len(order)), [
-            f"layer {x}" if x == layers[0] or len(layers) < 5 and isinstance(x, int)
-            else str(x) for x in order])
-        spot.set(ylabel=ylabel, title=title)
+            "" if isinstance(x, int) and x % every else
+            words if x == "embeddings" else str(x) for x in order])
+        spot.set(ylabel=ylabel, title=title, xlabel="layer")
         spot.grid(True, axis="y")
-        look.legend(spot, outside=True)
+        look.legend(spot, "right")
     return out
 
 
@@ -149,7 +154,7 @@ def norms(grads: Mapping) -> dict[str, dict]:
         values = np.asarray(gradient, float)
         total, size = squares.setdefault(kind, {}).get(place, (0.0, 0))
         squares[kind][place] = (total + float((values ** 2).sum()), size + values.size)
-    order = [*KINDS, "embedding tables", "head"]
+    order = [*KINDS, TABLES]
     return {kind: {place: (total / max(size, 1)) ** 0.5
                    for place, (total, size) in squares[kind].items()}
             for kind in sorted(squares, key=order.index)}
@@ -165,8 +170,7 @@ def kind_and_place(name: str) -> tuple[str, int | str]:
         return "output", int(layer[1])
     if "embeddings." in name and "LayerNorm" in name:
         return "LayerNorm", "embeddings"
-    return ("embedding tables", "embeddings") if "embeddings" in name else \
-        ("head", "head")
+    return TABLES, "embeddings" if "embeddings" in name else "head"
 
 
 # --------------------------------------------------------------------------- landscape
@@ -201,14 +205,16 @@ def landscape(f, a=None, b=None, *, path=None, levels: int = 14, log: bool = Fal
     values = np.array([[f(x, y) for x in a] for y in b]) if callable(f) else f
     values = look.matrix("the landscape", values, len(b), len(a)).astype(float)
     with look.style():
+        from matplotlib.patheffects import withStroke
         from matplotlib.ticker import LogLocator, MaxNLocator
         out, (spot,) = canvas(axes, (5, 3.9))
         locator = LogLocator(subs=(1, 2, 5)) if log else MaxNLocator(levels)
-        filled = spot.contourf(a, b, values, locator=locator, norm="log" if log else
-                               None)
+        filled = spot.contourf(a, b, values, locator=locator,
+                               cmap=look.scale(0)["cmap"], norm="log" if log else None)
         lines = spot.contour(a, b, values, levels=filled.levels, colors=INK,
                              linewidths=0.5)
-        spot.clabel(lines, lines.levels[::2], fontsize=8, fmt="%.3g")
+        for text in spot.clabel(lines, lines.levels[::2], fontsize=8, fmt="%.3g"):
+            text.set_path_effects([withStroke(linewidth=2.5, foreground=PAPER)])
         if path is None:
             spot.plot(0, 0, "o", color=ORANGE, markeredgecolor="white", markersize=7)
         else:

@@ -95,6 +95,14 @@ class Report:
                           f"{len(self.comparisons)} directions: {len(self.wrong)} "
                           f"wrong, {len(self.unsure)} unsure", *lines])
 
+    def _repr_html_(self) -> str:
+        from ..system.html import table
+        bad = [c for c in self.comparisons if c.verdict != "ok"]
+        return table(str(self).partition("\n")[0], (
+            "parameter", "verdict", "gradient", "differences", "bound"), [
+                (c.name, c.verdict, c.analytic, c.numeric, c.bound)
+                for c in bad or self.comparisons], most=12)
+
 
 # --------------------------------------------------------------------- any function
 

@@ -83,3 +83,19 @@ class Report(NamedTuple):
     def exit_code(self) -> int:
         """Return what the command exits with: 0 pass, 1 fail, 3 incomplete."""
         return EXIT_CODES[self.verdict]
+
+    def _repr_html_(self) -> str:
+        from ..system.html import table
+        given = [x for x in self.tensors if x.status != "missing"]
+        worst = sorted(given, key=lambda x: (x is not self.first, not x.wrong,
+                                             -max(x.error or 0, x.peak or 0)))[:8]
+        bugs = table("The bug" if self.diagnosis else "Nearest", ("", "title", "fix"),
+                     [(bug.id, bug.title, bug.fix)
+                      for bug in self.diagnosis or self.nearest], 4)
+        return table(f"{self.verdict.upper()}, {self.candidate} judged as "
+                     f"{self.profile}: {len(given)} tensors, "
+                     f"{sum(x.wrong for x in given)} wrong",
+                     ("tensor", "status", "error / bound", "peak", "step"),
+                     [(str(x), x.status, *("" if y is None else y
+                       for y in (x.error, x.peak, x.step))) for x in worst]) + (
+            bugs if self.diagnosis or self.nearest else "")

@@ -98,7 +98,7 @@ def test_what_is_stale_is_found():
 @pytest.mark.parametrize("new, old, same", [
     ("a 1.00", "a 1.01", True), ("a 1.00", "a 1.10", False), ("a 1", "b 1", False),
     ("1.2e-16", "3.4e-16", True), ("1.2e-16", "3.4e-3", False), ("", "", True),
-    ("1 2", "1", False), ("-0.5", "0.5", False)])
+    ("1 2", "1", False), ("-1.8e308", "-1.8e308", True), ("-0.5", "0.5", False)])
 def test_numbers_are_compared_as_numbers(new, old, same):
     assert build.alike(new, old) is same
 
@@ -122,6 +122,7 @@ def sentences(text):
     text = re.sub(r"\$[^$]*\$|`[^`]*`", "X", text)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     # A heading, an item of a list and a row of a table end a sentence, too.
+    text = re.sub(r"^(#+ .*)$", r"\1.", text, flags=re.M)
     text = re.sub(r"\n\s*\n|\n(?=\s*(?:[*#|-]|\d+\.))", ".\n", text)
     pieces = re.split(r"[.!?:;]+[\"*)]*(?=\s|$)", re.sub(r"\|", ". ", text))
     return [words for piece in pieces

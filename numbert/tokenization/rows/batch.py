@@ -188,6 +188,20 @@ class BatchEncoding(UserDict):
     def _ipython_key_completions_(self):
         return list(self.data)              # for batch[" in a notebook
 
+    def _repr_html_(self):
+        from ...system.html import arrays, table
+        rows = self._encodings or ()
+        if not rows or len(rows) > 4 or max(map(len, rows)) > 24:
+            return arrays(f"BatchEncoding, {len(rows)} rows", self.data)
+        columns = {name: value if hasattr(value[0], "__len__") else [value]
+                   for name, value in self.data.items() if len(value)}
+        return "".join(table("BatchEncoding", (), [
+            ("token", *row.tokens), *((name, *map(str, value[i]))
+                                      for name, value in columns.items()
+                                      if len(value) == len(rows)
+                                      and len(value[i]) == len(row))])
+            for i, row in enumerate(rows))
+
     def __getstate__(self):
         encodings = None if self._encodings is None else list(self._encodings)
         return {"data": self.data, "encodings": encodings,
