@@ -179,18 +179,20 @@ check("01.2", split_words)
 # after it, with pieces that begin with `##`. This is called *greedy*, since it takes the
 # most it can at every step and never looks back.
 #
-# **Predict** the pieces of *unaffable* with this vocabulary. The cell prints each try.
+# **Predict** the pieces of *unaffable* with this vocabulary. The cell prints each try, and
+# behind the arrow the piece that fits.
 
 # %%
 small = {"un", "una", "##aff", "##able", "##a", "##f", "##ffable"}
 word, start = "unaffable", 0
 while start < len(word):
-    prefix = "##" if start else ""
+    prefix, misses = "##" if start else "", []
     for end in range(len(word), start, -1):
-        if prefix + word[start:end] in small:
+        piece = prefix + word[start:end]
+        if piece in small:
             break
-        print(prefix + word[start:end], end="  ")
-    print("->", prefix + word[start:end])
+        misses.append(piece)
+    print(f"{'  '.join(misses)} -> {piece}")
     start = end
 
 # %% [markdown]
