@@ -47,8 +47,8 @@ plots.scores({guess["token_str"]: guess["score"] for guess in guesses},
 # %%
 for text in ("The cow eats [MASK].", "Monday comes before [MASK].",
              "The [MASK] of France is Paris."):
-    print(f"{text:32}", *(f"{guess['token_str']} {guess['score']:.2f}  "
-                           for guess in fill(text)[:3]))
+    best = [f"{guess['token_str']} {guess['score']:.2f}" for guess in fill(text)[:3]]
+    print(f"{text:32}", "   ".join(best))
 
 # %% [markdown]
 # ## Where the code is
@@ -68,14 +68,14 @@ for room in ("bert", "tokenization", "models", "training", "verify"):
 # %% [markdown]
 # | folder | what it holds |
 # |---|---|
-# | [numbert/bert](../numbert/bert) | the mathematics: each formula, its gradient under it |
+# | [numbert/bert](../numbert/bert) | the mathematics: formulas and their gradients |
 # | [numbert/tokenization](../numbert/tokenization) | from text to numbers |
 # | [numbert/models](../numbert/models) | the nine model classes |
 # | [numbert/training](../numbert/training) | optimisers, masking, the training loop |
 # | [numbert/verify](../numbert/verify) | checks for other people's BERTs |
 #
-# These notebooks import that code and never copy it. We derive a formula in a few lines,
-# then compare our numbers with those of numbert.
+# These notebooks import that code and never copy it. We derive a formula in a few
+# lines, then compare our numbers with those of numbert.
 
 # %% [markdown]
 # ## From a text to numbers
@@ -103,8 +103,8 @@ assert ids.shape == (1, 9)
 #
 # ### Exercise 00.1
 #
-# Guess first, then check. How many tokens does the sentence "Tom is a footballer." have?
-# Count all that the model sees. The word *football* is in the vocabulary.
+# Guess first, then check. How many tokens does the sentence "Tom is a footballer."
+# have? Count all that the model sees. The word *football* is in the vocabulary.
 
 # %% tags=["exercise"]
 T = ...
@@ -130,9 +130,9 @@ print("logits", logits.shape)
 assert logits.shape == (1, 9, 1600)
 
 # %% [markdown]
-# A *logit* is a score that may be any number. One text, nine tokens, a score for each of
-# the 1,600 words of the vocabulary. Which place holds the guess for `[MASK]`? The place
-# of `[MASK]` itself.
+# A *logit* is a score that may be any number. One text, nine tokens, a score for each
+# of the 1,600 words of the vocabulary. Which place holds the guess for `[MASK]`? The
+# place of `[MASK]` itself.
 
 # %%
 place = tokens.index("[MASK]")
@@ -151,9 +151,9 @@ print("probability", probability[best].round(2))
 # %% [markdown]
 # ### Exercise 00.2
 #
-# Write `fill_gaps(logits, ids, mask_id)` for one text: `logits` is $(T, V)$ and `ids` is
-# $(T,)$. Return the ids that the model puts in place of `mask_id`, in order. There may
-# be several gaps.
+# Write `fill_gaps(logits, ids, mask_id)` for one text: `logits` is $(T, V)$ and `ids`
+# is $(T,)$. Return the ids that the model puts in place of `mask_id`, in order. There
+# may be several gaps.
 
 # %% tags=["exercise"]
 def fill_gaps(logits, ids, mask_id):
@@ -181,7 +181,8 @@ plots.data_flow(model, batch)
 
 # %% [markdown]
 # It is the *attention*, in blue: its scores compare $T$ tokens with $S$ tokens. The
-# other boxes treat each token by itself. (The pooler reads only the first one, `[CLS]`.)
+# other boxes treat each token by itself. (The pooler reads only the first one,
+# `[CLS]`.)
 #
 # | letter | what it counts | here | BERT base |
 # |---|---|---|---|
@@ -212,7 +213,8 @@ assert (C, N, D, F, V, L) == (96, 4, 24, 384, 1600, 3) and C == N * D
 #
 # Read four shapes from the picture. Return a dictionary with tuples in terms of the
 # letters. The keys are `"hidden"` (what a layer returns), `"probs"` (of attention),
-# `"intermediate"` and `"logits"` (of `predictions.out`). A text looks at itself, so $S = T$.
+# `"intermediate"` and `"logits"` (of `predictions.out`). A text looks at itself, so
+# $S = T$.
 
 # %% tags=["exercise"]
 def shapes(B, T, C, N, F, V):
@@ -231,7 +233,8 @@ check("00.3", shapes)
 # ## Looking inside: a first trace
 #
 # Every box of the picture has a name, and every name can be recorded. Make a
-# `numbert.Trace` with a pattern, and pass it to a call. It changes nothing in the model.
+# `numbert.Trace` with a pattern, and pass it to a call. It changes nothing in the
+# model.
 
 # %%
 trace = numbert.Trace("*embeddings*", "*layer.0.attention.self*")
@@ -279,11 +282,12 @@ assert out.prediction_logits.shape == (2, 7, V)              # B = 2
 # %% [markdown]
 # ## Why do outputs change between calls?
 #
-# Many people ask this when they first use BERT elsewhere. The reason is *dropout*. While
-# a model is trained, random numbers are set to zero, so that it doesn't rely on any one.
-# A model that was left in training mode keeps doing so.
+# Many people ask this when they first use BERT elsewhere. The reason is *dropout*.
+# While a model is trained, random numbers are set to zero, so that it doesn't rely on
+# any one. A model that was left in training mode keeps doing so.
 #
-# numbert has no such mode. Dropout happens if, and only if, you pass a random generator.
+# numbert has no such mode. Dropout happens if, and only if, you pass a random
+# generator.
 
 # %%
 def guess(**options):
@@ -303,7 +307,7 @@ print("with the same seed, alike: ", np.array_equal(guess(rng=0), guess(rng=0)))
 # | 03 | [Attention](03_attention.ipynb) | How does a word look at other words? |
 # | 04 | [LayerNorm and GELU](04_layernorm_gelu.ipynb) | What keeps the numbers tame? |
 # | 05 | [The encoder](05_encoder_trace.ipynb) | How do the parts make a layer? |
-# | 06 | [Heads and losses](06_heads_losses.ipynb) | How is the output used? What is -100? |
+# | 06 | [Heads and losses](06_heads_losses.ipynb) | What is the output for? And -100? |
 # | 07 | [MLM and NSP data](07_mlm_nsp_data.ipynb) | What does BERT learn from? |
 # | 08 | [Backward by hand](08_backward.ipynb) | How do gradients flow back? |
 # | 09 | [Training](09_training.ipynb) | How does the loss go down? |
@@ -324,7 +328,8 @@ print("with the same seed, alike: ", np.array_equal(guess(rng=0), guess(rng=0)))
 # ## What you have learnt
 #
 # * A tokenizer turns a text into ids, $(B, T)$.
-# * The model turns ids into vectors, $(B, T, C)$, and at the end into logits, $(B, T, V)$.
+# * The model turns ids into vectors, $(B, T, C)$, and at the end into logits,
+#   $(B, T, V)$.
 # * Only attention mixes tokens: its `probs` are $(B, N, T, S)$.
 # * A trace shows any step by its name, and outputs vary only if you ask for dropout.
 #

@@ -27,8 +27,8 @@ vocab = tokenizer.vocab                                      # {piece: id}
 # ## A picture first
 #
 # A model computes with numbers. So a text must become a list of numbers, each of which
-# stands for a piece of text that the model knows. The known pieces are the *vocabulary*.
-# The one that we use has 1,600 pieces; that of the BERT paper has 30,522.
+# stands for a piece of text that the model knows. The known pieces are the
+# *vocabulary*. The one that we use has 1,600 pieces; that of the BERT paper has 30,522.
 #
 # **Predict before you run:** which of these words are cut into two? What happens to the
 # accent, and to the capitals?
@@ -48,8 +48,8 @@ plots.tokenizer_steps(text, plots.tokenizer_stages(text, vocab))
 # ## Why pieces of words?
 #
 # There are two simpler ways. We could number all *words*. Then the list never ends, and
-# a new word has no number. Or we could number the *characters*. Then nothing is unknown,
-# but texts grow long, and a letter alone means little.
+# a new word has no number. Or we could number the *characters*. Then nothing is
+# unknown, but texts grow long, and a letter alone means little.
 #
 # Word pieces stand between the two. Frequent words stay whole, rare ones are spelt with
 # pieces. Count them for our sentence:
@@ -66,9 +66,9 @@ for name, parts in (("characters", text.lower()), ("words", words), ("pieces", p
 # %% [markdown]
 # ## Stage 1: clean
 #
-# Text from the web holds characters that nobody sees. Here are two strings that look the
-# same on the screen. The second has a soft hyphen in *Oslo*, which browsers use to break
-# lines. It also has a tab and a space that forbids a line break.
+# Text from the web holds characters that nobody sees. Here are two strings that look
+# the same on the screen. The second has a soft hyphen in *Oslo*, which browsers use to
+# break lines. It also has a tab and a space that forbids a line break.
 
 # %%
 seen, dirty = "Anna lives in Oslo.", "Anna\u00a0lives\tin Os\u00adlo."
@@ -84,16 +84,17 @@ assert plain(cleaned) == by_hand == seen
 
 # %% [markdown]
 # Unicode gives each character a category. `Cc` are control characters, `Cf` are
-# invisible format marks. The cleaner drops both, private characters (`Co`) too, and makes
-# a plain space of every white space. numbert's version is `numbert.tokenization.definition.normalization.clean`.
+# invisible format marks. The cleaner drops both, private characters (`Co`) too, and
+# makes a plain space of every white space. numbert's version is
+# `numbert.tokenization.definition.normalization.clean`.
 #
 # ## Stage 2: normalise, or why accents vanish
 #
 # Unicode can spell é in two ways: as one character, or as *e* and a mark that is drawn
 # over it. Both look the same. To a computer they differ.
 #
-# The form *NFD* takes each character apart. Then the marks can be dropped. They have the
-# category `Mn`, a mark that takes no space.
+# The form *NFD* takes each character apart. Then the marks can be dropped. They have
+# the category `Mn`, a mark that takes no space.
 
 # %%
 print("é" == "e\u0301", len("é"), len("e\u0301"))
@@ -144,8 +145,8 @@ for name, each in (("as trained", tokenizer), ("accents kept", accents),
 # ## Stage 3: split into words
 #
 # Split at white space. Then make each punctuation mark a word of its own, so that
-# *Oslo* has the same tokens with a full stop and without. BERT counts every ASCII symbol
-# as punctuation, also `$`, `+` and `<`, which Unicode does not call punctuation.
+# *Oslo* has the same tokens with a full stop and without. BERT counts every ASCII
+# symbol as punctuation, also `$`, `+` and `<`, which Unicode does not call punctuation.
 
 # %%
 for text in ("Don't pay $5+tax...", "snake_case e-mail"):
@@ -176,11 +177,11 @@ check("01.2", split_words)
 # ## Stage 4: the longest piece that fits
 #
 # Now each word is cut. Take the longest piece that fits at the start of the word. Go on
-# after it, with pieces that begin with `##`. This is called *greedy*, since it takes the
-# most it can at every step and never looks back.
+# after it, with pieces that begin with `##`. This is called *greedy*, since it takes
+# the most it can at every step and never looks back.
 #
-# **Predict** the pieces of *unaffable* with this vocabulary. The cell prints each try, and
-# behind the arrow the piece that fits.
+# **Predict** the pieces of *unaffable* with this vocabulary. The cell prints each try,
+# and behind the arrow the piece that fits.
 
 # %%
 small = {"un", "una", "##aff", "##able", "##a", "##f", "##ffable"}
@@ -199,9 +200,10 @@ while start < len(word):
 # Did you expect *un*, *##aff*, *##able*? The greedy cut takes *una*, because it is
 # longer. It doesn't know what the parts mean.
 #
-# numbert's function is `numbert.tokenization.definition.wordpiece.wordpiece`, with nearly
-# the same lines: see [wordpiece.py](../numbert/tokenization/definition/wordpiece.py). It
-# also says where in the word each piece lies:
+# numbert's function is `numbert.tokenization.definition.wordpiece.wordpiece`, with
+# nearly the same lines: see
+# [wordpiece.py](../numbert/tokenization/definition/wordpiece.py). It also says where in
+# the word each piece lies:
 
 # %%
 from numbert.tokenization.definition.wordpiece import wordpiece
@@ -264,12 +266,12 @@ print(inspect.getsource(definition.tokenize).split('"""')[2])
 
 # %% [markdown]
 # `spanned` gives each character its place in the text, and `plain` forgets the places.
-# `normalizer_steps` lists the steps of stages 1 and 2. One of them is new: it puts spaces
-# around each Chinese character, since Chinese has no spaces between words.
+# `normalizer_steps` lists the steps of stages 1 and 2. One of them is new: it puts
+# spaces around each Chinese character, since Chinese has no spaces between words.
 #
 # `numbert.BertTokenizer` gives the same result, many times faster. It remembers every
-# word that it has cut. Others build a tree of all pieces, a *trie*, which finds the same
-# greedy cut in one pass (Song et al. 2021).
+# word that it has cut. Others build a tree of all pieces, a *trie*, which finds the
+# same greedy cut in one pass (Song et al. 2021).
 
 # %%
 for text in ("Zoë doesn't like café crème.", "Tom lives in 東京.", "x" * 101):
@@ -292,7 +294,8 @@ print(" ".join(tokenizer.tokenize("Tom is a [MASK].")))
 # ## Dialects: three tokenizers with one name
 #
 # BERT's tokenizer was written three times: by Google, then at Hugging Face in Python
-# (*legacy*), then there in Rust (*fast*). They agree on English. They differ at the edges:
+# (*legacy*), then there in Rust (*fast*). They agree on English. They differ at the
+# edges:
 #
 # | | Google | legacy | fast |
 # |---|---|---|---|
@@ -341,9 +344,9 @@ check("01.4", lower)
 # %% [markdown]
 # ## Offsets: where a piece comes from
 #
-# A model that finds an answer, or a name, points at tokens. We want the *text*, with its
-# capitals and accents. So the tokenizer can tell, for each piece, from which characters
-# it came. Special tokens come from nowhere: `(0, 0)`.
+# A model that finds an answer, or a name, points at tokens. We want the *text*, with
+# its capitals and accents. So the tokenizer can tell, for each piece, from which
+# characters it came. Special tokens come from nowhere: `(0, 0)`.
 
 # %%
 text = "Brasília's best footballer"
@@ -352,8 +355,8 @@ for token, (start, end) in zip(batch.tokens(), batch["offset_mapping"]):
     print(f"{token:9} {start:3} to {end:2}   {text[start:end]!r}")
 
 # %% [markdown]
-# This works because every stage carries the places along: `spanned` attaches them at the
-# start, and no step loses them. To glue pieces together would give *brasilia ' s*.
+# This works because every stage carries the places along: `spanned` attaches them at
+# the start, and no step loses them. To glue pieces together would give *brasilia ' s*.
 #
 # ### Exercise 01.5
 #

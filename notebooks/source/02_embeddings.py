@@ -11,8 +11,8 @@
 # * say why the row of `[PAD]` is not zero, and what to do about it;
 # * derive the gradient of a look-up, and find the bug that most people write first.
 #
-# $B$ is the number of texts, $T$ the number of tokens, $C$ the size of a vector and $V$ the
-# size of the vocabulary.
+# $B$ is the number of texts, $T$ the number of tokens, $C$ the size of a vector and $V$
+# the size of the vocabulary.
 
 # %%
 import numpy as np
@@ -120,11 +120,12 @@ print(f"a word and a position: |cosine| is {np.abs(cosines).mean():.2f} on avera
 # ## LayerNorm comes last
 #
 # The sums differ in size from token to token. So a *LayerNorm* follows. It moves and
-# stretches each vector, so that its $C$ numbers have the mean 0 and the variance 1. Then
-# it multiplies each channel by a learnt $w$ and adds a learnt $b$. Notebook
+# stretches each vector, so that its $C$ numbers have the mean 0 and the variance 1.
+# Then it multiplies each channel by a learnt $w$ and adds a learnt $b$. Notebook
 # [04](04_layernorm_gelu.ipynb) takes it apart.
 #
-# $$\text{out} = \frac{\text{sum} - \text{mean}}{\sqrt{\text{var} + \varepsilon}} \, w + b$$
+# $$\text{out} =
+# \frac{\text{sum} - \text{mean}}{\sqrt{\text{var} + \varepsilon}} \, w + b$$
 #
 # Do we get what the model computes? A trace has its numbers.
 
@@ -150,9 +151,9 @@ assert out.shape == (1, 13, 96) and error < bound
 #
 # ### Exercise 02.1
 #
-# Write it as a function. `ids` and `types` are $(B, T)$; `word`, `position` and `kind` are
-# the tables; `w` and `b` belong to the LayerNorm, whose eps is `1e-12`. You may call
-# `ops.layer_norm(x, w, b, eps)`, which returns the result and what backward needs.
+# Write it as a function. `ids` and `types` are $(B, T)$; `word`, `position` and `kind`
+# are the tables; `w` and `b` belong to the LayerNorm, whose eps is `1e-12`. You may
+# call `ops.layer_norm(x, w, b, eps)`, which returns the result and what backward needs.
 
 # %% tags=["exercise"]
 def embed(ids, types, word, position, kind, w, b):
@@ -187,8 +188,8 @@ for label, each in (("with positions   ", model), ("without positions", orderles
     print(label, f"[CLS] differs by {np.abs(states[0, 0] - states[1, 0]).max():.1e}")
 
 # %% [markdown]
-# Without positions a text is a bag of words. The two vectors of `[CLS]`, which stand for
-# the whole text, agree up to rounding.
+# Without positions a text is a bag of words. The two vectors of `[CLS]`, which stand
+# for the whole text, agree up to rounding.
 #
 # ## What has the model learnt about places?
 #
@@ -202,9 +203,9 @@ for label, each in (("with positions   ", model), ("without positions", orderles
 plots.positions(tables["position"])
 
 # %% [markdown]
-# There are three things to see. Stripes run along the diagonal: how alike two places are
-# depends on their *distance*. The first rows resemble nothing else. And beyond 100 the
-# picture is noise. Let us look at the stripes and the noise.
+# There are three things to see. Stripes run along the diagonal: how alike two places
+# are depends on their *distance*. The first rows resemble nothing else. And beyond 100
+# the picture is noise. Let us look at the stripes and the noise.
 
 # %%
 cosines = unit(tables["position"]) @ unit(tables["position"]).T      # (128, 128)
@@ -228,9 +229,10 @@ plots.curves(np.arange(128), {
     "a new model": np.linalg.norm(start, axis=1)}, xlabel="position", ylabel="length")
 
 # %% [markdown]
-# The last rows are as short as at the start. Most texts of the training had fewer than 50
-# tokens, and hardly any reached 100. So nothing taught these rows. A model is not good at a length just because its table
-# has the rows. Remember this when you use a BERT for 512 tokens that was trained on 128.
+# The last rows are as short as at the start. Most texts of the training had fewer than
+# 50 tokens, and hardly any reached 100. So nothing taught these rows. A model is not
+# good at a length just because its table has the rows. Remember this when you use a
+# BERT for 512 tokens that was trained on 128.
 #
 # ## Token types: leaving them out is not harmless
 #
@@ -248,12 +250,13 @@ for label, each in (("with types ", strangers), ("all types 0", zeros)):
     print(label, f"B follows A with probability {probs[0, 0]:.2f}")
 
 # %% [markdown]
-# The sentences have nothing to do with each other, and the model knew. Without the types
-# it changes its mind. `numbert verify` lists this bug as A1.
+# The sentences have nothing to do with each other, and the model knew. Without the
+# types it changes its mind. `numbert verify` lists this bug as A1.
 #
 # ## The row of `[PAD]`
 #
-# Short texts are filled up with `[PAD]`. It means nothing, so its vector should be zero.
+# Short texts are filled up with `[PAD]`. It means nothing, so its vector should be
+# zero.
 #
 # **Predict:** is it? In a new model, and in the trained one?
 
@@ -264,11 +267,12 @@ for label, each in (("new    ", new), ("trained", model)):
     print(label, f"[PAD] {lengths[0]:.2f}   mean of all rows {lengths.mean():.2f}")
 
 # %% [markdown]
-# It starts at zero and grows to a length like any other. Why? The table is used *twice*:
-# to look words up, and at the end to score the guesses for a masked word.
+# It starts at zero and grows to a length like any other. Why? The table is used
+# *twice*: to look words up, and at the end to score the guesses for a masked word.
 #
-# A *gradient* says how the loss changes with each number of the table. Training moves the
-# numbers against it. One gradient comes from each use. We look at both, in a new model.
+# A *gradient* says how the loss changes with each number of the table. Training moves
+# the numbers against it. One gradient comes from each use. We look at both, in a new
+# model.
 
 # %%
 texts = tokenizer(["The capital of France is [MASK].", "The cow eats [MASK]."],
@@ -306,18 +310,18 @@ for token, x, y in zip(texts.tokens(1), before, after):
     print(f"{token:7} length {np.linalg.norm(x):5.2f}, changes by {change:.2f}")
 
 # %% [markdown]
-# The real tokens don't change at all: the mask hides `[PAD]` from them. So the row needs
-# no zeros. It needs a mask.
+# The real tokens don't change at all: the mask hides `[PAD]` from them. So the row
+# needs no zeros. It needs a mask.
 #
-# Look at the lengths, too. The *outputs* at the places of `[PAD]` are as long as others.
-# People often wonder why. The mask stops others from looking at `[PAD]`, but `[PAD]`
-# itself looks at the real tokens. Never use those outputs.
+# Look at the lengths, too. The *outputs* at the places of `[PAD]` are as long as
+# others. People often wonder why. The mask stops others from looking at `[PAD]`, but
+# `[PAD]` itself looks at the real tokens. Never use those outputs.
 #
 # ### Exercise 02.2
 #
-# A common vector for a sentence is the mean of its tokens' states. Write
-# `pool(hidden, mask)`: `hidden` is $(B, T, C)$, `mask` is $(B, T)$ with 1 for real tokens,
-# and the result is $(B, C)$. `numbert.embed` does this with `pooling="mean"`.
+# A common vector for a sentence is the mean of its tokens' states. Write `pool(hidden,
+# mask)`: `hidden` is $(B, T, C)$, `mask` is $(B, T)$ with 1 for real tokens, and the
+# result is $(B, C)$. `numbert.embed` does this with `pooling="mean"`.
 
 # %% tags=["exercise"]
 def pool(hidden, mask):
@@ -336,16 +340,16 @@ check("02.2", pool)
 # ## The gradient of a look-up
 #
 # Training needs to know how the loss changes with each entry of the table. A look-up
-# copies rows: $\text{out}_r = \text{table}[\text{id}_r]$. If row $v$ was copied to three
-# places, a change of the row changes all three. So their gradients add up:
+# copies rows: $\text{out}_r = \text{table}[\text{id}_r]$. If row $v$ was copied to
+# three places, a change of the row changes all three. So their gradients add up:
 #
 # $$\text{dtable}_v = \sum_{r \,:\, \text{id}_r = v} \text{dout}_r$$
 #
 # ### Exercise 02.3
 #
-# The text is "Tom loves Anna. Anna loves Tom.", as a pair of sentences, with `[CLS]` and
-# `[SEP]`. Every token sends back a gradient that is not zero. How many rows of the word
-# table get one?
+# The text is "Tom loves Anna. Anna loves Tom.", as a pair of sentences, with `[CLS]`
+# and `[SEP]`. Every token sends back a gradient that is not zero. How many rows of the
+# word table get one?
 
 # %% tags=["exercise"]
 count = ...
@@ -379,19 +383,19 @@ print("one at a time:  row 3 is", dtable[3])
 assert np.array_equal(dtable, ops.embedding_backward(dout, (three, (5, 2))))
 
 # %% [markdown]
-# `dtable[three] += dout` reads all rows, adds, and writes all rows back. Row 3 is written
-# twice, and the second write wipes out the first. No error, no warning: words that
-# occur twice just learn less. It is bug G10 of `numbert verify`.
+# `dtable[three] += dout` reads all rows, adds, and writes all rows back. Row 3 is
+# written twice, and the second write wipes out the first. No error, no warning: words
+# that occur twice just learn less. It is bug G10 of `numbert verify`.
 #
-# The loop is right, and numbert gives the same, as the last line asserts. It is quicker,
-# since it sorts the places by id and sums each run: read
-# `numbert.bert.ops.embedding_backward`. The same rule holds for positions. Every text of
-# a batch looks up the same rows, so their gradients are summed over the batch.
+# The loop is right, and numbert gives the same, as the last line asserts. It is
+# quicker, since it sorts the places by id and sums each run: read
+# `numbert.bert.ops.embedding_backward`. The same rule holds for positions. Every text
+# of a batch looks up the same rows, so their gradients are summed over the batch.
 #
 # ### Exercise 02.4
 #
-# Write `look_up_backward(dout, ids, V)`: `dout` is $(B, T, C)$, `ids` is $(B, T)$, and the
-# result is $(V, C)$.
+# Write `look_up_backward(dout, ids, V)`: `dout` is $(B, T, C)$, `ids` is $(B, T)$, and
+# the result is $(V, C)$.
 
 # %% tags=["exercise"]
 def look_up_backward(dout, ids, V):

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Any
 
 from ...tokenization import definition
 from ...tokenization.definition import encode, normalization, plain, spanned
@@ -44,7 +45,8 @@ def greedy(words, vocab, ends=lambda start, stop: range(stop, start, -1), prefix
     """
     out = []
     for word in words:
-        pieces, start = [], 0
+        pieces: list[Any] = []
+        start = 0
         while start < len(word):
             lead = prefix if start else ""
             found = [end for end in ends(start, len(word))

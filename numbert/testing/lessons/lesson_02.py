@@ -26,7 +26,13 @@ def embed(ids, types, word, position, kind, w, b, *, places=None, scale=1, eps=E
 
 def normed(total):
     """Return what LayerNorm makes of a sum; `total` takes ids, types and the tables."""
-    return lambda *inputs: ops.layer_norm(total(*inputs[:5]), *inputs[5:], EPS)[0]
+    return lambda *inputs: ops.layer_norm(
+        total(*inputs[:5]), inputs[5], inputs[6], EPS)[0]
+
+
+def normed_alone(ids, types, word, position, kind, w, b):
+    """The embeddings with a LayerNorm that has no w and b of its own."""
+    return embed(ids, types, word, position, kind, np.ones(6), np.zeros(6))
 
 
 def texts(rng):
@@ -88,7 +94,7 @@ EXERCISES = {
                 word[ids] + position[:ids.shape[1]] + kind[types]),
             "C3": lambda *inputs: embed(*inputs, eps=1e-5),
             "The LayerNorm lacks its w and b.":
-                lambda *inputs: embed(*inputs[:5], np.ones(6), np.zeros(6)),
+                normed_alone,
             "Only the words go through the LayerNorm.  It comes after the sum.":
                 lambda ids, types, word, position, kind, w, b: ops.layer_norm(
                     word[ids], w, b, EPS)[0] + position[:ids.shape[1]] + kind[types],
