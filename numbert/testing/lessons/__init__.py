@@ -3,9 +3,9 @@
     from numbert.testing.lessons import check
     check("03.1", my_merge_heads)       # prints what is right or what went wrong
 
-No answer is stored: each right one is computed again, and so is each well-known mistake.
-Start with exercise.py, which judges an answer; each lesson_NN.py has the exercises of one
-notebook.  This room may import what testing may: see the page one level up.
+No answer is stored: `check` computes the right one again, and the well-known mistakes.
+Start with exercise.py, which judges an answer; each lesson_NN.py belongs to a notebook.
+This room may import what testing may import.
 """
 
 from importlib import import_module
@@ -34,8 +34,8 @@ def judged(name: str, answer) -> tuple[bool, str]:
     known = exercises(name[:2]) if isinstance(name, str) else {}
     if name not in known:
         names = (each for lesson in lessons() for each in exercises(lesson))
-        raise ValueError(f"the exercise is {name!r}, expected one of {', '.join(names)}: "
-                         "give the number that stands over it in the notebook")
+        raise ValueError(f"the exercise is {name!r}, expected one of "
+                         f"{', '.join(names)}: give the number that stands over it")
     return judge(name, known[name], answer)
 
 
