@@ -181,11 +181,12 @@ for first_, last, block in ((0x4E00, 0x9FFF, "the main block"),
                             (0xF900, 0xFAFF, "the compatibility block"),
                             (0x2F800, 0x2FA1F, "the compatibility supplement")):
     kept = {"dialects": ("google", "hf-fast")}      # many are unassigned
-    if first_ not in (0x2B740, 0xF900):     # these follow another block, or private use
+    if first_ not in (0x2B740, 0x2B920, 0xF900):     # what is before has a case already
         CASES.append(edge(first_ - 1, "right before", block, **kept))
     CASES += [edge(first_, "the first of", block, **kept),
-              edge(last, "the last of", block, **kept),
-              edge(last + 1, "right after", block, **kept)]
+              edge(last, "the last of", block, **kept)]
+    if last not in (0x2B73F, 0x2B81F, 0x2CEAF):
+        CASES.append(edge(last + 1, "right after", block, **kept))
 CASES += [
     edge(0x2B820, "the first of", "extension E: the Rust code begins at 2B920",
          dialects=("google", "hf-legacy", "hf-fast")),
