@@ -21,7 +21,7 @@ def attention_mask(given, settings):
     for b in range(len(rows) if rows else given["batch"]):
         matrix = []
         for t in range(queries):
-            own = keys - queries + t                   # the key that is the query itself
+            own = keys - queries + t                  # the key that is the query itself
             row = []
             for s in range(keys):
                 allowed = True

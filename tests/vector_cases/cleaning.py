@@ -24,7 +24,7 @@ def dropped(char, why, catches="H7", flags="Control", **more):
 
 
 CASES = [
-    c("", "Nothing stays nothing.", "", "Kept"),
+    c("", "An empty text stays an empty text: no error, no null.", "", "Kept"),
     c("plain text", "Plain text is not changed.", "", "Kept"),
     c("  two  spaces  ", "Cleaning does not join or trim plain spaces.", "", "Kept"),
     dropped("\0", "is dropped; in C it would end the text", flags="Replacement"),
@@ -140,8 +140,8 @@ CASES = [
     dropped("\U0001f600", "is an emoji (So): kept whole", "H6", "Kept"),
     c("\U0001f468\u200d\U0001f469\u200d\U0001f467", "A family of three emoji loses its "
       "joiners and becomes three characters.", "H6 H7"),
-    c("\u05e9\u200e\u05c1", "A mark of direction inside a Hebrew letter is dropped, and "
-      "the point stays.", "H6 H7"),
+    c("\u05e9\u200e\u05c1", "A mark of direction inside a Hebrew letter is dropped, "
+      "and the point stays.", "H6 H7"),
     c("\0\x01\ufffd\u200b", "Only dropped characters: nothing is left."),
     c(" \t\n\r\xa0\u3000", "Only white space: six plain spaces.", flags="WhiteSpace"),
     c("x\u200b \u200by", "Dropped characters beside a space leave the one space.",

@@ -27,15 +27,15 @@ OPERATIONS = {
         "makes one row of a text or of a pair of texts",
         {"text": "a string", "pair": "a string, or null"},
         "an object: tokens, input_ids, token_type_ids, attention_mask, "
-        "special_tokens_mask, offsets (pairs of character positions, end excluded, that "
-        "count code points), word_ids, sequence_ids (null at special tokens)",
+        "special_tokens_mask, offsets (start and end of each token in the text, in "
+        "code points, end excluded), word_ids, sequence_ids (null at special tokens)",
         {**ROW, "split_special_tokens": False}),
     "encode_batch": (
         "makes rows of samples, cut to max_length and padded",
         {"samples": "a list of [text, pair or null]"},
         "an object: input_ids, token_type_ids, attention_mask (lists of rows); with "
         "overflow, all windows of a sample follow each other, and sample says which "
-        "sample a row comes from.  In hf-legacy, overflowing is the list of ids cut off",
+        "sample a row comes from.  In hf-legacy, overflowing lists the ids cut off",
         {**ROW, "truncation": False, "max_length": None, "stride": 0,
          "truncation_side": "right", "overflow": False, "padding": "do_not_pad",
          "padding_side": "right", "pad_to_multiple_of": None}),
@@ -45,10 +45,11 @@ OPERATIONS = {
         {"vocab": "words", "added_tokens": [], "skip_special_tokens": False,
          "clean_up": False}),
     "attention_mask": (
-        "tells which keys each query may attend to.  Where there are no segments and no "
-        "padding, batch says how many rows there are",
-        {"batch": "B", "queries": "T", "keys": "S; in self-attention the queries are the "
-         "last T of the keys", "causal": "whether a query may not attend to later keys",
+        "tells which keys each query may attend to.  Without segments and padding, "
+        "batch says how many rows there are",
+        {"batch": "B", "queries": "T",
+         "keys": "S; in self-attention the queries are the last T of the keys",
+         "causal": "whether a query may not attend to later keys",
          "padding": "B rows of S numbers, 0 = padding, or null",
          "segments": "B rows of S numbers of the packed text that a key belongs to, or "
          "null"},
@@ -73,9 +74,9 @@ OPERATIONS = {
         "B rows of 0 and 1", {"add_special_tokens": True, "padding_side": "right"}),
     "targets": (
         "what the logits at each place are compared with; the label -100 is ignored",
-        {"kind": "masked and causal: labels of language models, B rows; span: positions "
-         "of answers in rows of length tokens; words: labels of words, for the first "
-         "piece of each; sentences: whether B follows A",
+        {"kind": "masked and causal: labels of language models, B rows; span: "
+         "positions of answers in rows of length tokens; words: labels of words, for "
+         "the first piece of each; sentences: whether B follows A",
          "labels, positions, length, word_ids, word_labels, follows": "of these kinds"},
         "the targets, null where there is none", {}),
     "cross_entropy": (
@@ -104,14 +105,15 @@ DIALECTS = {
     "hf-fast": "BertTokenizer in transformers 5: the Rust library tokenizers"}
 VOCABULARIES = {
     "words": (
-        "[PAD] [UNK] [CLS] [SEP] [MASK] a b c d e f g h ##a ##b ##c ##d ##e ##s ##x ##9 "
-        "hello world un ##aff ##able ##ff unaff unaffordable token ##ization ##iz cafe "
-        "nai ##ve naive na\u00efve caf\u00e9 don t s m ve re n not do ' . , ! ? - # ## "
-        "[ ] mask cls sep 3 14 1 \u4e2d \u6587 ##\u6587 \u00e9 ##\u00e9 \u03b1 ##\u03c3 "
-        "##\u03c2 \u1112 ##\u1161 ##\u11ab \ud55c x i ##\u0307 Hello World ##orld W "
-        "\U0001f600 ##\U0001f600 new ##tok newtok \u00df stra ##\u00dfe ##sse the of "
-        "$ + < = > ^ ` | ~ ##i ##n ##g ##\u0301 \u03bf\u03b4\u03bf "
-        "\u20ac \u304b ##\u3099 \u304c \u0301 \u8c48 \uf900").split(),
+        "[PAD] [UNK] [CLS] [SEP] [MASK] a b c d e f g h ##a ##b ##c ##d ##e ##s ##x "
+        "##9 hello world un ##aff ##able ##ff unaff unaffordable token ##ization "
+        "##iz cafe nai ##ve naive na\u00efve caf\u00e9 don t s m ve re n not do ' . "
+        ", ! ? - # ## [ ] mask cls sep 3 14 1 \u4e2d \u6587 ##\u6587 \u00e9 ##\u00e9 "
+        "\u03b1 ##\u03c3 ##\u03c2 \u1112 ##\u1161 ##\u11ab \ud55c x i ##\u0307 Hello "
+        "World ##orld W \U0001f600 ##\U0001f600 new ##tok newtok \u00df stra "
+        "##\u00dfe ##sse the of $ + < = > ^ ` | ~ ##i ##n ##g ##\u0301 "
+        "\u03bf\u03b4\u03bf \u20ac \u304b ##\u3099 \u304c \u0301 \u8c48 "
+        "\uf900").split(),
     "cased": "[PAD] [UNK] [CLS] [SEP] [MASK] A a B b ##a ##A Hello hello HELLO "
              "\u00c9 \u00e9 E e ##\u0301 ##t\u00e9 ##te".split(),
     "gaps": "[PAD] [UNK] [CLS] [SEP] [MASK] ab abc abcd ##d ##e ##bc ##c ##cde a "

@@ -26,12 +26,13 @@ def m(samples, most, comment, catches="H12", flags="MaxLength", **more):
 TWO, THREE = ["a b c", "d"], ["a", "b c d e", "f g"]
 PAIRS = [("a b", "c d e"), ("f", "g")]
 CASES = [
-    p(TWO, "The shorter row is filled up: id 0, mask 0, type 0.", flags="Longest Values"),
+    p(TWO, "The shorter row is filled up: id 0, mask 0, type 0.",
+      flags="Longest Values"),
     p(THREE, "The longest row is neither the first nor the last."),
     p(["a b", "c d"], "Rows of one length need no padding."),
     p(["a b c"], "A single row is the longest itself."),
     p(["", "a"], "An empty text: [CLS] [SEP] and one [PAD]."),
-    p(["", ""], "Only empty texts."),
+    p(["", ""], "Only empty texts: rows of two, nothing to fill up."),
     p(["a", "a"], "Two equal rows are equal, wherever they stand."),
     p(["a", "b c d e", "a"], "The first row and the last are the same text: the same "
       "ids, mask and types."),
@@ -44,7 +45,8 @@ CASES = [
       "Longest Values"),
     p(TWO, "No padding asked for: rows of different lengths.", "H12", "None",
       "do_not_pad"),
-    p(TWO, "Without special tokens.", "H12", "Longest", add_special_tokens=False),
+    p(TWO, "Without special tokens the rows have three and one pieces.",
+      "H12", "Longest", add_special_tokens=False),
     p(["", "a"], "Without special tokens an empty text is all padding: a row that is "
       "masked as a whole.", "B7 H12", "Longest Values", add_special_tokens=False),
     p(PAIRS, "Padding after a pair has type 0, not 1.", "A1 H12",
@@ -64,20 +66,23 @@ CASES = [
       padding_side="left"),
     m(TWO, 8, "On the left, to a fixed width.", "A4 H12", "MaxLength Left",
       padding_side="left"),
-    m(["a b c d e f g h", "a"], 6, "One row is cut on the right, one padded on the left.",
-      "A4 H12", "MaxLength Left", padding_side="left"),
-    m(["a b c d e f g h", "a"], 6, "One row is cut on the left, one padded on the right.",
-      "H12", "MaxLength", truncation_side="left"),
+    m(["a b c d e f g h", "a"], 6, "One row is cut on the right, one padded on the "
+      "left.", "A4 H12", "MaxLength Left", padding_side="left"),
+    m(["a b c d e f g h", "a"], 6, "One row is cut on the left, one padded on the "
+      "right.", "H12", "MaxLength", truncation_side="left"),
     # Max length
     m(TWO, 8, "Both rows are filled up to eight."),
     m(["a"], 8, "A single row is filled up, too."),
-    m([""], 4, "An empty text, filled up."),
+    m([""], 4, "An empty text of two special tokens is filled up to four."),
     m(["a b c d"], 6, "Exactly as wide as max_length."),
     m(["a b c d e"], 6, "One piece too many is cut: no padding."),
     m(["a b c d e f g h", "a"], 6, "One row is cut, the other filled up: one width."),
-    m(PAIRS, 10, "Pairs to a fixed width.", "A1 H12", "MaxLength Pairs"),
-    m([("a", "b")], 5, "A pair that just fits.", "A1 H12", "MaxLength Pairs"),
-    m([("a", "b")], 6, "A pair with one [PAD].", "A1 H12", "MaxLength Pairs"),
+    m(PAIRS, 10, "Pairs are filled up to a fixed width, with type 0.",
+      "A1 H12", "MaxLength Pairs"),
+    m([("a", "b")], 5, "A pair that just fits: no padding, nothing cut.",
+      "A1 H12", "MaxLength Pairs"),
+    m([("a", "b")], 6, "A pair with one [PAD], whose type is 0.",
+      "A1 H12", "MaxLength Pairs"),
     p(["a b c d e", "a"], "Without truncation a long row keeps its length, and the "
       "other is filled up to max_length.", "H12", "MaxLength", "max_length",
       max_length=6),

@@ -3,8 +3,8 @@
 from vector_cases.rows import case, name
 
 FLAGS = {
-    "AsciiPunctuation": "All 32 printable ASCII characters but letters and digits, also "
-                        "those that Unicode calls symbols.",
+    "AsciiPunctuation": "All 32 printable ASCII characters but letters and digits, "
+                        "also those that Unicode calls symbols.",
     "UnicodePunctuation": "Beyond ASCII: the categories that begin with P.",
     "NoPunctuation": "Symbols, marks and numbers that stay in their word.",
     "WhiteSpace": "Where words end without a punctuation mark.",
@@ -21,23 +21,25 @@ def apart(char, why, flags="UnicodePunctuation", catches="H16", **more):
 
 
 CASES = [
-    p("", "No text, no words.", "", "WhiteSpace"),
+    p("", "An empty text has no words, not one empty word.", "", "WhiteSpace"),
     p("   ", "Only spaces: no words, and no empty ones.", "", "WhiteSpace"),
     p(" \tHeLLo!how  \n Are yoU?  ", "The example of google-research/bert.", "H13",
       "Mixed"),
-    p("hello", "One word.", "", "WhiteSpace"),
-    p("hello world", "Two words.", "", "WhiteSpace"),
+    p("hello", "One word without marks is itself.", "", "WhiteSpace"),
+    p("hello world", "Two words: the space belongs to neither.", "", "WhiteSpace"),
     p("  hello   world  ", "Runs of spaces count as one; none at the ends.", "",
       "WhiteSpace"),
-    p("hello\tworld\nagain\r\nend", "Tab and line ends.", "H7", "WhiteSpace"),
+    p("hello\tworld\nagain\r\nend", "Tab and line ends part words like spaces.",
+      "H7", "WhiteSpace"),
     p("a\xa0b", "A no-break space breaks words.", "H7", "WhiteSpace"),
-    p("a\u3000b", "An ideographic space.", "H7", "WhiteSpace"),
+    p("a\u3000b", "An ideographic space parts words.", "H7", "WhiteSpace"),
     p("a\u2028b\u2029c", "Line and paragraph separators split in all dialects, at one "
       "step or another.", "H7", "WhiteSpace"),
     p("a\u200bb", "A zero width space splits nothing.", "H7", "WhiteSpace"),
     p("a\x0bb\x0cc\x1cd\x85e", "White space for others, but dropped here: one word.",
       "H7", "WhiteSpace"),
-    p("a\u2002b\u2009c\u202fd\u205fe\u1680f", "Five more kinds of Zs.", "H7",
+    p("a\u2002b\u2009c\u202fd\u205fe\u1680f", "Five more kinds of white space, all Zs, "
+      "part words.", "H7",
       "WhiteSpace"),
     p("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", "All 32 ASCII marks: 32 words.", "H16",
       "AsciiPunctuation"),
@@ -59,14 +61,16 @@ CASES += [
     p("don't", "An apostrophe is apart: three words.", "H16", "AsciiPunctuation"),
     p("snake_case", "An underscore is punctuation (Pc), though \\w in regular "
       "expressions.", "H16", "AsciiPunctuation"),
-    p("state-of-the-art", "Hyphens are apart, each.", "H16", "AsciiPunctuation"),
+    p("state-of-the-art", "Each hyphen is apart: seven words.",
+      "H16", "AsciiPunctuation"),
     p("3.14", "A decimal point is a mark like others.", "H16", "AsciiPunctuation"),
     p("1,000", "So is a comma between digits.", "H16", "AsciiPunctuation"),
-    p("a@b.com", "An address is five words.", "H16", "AsciiPunctuation"),
+    p("a@b.com", "An address is five words: @ and the point are marks.",
+      "H16", "AsciiPunctuation"),
     p("http://x.y/?q=1&r#s", "So many marks in one address.", "H16",
       "AsciiPunctuation"),
     p("...", "Three stops are three words.", "H16", "AsciiPunctuation"),
-    p("!?", "Two marks side by side.", "H16", "AsciiPunctuation"),
+    p("!?", "Two marks side by side are two words.", "H16", "AsciiPunctuation"),
     p("$5", "A dollar sign is apart from its number.", "H16", "AsciiPunctuation"),
     p("C++", "Two plus signs are two words.", "H16", "AsciiPunctuation"),
     p("##a", "Number signs are marks here: ##a is three words.", "H16",
@@ -93,7 +97,8 @@ CASES += [
     apart("\uff01", "is a fullwidth mark"),
     apart("\uff3f", "is a fullwidth underscore (Pc)"),
     apart("\ufe33", "is a connector for vertical text"),
-    apart("\u060c", "is the Arabic comma"), apart("\u061f", "is the Arabic question mark"),
+    apart("\u060c", "is the Arabic comma"),
+    apart("\u061f", "is the Arabic question mark"),
     apart("\u066a", "is a per cent sign, but Po"),
     apart("\u05be", "joins Hebrew words, and is Pd"),
     apart("\u0964", "ends a Hindi sentence"),

@@ -43,9 +43,11 @@ CASES = [
     wide(8, None, 6, "Four of eight pieces are kept, and both special tokens.",
          "Single"),
     wide(4, None, 6, "A text that just fits is kept whole.", "Single Exact"),
-    wide(5, None, 6, "One piece too many.", "Single Exact"),
+    wide(5, None, 6, "One piece too many for the room: the last one goes.",
+         "Single Exact"),
     wide(3, None, 6, "One piece of padding, nothing is cut.", "Single Exact"),
-    wide(3, None, 3, "Room for one piece.", "Single EdgeOfRoom"),
+    wide(3, None, 3, "Room for one piece beside the special tokens.",
+         "Single EdgeOfRoom"),
     t(3, None, 2, "No room but for special tokens: the text is empty.",
       flags="Single EdgeOfRoom"),
     t(3, None, 1, "Less room than special tokens need: hf-fast then cuts nothing, and "
@@ -66,12 +68,14 @@ CASES = [
       dialects=("hf-fast",)),
     t(8, None, 5, "truncation false: max_length alone cuts nothing.", flags="Single",
       truncation=False, padding="longest"),
-    t(8, None, 12, "More room than text: nothing is cut or added.", flags="Single Exact"),
+    t(8, None, 12, "More room than text: nothing is cut or added.",
+      flags="Single Exact"),
     # Pairs, longest first
     wide(5, 5, 12, "A tie in an odd room of nine: hf-fast keeps 4 + 5, the others 5 + "
          "4.", "LongestFirst Tie"),
     wide(5, 5, 11, "A tie in an even room: 4 + 4 in all dialects.", "LongestFirst Tie"),
-    wide(5, 5, 10, "A tie in a room of seven.", "LongestFirst Tie"),
+    wide(5, 5, 10, "A tie in a room of seven: one text gets the odd piece.",
+         "LongestFirst Tie"),
     wide(8, 8, 10, "A long tie in a room of seven.", "LongestFirst Tie"),
     wide(1, 1, 4, "A tie in a room of one: one of two pieces goes.",
          "LongestFirst Tie EdgeOfRoom"),
@@ -87,15 +91,16 @@ CASES = [
          "text was.", "LongestFirst"),
     wide(8, 3, 9, "Down to equal lengths, exactly.", "LongestFirst"),
     wide(6, 5, 8, "Lengths that differ by one, a room of five.", "LongestFirst"),
-    wide(5, 6, 8, "The same swapped.", "LongestFirst"),
-    wide(3, 5, 6, "Three and five in a room of three: hf-fast 1 + 2; the others pop one "
-         "by one.", "LongestFirst"),
+    wide(5, 6, 8, "Lengths that differ by one, the longer text second.",
+         "LongestFirst"),
+    wide(3, 5, 6, "Three and five in a room of three: hf-fast 1 + 2; the others pop "
+         "one by one.", "LongestFirst"),
     wide(5, 3, 6, "Five and three in a room of three.", "LongestFirst"),
     wide(8, 1, 6, "A text of one piece stays as long as possible.", "LongestFirst"),
     wide(1, 8, 6, "The same with the texts swapped: one piece stays.", "LongestFirst"),
-    wide(0, 6, 6, "The first text is empty.", "LongestFirst"),
-    t(6, 0, 6, "The second text is empty: hf-fast takes it as absent, so one special "
-      "token less.", flags="LongestFirst", dialects=("hf-fast",)),
+    wide(0, 6, 6, "The first text is empty: the second is cut.", "LongestFirst"),
+    wide(6, 0, 6, "The second text is empty, but it is there: in a batch it has a "
+         "[SEP] in all dialects.", "LongestFirst"),
     t(5, 5, 9, "Room of nine without special tokens: a tie again.",
       flags="LongestFirst Tie NoSpecials", add_special_tokens=False),
     t(4, 4, 3, "No room but for three special tokens: both texts are empty.",
@@ -104,7 +109,7 @@ CASES = [
       flags="LongestFirst EdgeOfRoom", result="acceptable", dialects=("hf-fast",)),
     t(6, 4, 8, "Both texts are cut on the left.", flags="LongestFirst Left",
       truncation_side="left"),
-    t(5, 5, 12, "A tie, cut on the left.", flags="LongestFirst Tie Left",
+    t(5, 5, 12, "A tie in an odd room, cut on the left.", flags="LongestFirst Tie Left",
       truncation_side="left"),
     t(8, 2, 8, "Only the longer is cut, on the left.", flags="LongestFirst Left",
       truncation_side="left"),
@@ -113,7 +118,8 @@ CASES = [
       flags="OneSide", truncation="only_first"),
     t(3, 6, 10, "Only the first is cut, although the second is longer.",
       flags="OneSide", truncation="only_first"),
-    t(3, 6, 10, "Only the second is cut.", flags="OneSide", truncation="only_second"),
+    t(3, 6, 10, "Only the second text is cut, which is longer.",
+      flags="OneSide", truncation="only_second"),
     t(6, 3, 11, "Only the second is cut, although the first is longer.",
       flags="OneSide", truncation="only_second"),
     t(6, 3, 7, "The first keeps a single piece.", flags="OneSide EdgeOfRoom",
@@ -134,14 +140,15 @@ CASES = [
             "Overflow Single"),
     windows(8, None, 6, "Two windows of four: the text ends exactly at the second.",
             "Overflow Single Exact"),
-    windows(5, None, 6, "One piece overflows.", "Overflow Single Exact"),
+    windows(5, None, 6, "One piece overflows: a window of its own.",
+            "Overflow Single Exact"),
     windows(4, None, 6, "Nothing overflows: one row.", "Overflow Single Exact"),
     windows(8, None, 5, "Stride 1: each window begins with the last piece of the one "
             "before.", "Overflow Stride Single", stride=1),
     windows(8, None, 5, "Stride 2: each window is one piece further.",
             "Overflow Stride Single", stride=2),
-    windows(6, None, 6, "Stride 2: the second window ends exactly at the text's end, and "
-            "no third follows.", "Overflow Stride Single Exact", stride=2),
+    windows(6, None, 6, "Stride 2: the second window ends exactly at the text's end, "
+            "and no third follows.", "Overflow Stride Single Exact", stride=2),
     windows(7, None, 6, "Stride 2: the end lies one piece into the third window.",
             "Overflow Stride Single Exact", stride=2),
     windows(5, None, 6, "Stride 3: the overflow shares all but one piece.",
@@ -196,8 +203,9 @@ def batch(samples, most, comment, flags="Batch", catches="H10 H12", **more):
 CASES += [
     batch([(8, None), (2, None)], 5, "Each row is cut by itself: short ones stay."),
     batch([(8, None), (3, 5)], 6, "A single text and a pair have different room."),
-    batch([(8, None), (2, None), (7, None)], 5, "Windows of several samples: sample says "
-          "whose they are.", "Batch Overflow", overflow=True, dialects=("hf-fast",)),
+    batch([(8, None), (2, None), (7, None)], 5, "Windows of several samples: sample "
+          "says whose they are.", "Batch Overflow", overflow=True,
+          dialects=("hf-fast",)),
     batch([(2, None), (8, None)], 5, "Only the second sample overflows.",
           "Batch Overflow", overflow=True, stride=1, dialects=("hf-fast",)),
     batch([(8, None), (2, None)], 5, "Windows are padded to the width of the batch.",

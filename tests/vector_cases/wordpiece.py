@@ -6,7 +6,7 @@ FLAGS = {
     "LongestMatch": "Whether the longest piece wins at each place, and nothing else.",
     "WholeWord": "A word that can't be cut to its end is one [UNK], not several.",
     "MaxChars": "The longest word: 100 code points in the two of transformers, 200 in "
-                "google-research/bert.  It counts code points, not bytes or code units.",
+                "google-research/bert; in code points, not bytes or code units.",
     "Prefix": "Only pieces that begin with ## can continue a word.",
     "VocabularyFile": "How vocab.txt is read."}
 
@@ -58,11 +58,12 @@ CASES = [
     w("unaffqable", "A dead end after two pieces: the pieces found are given up.", "H5",
       "WholeWord"),
     w("qq", "Two unknown letters are one [UNK].", "H5", "WholeWord"),
-    w("q", "A single unknown letter.", "H5", "WholeWord"),
+    w("q", "A single unknown letter is [UNK].", "H5", "WholeWord"),
     w("", "No characters, no pieces; not [UNK].", dialects=("hf-legacy", "google",
                                                             "hf-fast")),
     w("tokenization", "token + ##ization, not ##iz + ...."),
-    w("tokeniz", "token + ##iz: the shorter continuation where the longer doesn't fit."),
+    w("tokeniz", "token + ##iz: the shorter continuation where the longer doesn't "
+      "fit."),
     w("##a", "A word that looks like a continuation is in the vocabulary: the piece "
       "itself.", "", "Prefix"),
     w("##", "The prefix alone is a piece of this vocabulary.", "", "Prefix"),
@@ -75,8 +76,8 @@ CASES = [
     w("HELLO", "No piece begins with H but Hello: unknown, as nothing is lower-cased "
       "here.", "H13", "WholeWord"),
     w("World", "World is a piece, and so are W and ##orld: the longest wins."),
-    w("Worldorld", "World + ##orld."),
-    w("Worlda", "World + ##a."),
+    w("Worldorld", "After the longest piece, World, ##orld continues."),
+    w("Worlda", "A whole word with a continuation: World + ##a."),
     w("[UNK]", "The unknown token is in the vocabulary, so the word [UNK] is a piece."),
     w("[MASK]", "Special tokens are pieces like others at this stage.", "H8"),
     w("[MASK]a", "A special token can be the first piece of a word.", "H8"),
@@ -106,13 +107,14 @@ CASES += [
     w("\u00e9" * 51, "51 letters of two bytes, 102 bytes: the limit counts no bytes.",
       "H4", "MaxChars"),
     w("\u00e9" * 100, "100 letters of two bytes: still a word.", "H4", "MaxChars"),
-    w("\u00e9" * 101, "101 letters of two bytes.", "H4", "MaxChars"),
+    w("\u00e9" * 101, "101 letters of two bytes: too long for 100.", "H4", "MaxChars"),
     w("\U0001f600" * 51, "51 characters of two UTF-16 code units, 102 units: the limit "
       "counts no units.", "H4 H6", "MaxChars"),
     w("\U0001f600" * 100, "100 such characters: still a word.", "H4 H6", "MaxChars"),
-    w("\U0001f600" * 101, "101 such characters.", "H4 H6", "MaxChars"),
-    w("e\u0301" * 51, "51 letters with an accent each, 102 code points: the limit counts "
-      "no grapheme clusters.", "H4 H6", "MaxChars"),
+    w("\U0001f600" * 101, "101 characters beyond 16 bits: too long for 100.",
+      "H4 H6", "MaxChars"),
+    w("e\u0301" * 51, "51 letters with an accent each, 102 code points: the limit "
+      "counts no grapheme clusters.", "H4 H6", "MaxChars"),
     w("a" * 99 + "q", "At the limit, and without pieces at its very end.", "H4 H5",
       "MaxChars WholeWord"),
     w("unaffordable" + "a" * 88, "100 characters in 89 pieces: the limit counts no "
@@ -138,8 +140,8 @@ CASES += [
     v(HEAD + "a\nb\na\n", "A piece that occurs twice has the later id, and the ids "
       "after it don't move."),
     v(HEAD + "a\na\nb\n", "Twice, side by side: b is 7, not 6."),
-    v(HEAD + "\u00e9\ne\u0301\n", "A composed and a decomposed letter are two pieces: a "
-      "reader must not normalize."),
+    v(HEAD + "\u00e9\ne\u0301\n", "A composed and a decomposed letter are two pieces: "
+      "a reader must not normalize."),
     v(HEAD + "\u4e2d\n##\u4e2d\n\U0001f600\n", "UTF-8 of three and four bytes."),
     v(HEAD + "##\n###\n#\n", "The prefix alone, and one more #, are pieces too."),
     v(HEAD + "A\na\n", "Capital letters stay: an uncased model never looks them up."),
