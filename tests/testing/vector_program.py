@@ -59,9 +59,14 @@ def answer(operation, given, settings):
     return [word for word in found if word]
 
 
-for line in sys.stdin:
-    asked = json.loads(line)
-    known = asked["operation"] in ("clean", "normalize", "pre_tokenize", "wordpiece")
-    print(json.dumps({"id": asked["id"], **({"output": answer(
-        asked["operation"], asked["input"], asked["settings"])} if known else
-        {"skip": True})}))
+def main():
+    known = ("clean", "normalize", "pre_tokenize", "wordpiece")
+    for line in sys.stdin:
+        asked = json.loads(line)
+        said = {"skip": True} if asked["operation"] not in known else {
+            "output": answer(asked["operation"], asked["input"], asked["settings"])}
+        print(json.dumps({"id": asked["id"], **said}))
+
+
+if __name__ == "__main__":
+    main()
