@@ -13,8 +13,8 @@ EXAMPLES = """\
   numbert vectors list
   numbert vectors list cleaning --dialect google
   numbert vectors show cleaning-0007
-  numbert vectors run --exec ./my_tokenizer
-  numbert vectors run --dialect hf-legacy --group wordpiece --exec node tokenizer.js"""
+  numbert vectors run --group wordpiece --exec ./my_tokenizer
+  numbert vectors run --dialect hf-legacy --flag MaxChars --exec ./my_tokenizer -q"""
 DESCRIPTION = """\
 Test vectors for BERT's tokenizer, masks, positions and labels.  Each has an input, what
 must come out, and why it is there.  They are JSON files, which programs in any language

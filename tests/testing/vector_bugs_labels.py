@@ -84,7 +84,8 @@ def the_gradient_of_nothing_is_not_a_number(right):
 
 # --------------------------------------------------------------------- masked language
 
-def masked(pick=lambda draw, p: draw < p, spared=lambda piece, special: piece in special,
+def masked(pick=lambda draw, p: draw < p,
+           spared=lambda piece, special: piece in special,
            shares=(.8, .9), order="", label=lambda old, new: old, random_from=0):
     """Masking with faults."""
     def call(given, settings):
@@ -105,7 +106,8 @@ def masked(pick=lambda draw, p: draw < p, spared=lambda piece, special: piece in
 
 
 vector_bugs.BUGS += [
-    ("F1", "special tokens are picked", masked(spared=lambda piece, special: piece == 0)),
+    ("F1", "special tokens are picked", masked(
+        spared=lambda piece, special: piece == 0)),
     ("F2", "padding is picked", masked(spared=lambda piece, special: piece in (2, 3))),
     ("F3", "prob < prob * 0.8", masked(pick=lambda draw, p: draw < draw * .8)),
     ("F3", "at most, not below", masked(pick=lambda draw, p: draw <= p)),

@@ -177,7 +177,8 @@ said("B1", "padding queries see nothing", MASK, lambda out, given, settings: [
     [[x * (given["padding"][b][t] if given["padding"] and
            len(row) == len(rows) else 1) for x in row] for t, row in enumerate(rows)]
     for b, rows in enumerate(out)])
-said("B1", "the mask of the first row for all", MASK, lambda out, *_: [out[0]] * len(out))
+said("B1", "the mask of the first row for all", MASK, lambda out, *_: [out[0]] * len(
+    out))
 said("B21", "transposed", MASK, lambda out, *_: [np.array(rows).T.tolist()
                                                  for rows in out])
 
