@@ -10,7 +10,7 @@ import unicodedata
 
 import vector_program as stages
 
-BUGS = []                         # [(id in the catalogue, name, function), ...]
+BUGS = []       # [(id in the catalogue, or "" if it has none, name, function), ...]
 STAGES = ("clean", "normalize", "pre_tokenize", "wordpiece")
 
 
@@ -183,7 +183,7 @@ def shortest(word, vocab):
 
 patched("H15", "no ## in the look-up", wordpiece=lambda word, vocab: greedy(
     word, vocab, 100, prefix=""))
-patched("H15", "the shortest piece", wordpiece=shortest)
+patched("", "the shortest piece", wordpiece=shortest)
 patched("H6", "UTF-16 units", wordpiece=lambda word, vocab: right_wordpiece(
     "".join(chr(0xD800 + (ord(c) >> 10)) + chr(0xDC00 + (ord(c) & 1023))
             if ord(c) > 0xFFFF else c for c in word), vocab))

@@ -24,7 +24,7 @@ CASES = [
     e("", "An empty text is [CLS] [SEP].", fields=ALL_FIELDS),
     e("   ", "Only white space is empty, too."),
     e("\u200b\u200b", "Only dropped characters: empty, too.", "H7"),
-    e("hello", "A pair: the second text and its [SEP] have type 1.", "A1",
+    e("hello", "A pair: the second text and its [SEP] have type 1.", "A1 A2",
       "Layout TokenTypes", pair="world", fields=ALL_FIELDS),
     e("a b c", "Types change right after the first [SEP], not before it.", "A1",
       "TokenTypes", pair="d e"),
