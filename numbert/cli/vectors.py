@@ -12,6 +12,7 @@ from .verify import seconds
 EXAMPLES = """\
   numbert vectors list
   numbert vectors list cleaning --dialect google
+  numbert vectors list --catches H4
   numbert vectors show cleaning-0007
   numbert vectors run --group wordpiece --exec ./my_tokenizer
   numbert vectors run --dialect hf-legacy --flag MaxChars --exec ./my_tokenizer -q"""
@@ -46,6 +47,9 @@ def register(commands) -> None:
                                  "list the groups, or the vectors of a group")
     listing.add_argument("group", nargs="?", metavar="GROUP",
                          help="list the vectors of this group")
+    listing.add_argument("--catches", metavar="BUG",
+                         help="only those that catch a bug, such as H4; README.md "
+                              "beside the vectors lists the bugs")
     listing.add_argument("--json", action="store_true",
                          help="print one JSON object per vector, all of it")
     show = common.add_command(actions, "show", run_show,
@@ -74,11 +78,11 @@ def register(commands) -> None:
 def run_list(args) -> None:
     """List groups, or vectors."""
     from ..testing import vectors
-    chosen = vectors.every(args.group, args.flag, args.dialect)
+    chosen = vectors.every(args.group, args.flag, args.dialect, args.catches)
     if args.json:
         for vector in chosen:
             print(json.dumps(vector))
-    elif args.group or args.flag:
+    elif args.group or args.flag or args.catches:
         for vector in chosen:
             print(f"{vector['id']:22} {common.shorten(vector['comment'], 100)}")
     else:

@@ -53,6 +53,8 @@ def test_the_vectors_of_a_group_are_listed(numbert_main):
     assert code == 0 and len(out.splitlines()) == len(
         vectors.every("cleaning", "PrivateUse")) > 3
     assert "cleaning-0070" in out and "is the first private character" in out
+    lines = numbert_main("vectors", "list", "--catches", "H4")[1].splitlines()
+    assert len(lines) == len(vectors.every(bug="H4")) > 10
     lines = numbert_main("vectors", "list", "cleaning", "--json")[1].splitlines()
     assert [json.loads(line) for line in lines] == vectors.every("cleaning")
 

@@ -146,6 +146,7 @@ def test_a_vector_is_found_and_asked():
 @pytest.mark.parametrize("call, says", [
     (lambda: vectors.load("words"), "the group is 'words', expected one of cleaning"),
     (lambda: vectors.every(flag="x"), "the flag is 'x', expected one of"),
+    (lambda: vectors.every(bug="H"), "the bug is 'H', expected one of A1, A2"),
     (lambda: vectors.every(dialect="fast"), "the dialect is 'fast', expected one of"),
     (lambda: vectors.find("cleaning-9"), "expected an id such as cleaning-0"),
     (lambda: vectors.find("nothing"), "the vector is 'nothing', expected an id"),
@@ -156,7 +157,7 @@ def test_a_vector_is_found_and_asked():
      "expected an object"),
     (lambda: vectors.run("./a"), "program is './a', expected a list"),
     (lambda: vectors.run(["./a"], timeout=0), "timeout is 0, expected seconds above 0"),
-    (lambda: vectors.run(["./a"], "google", "offsets"), "no vector for google has")])
+    (lambda: vectors.run(["./a"], "google", "offsets"), "no vector in group offsets is for google")])
 def test_what_is_wrong_is_refused(call, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         call()

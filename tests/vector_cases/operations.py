@@ -101,7 +101,8 @@ OPERATIONS = {
 }
 DIALECTS = {
     "google": "google-research/bert, the code of the paper, by its published rules",
-    "hf-legacy": "BertTokenizerLegacy in transformers: Python, the default until 2020",
+    "hf-legacy": "BertTokenizerLegacy in transformers, in Python: BertTokenizer before "
+                 "version 5",
     "hf-fast": "BertTokenizer in transformers 5: the Rust library tokenizers"}
 VOCABULARIES = {
     "words": (

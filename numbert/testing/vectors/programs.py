@@ -58,8 +58,10 @@ def run(program: Sequence[str], dialect: str = "hf-fast", group: str | None = No
                          "for example")
     chosen = every(group, flag, dialect)
     if not chosen:
-        raise ValueError(f"no vector for {dialect} has group {group} and flag {flag}, "
-                         "expected at least one: ask for another group or flag")
+        where = "".join(f" {what} {value}" for what, value in (
+            ("in group", group), ("with flag", flag)) if value)
+        raise ValueError(f"no vector{where} is for {dialect}, expected at least one: "
+                         "ask for another group, flag or dialect")
     answers = ask([str(word) for word in program], chosen, timeout)
     return [judge(vector, answers[vector["id"]], dialect) for vector in chosen]
 

@@ -44,21 +44,30 @@ def load(group: str) -> dict[str, Any]:
 
 
 def every(group: str | None = None, flag: str | None = None,
-          dialect: str | None = None) -> list[Vector]:
-    """Return all vectors, or those of a group, with a flag, or for a dialect.
+          dialect: str | None = None, bug: str | None = None) -> list[Vector]:
+    """Return all vectors, or those that are wanted.
+
+    Args:
+        group: only those of this group.
+        flag: only those with this flag.
+        dialect: only those that concern google, hf-legacy or hf-fast.
+        bug: only those that catch a bug of README.md, such as "H4".
 
     Raises:
-        ValueError: there is no such group, flag or dialect.
+        ValueError: there is no such group, flag, dialect or bug.
     """
     names = groups() if group is None else [group]
-    flags = {one for name in names for one in _read(name)["flags"]}
-    if flag is not None and flag not in flags:
-        raise ValueError(f"the flag is {flag!r}, expected one of "
-                         f"{', '.join(sorted(flags))}: correct it")
+    found = [vector for name in names for vector in _read(name)["vectors"]]
+    for what, value, among in (("flag", flag, "flags"), ("bug", bug, "catches")):
+        known = {one for vector in found for one in vector[among]}
+        if value is not None and value not in known:
+            raise ValueError(f"the {what} is {value!r}, expected one of "
+                             f"{', '.join(sorted(known))}: correct it")
     if dialect is not None:
         check_dialect(dialect)
-    return [copy.deepcopy(vector) for name in names for vector in _read(name)["vectors"]
+    return [copy.deepcopy(vector) for vector in found
             if (flag is None or flag in vector["flags"])
+            and (bug is None or bug in vector["catches"])
             and (dialect is None or applies(vector, dialect))]
 
 
