@@ -157,7 +157,8 @@ def test_a_vector_is_found_and_asked():
      "expected an object"),
     (lambda: vectors.run("./a"), "program is './a', expected a list"),
     (lambda: vectors.run(["./a"], timeout=0), "timeout is 0, expected seconds above 0"),
-    (lambda: vectors.run(["./a"], "google", "offsets"), "no vector in group offsets is for google")])
+    (lambda: vectors.run(["./a"], "google", "offsets"),
+     "no vector in group offsets is for google")])
 def test_what_is_wrong_is_refused(call, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         call()
