@@ -21,7 +21,7 @@ PARTS = {                # they end or begin with the error that they pass on
     "hub.py: '{}: no such directory, and {}'",
     "absent.py: '{} takes no {}, on purpose: {}'",      # the table holds the remedy
     "adapters.py: 'case {}: {}'", "adapters.py: '{} {}'",
-    "names.py: 'rule {} of {}, for {}: {}'",
+    "names.py: 'rule {} of {}, for {}: {}'", "programs.py: '{}\\n{}'",
     "loop.py: 'evaluation after step {}: {}; {}; {}'"}
 
 

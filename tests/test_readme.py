@@ -136,6 +136,7 @@ with safe_open(given, "np") as file:
     save_file(candidate(make_case(file.metadata()["case"])), made)
 """
 # The files that the examples name.
+TOKENIZER = (ROOT / "tests" / "testing" / "vector_program.py").read_text("utf-8")
 FILES = {
     "sentences.txt": "Anna lives in Oslo.\nTom is a baker.\n",
     "texts.txt": "Anna lives in [MASK].\nThe [MASK] eats grass.\n",
@@ -154,6 +155,7 @@ FILES = {
     **dict.fromkeys(("corpus.txt", "held-out.txt"), STORY),
     "mybert.py": CANDIDATE,
     "bert": f"#!{sys.executable}\n{CANDIDATE}{PROGRAM}",
+    "my_tokenizer": f"#!{sys.executable}\n{TOKENIZER}",
     "names.toml": "[[rule]]\nmatch = 'pooled'\nto = 'bert.pooler.out'\n",
     "config.json": numbert.BertConfig(vocab_size=60, hidden_size=8, intermediate_size=9,
                                       num_hidden_layers=1, num_attention_heads=2,
@@ -240,7 +242,8 @@ def test_commands_run(line, made, monkeypatch, tmp_path, capsysbinary):
     for name, text in FILES.items():
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(text, "utf-8")
-    Path("bert").chmod(0o755)
+    for name in ("bert", "my_tokenizer"):
+        Path(name).chmod(0o755)
     if read:
         monkeypatch.setattr("sys.stdin", open(read, encoding="utf-8"))
     code = cli.main(words)

@@ -2,13 +2,14 @@
 
 Start with gradcheck, which compares backward passes with finite differences.  Then
 strategies, which draws texts and vocabularies that tokenizers get wrong, and stateful,
-which looks for a sequence of operations that breaks a KV cache.  This room may import
-verify, models, tokenization, training, bert and system.
+which looks for a sequence of operations that breaks a KV cache.  vectors holds cases
+with their outputs, for any language.  This room may import verify, models,
+tokenization, training, bert and system.
 """
 
 from importlib import import_module
 
-MODULES = ("gradcheck", "stateful", "strategies")
+MODULES = ("gradcheck", "stateful", "strategies", "vectors")
 
 
 def __getattr__(name):
