@@ -90,7 +90,9 @@ def chernoff(count: float, trials: int, p: float) -> float:
     Dubhashi and Ranjan 1998.
     """
     share = count / trials if trials else p
-    return math.exp(-trials * divergence(share, p)) * (1 + ROUNDING)
+    distance = trials * divergence(share, p)
+    return 0.0 if math.isinf(distance) else \
+        max(TINY, math.exp(-distance)) * (1 + ROUNDING)
 
 
 def divergence(share: float, p: float) -> float:
@@ -163,4 +165,4 @@ def stopped(count: int, norms) -> float:
     values = TILTS * count - np.asarray(norms)
     highest = float(values.max())
     log_mean = highest + math.log(float(np.exp(values - highest).mean()))
-    return min(1.0, math.exp(min(0.0, -log_mean)) * (1 + ROUNDING))
+    return min(1.0, max(TINY, math.exp(min(0.0, -log_mean))) * (1 + ROUNDING))

@@ -99,14 +99,14 @@ def of_rate(counts: dict, asked: Rules) -> str:
     if found > 0.9:
         return everywhere(asked)
     if counts["signs"]["rows by google's rule"] == total["rows"] > 1:
-        return f"{said}: every row has the number of google's code; if that is meant, " \
-            "ask for the rule count"
+        return f"{said}: every row has the number of google's code; if that is " \
+            "meant, ask for the rule count"
     if asked.split[2] and not kinds["kept"]:
         return f"{said}: pieces that were kept have no label, but they need one"
     if not kinds["kept"] and not kinds["random"] and not asked.whole_words:
         return f"{said}: only [MASK] has labels; random and kept pieces need them, too"
-    return f"{said}: draw a number for each piece that may be masked, and compare it " \
-        "with the rate"
+    return f"{said}: draw a number for each piece that may be masked, and compare " \
+        "it with the rate"
 
 
 def of_split(counts: dict, asked: Rules) -> str:
@@ -135,8 +135,8 @@ def of_split(counts: dict, asked: Rules) -> str:
 
 def of_ranges(counts: dict, asked: Rules) -> str:
     """Random pieces that are not uniform."""
-    return "random pieces are not uniform: draw from the whole vocabulary, not from a " \
-        "part of it or from the text"
+    return "random pieces are not uniform: draw from the whole vocabulary, not from " \
+        "a part of it or from the text"
 
 
 def of_next(counts: dict, asked: Rules) -> str:

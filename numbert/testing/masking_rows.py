@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
-from ..system.datafiles import read_jsonl
+from ..system.datafiles import json_rows
 from ..system.jsonfiles import json_text
 from ..system.numbers import is_number, is_whole_number
 
@@ -158,23 +158,33 @@ def checked_next(share) -> tuple[float, float]:
 
 # ------------------------------------------------------------------- reading of rows
 
-def file_rows(path) -> Iterator[tuple[str, dict]]:
-    """Yield (place, object) for each line of a JSONL file."""
-    for where, row in read_jsonl(path):
-        yield where, row
+def file_rows(lines: Iterable[tuple[str, str]]) -> Iterator[tuple[str, dict]]:
+    """Yield (place, object) for each line of JSON.
+
+    lines: from `datafiles.text_lines`, say.
+    """
+    return json_rows(lines, '{"original": [...], "masked": [...], "labels": [...]}')
 
 
 def given_rows(examples: Iterable) -> Iterator[tuple[str, Any]]:
-    """Yield (place, row) for mappings or triples, of one row or of a batch."""
+    """Yield (place, row) for mappings or triples, of one row or of a batch.
+
+    Raises:
+        ValueError: an example is neither.
+    """
     number = 0
     for example in examples:
-        row = example if isinstance(example, Mapping) else \
-            dict(zip(IDS, example, strict=True))
-        batched = np.ndim(row["original"]) == 2 if "original" in row else False
-        for i in range(len(row["original"]) if batched else 1):
+        if not isinstance(example, Mapping):
+            if not isinstance(example, (tuple, list)) or len(example) != len(IDS):
+                raise ValueError(f"row {number + 1} is of type "
+                                 f"{type(example).__name__}, expected a mapping or "
+                                 "three arrays: pass original, masked and labels")
+            example = dict(zip(IDS, example))
+        arrays = getattr(example.get("original"), "ndim", 1) == 2
+        for i in range(len(example["original"]) if arrays else 1):
             number += 1
-            yield f"row {number}", {name: value[i] for name, value in row.items()
-                                    if value is not None} if batched else row
+            yield f"row {number}", {name: value[i] for name, value in example.items()
+                                    if value is not None} if arrays else example
 
 
 def chunks(rows: Iterable[tuple[str, Any]], asked: Rules) -> Iterator[dict]:
@@ -246,8 +256,8 @@ def ids(where: str, row, name: str) -> np.ndarray:
     value = row.get(name)
     if value is None:
         found = ", ".join(map(str, row)) or "nothing"
-        raise ValueError(f"{where}: {name} is missing (there is {found[:80]}), expected "
-                         "a list of ids: add it")
+        raise ValueError(f"{where}: {name} is missing (there is {found[:80]}), "
+                         "expected a list of ids: add it")
     if hasattr(value, "__array__"):
         array = np.asarray(value)
     elif isinstance(value, (list, tuple)) and set(map(type, value)) <= {int} and \
@@ -297,7 +307,7 @@ def words(where: str, row, original, fixed, asked: Rules) -> np.ndarray:
 
 
 def sentences(where: str, row) -> dict:
-    """Return what a row says about its sentences; None for what it does not say."""
+    """Return what a row says about its sentences, None for what it leaves out."""
     label, follows = row.get("next_sentence_label"), row.get("is_next")
     documents = row.get("documents")
     if label is not None and (not is_whole_number(label) or label not in (0, 1)):
