@@ -40,9 +40,9 @@ def upper(count: int, trials: int, p: float, q: float) -> float:
         return 1.0
     if p <= 0 or count > trials:
         return 0.0
-    total, term, start = 1.0, 1.0, count
+    total, term, start, size = 1.0, 1.0, count, 64
     while start < trials:
-        k = np.arange(start, min(start + 1024, trials))
+        k = np.arange(start, min(start + size, trials))
         ratios = (trials - k) / (k + 1.0) * (p / q)
         terms = term * np.cumprod(ratios)
         total, term = total + float(terms.sum()), float(terms[-1])
@@ -50,7 +50,7 @@ def upper(count: int, trials: int, p: float, q: float) -> float:
         if rest < 1e-13 * total:
             total += rest
             break
-        start += 1024
+        start, size = start + size, min(4 * size, 2 ** 14)
     tail = math.exp(log_mass(count, trials, p, q) + math.log(total))
     return min(1.0, max(TINY, tail * (1 + ROUNDING)))
 
@@ -61,10 +61,9 @@ def log_mass(count: int, trials: int, p: float, q: float) -> float:
     Source: Loader 2000, "Fast and accurate computation of binomial probabilities".  A
     sum of three log-gamma functions would lose seven digits at a million trials.
     """
-    if count == 0:
-        return trials * math.log1p(-p)
-    if count == trials:
-        return trials * math.log1p(-q)
+    if count in (0, trials):
+        one, other = (p, q) if count else (q, p)
+        return trials * (math.log(one) if one < 0.5 else math.log1p(-other))
     rest = trials - count
     excess = count - trials * p
     shape = stirling_error(trials) - stirling_error(count) - stirling_error(rest)
@@ -130,15 +129,32 @@ def bounds(trials: int, low: float, high: float, level: float, mixed: bool = Fal
         return two_sided(count, trials, low, high, mixed) > level
 
     middle = min(trials, round(trials * (low + high) / 2))
-    inside, outside = middle, -1
-    while inside - outside > 1:
-        between = (inside + outside) // 2
-        inside, outside = (between, outside) if right(between) else (inside, between)
-    least, inside, outside = inside, middle, trials + 1
-    while outside - inside > 1:
-        between = (inside + outside) // 2
-        inside, outside = (between, outside) if right(between) else (inside, between)
-    return least, inside
+    far = math.sqrt(2 * math.log(2 / level))            # standard deviations, about
+    return (last(right, middle, -1, trials * low - far * spread(trials, low)),
+            last(right, middle, trials + 1, trials * high + far * spread(trials, high)))
+
+
+def spread(trials: int, p: float) -> float:
+    """Return the standard deviation of a binomial."""
+    return math.sqrt(trials * p * (1 - p))
+
+
+def last(right, inside: int, outside: int, guess: float) -> int:
+    """Return the last count that is right, between one that is and one that isn't.
+
+    guess: about where it is; the search begins there.
+    """
+    between, step = round(guess), 1
+    while abs(outside - inside) > 1:
+        if not min(inside, outside) < between < max(inside, outside):
+            between = (inside + outside) // 2
+        way = 1 if outside > inside else -1
+        if right(between):
+            inside, between = between, between + way * step
+        else:
+            outside, between = between, between - way * step
+        step *= 4
+    return inside
 
 
 # ------------------------------------------------- when the draws decide their number

@@ -299,7 +299,7 @@ def random_parts(counts, asked: Rules) -> tuple[list[Part], int]:
 def range_parts(counts, asked: Rules) -> list[Part]:
     """Return how many random pieces lie in parts of the vocabulary.
 
-    The parts are halves, quarters and so on to 64ths of the ordinary pieces, by id and
+    The parts are halves, quarters and so on to 32nds of the ordinary pieces, by id and
     by how often they are replaced, and those whose id has a one in some binary digit.
     """
     pieces = np.flatnonzero(ordinary_pieces(asked))
@@ -325,9 +325,8 @@ def range_parts(counts, asked: Rules) -> list[Part]:
 
 
 def halves(pieces) -> list[np.ndarray]:
-    """Return the halves, quarters, ... 64ths of a list: arrays of at least one piece.
-    """
-    return [group for power in range(1, 7) for group in
+    """Return the halves, quarters, ... 32nds of a list: arrays, none empty."""
+    return [group for power in range(1, 6) for group in
             np.array_split(pieces, 2 ** power) if 2 ** power <= len(pieces)]
 
 

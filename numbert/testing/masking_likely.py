@@ -116,15 +116,17 @@ def of_split(counts: dict, asked: Rules) -> str:
     hidden, drawn, kept = (kinds[x] / n for x in ("mask", "random", "kept"))
     said = "the split is " + "/".join(f"{100 * x:.1f}" for x in (hidden, drawn, kept)) \
         + ", asked for " + "/".join(f"{100 * x:.4g}" for x in asked.split)
-    if not kinds["mask"] and asked.split[0]:
+    if hidden < 0.02 < asked.split[0]:
         return f"{said}: [MASK] is never written; look at the comparison that leads " \
             "there"
-    if asked.split[0] < 1 and kinds["mask"] == n:
+    if asked.split[0] < 0.98 < hidden:
         return f"{said}: the branches for random and kept pieces are never taken " \
             "(Hugging Face has it so for whole words: then ask for 1, 0, 0)"
     if asked.split[1] and not kinds["random"]:
         return f"{said}: no random piece is ever drawn; look at the comparison that " \
             "leads there"
+    if asked.split[2] and not kinds["kept"]:
+        return f"{said}: no piece is kept, or those that are have no label"
     left = 1 - asked.split[0]
     if asked.split[1] and abs(drawn - asked.split[1] * left) < 0.1 * asked.split[1]:
         return f"{said}: the share of random pieces is taken of what [MASK] left; " \
