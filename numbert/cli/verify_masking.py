@@ -110,8 +110,7 @@ def numbers(kind: type):
 
 def run(args) -> int:
     """Check the file, print the report, and return the exit code."""
-    from ..testing.masking_report import judged
-    from ..testing.masking_text import text, to_json
+    from ..testing.masking_report import judged, text, to_json
     if args.plot:
         check_plot(args)
     asked = rules_asked(args)
@@ -128,7 +127,7 @@ def rules_asked(args) -> Any:
     Raises:
         ValueError: the vocabulary is not given, or twice.
     """
-    from ..testing.masking_rows import rules, rules_of
+    from ..testing.masking_report import rules, rules_of
     settings = {name: getattr(args, name) for name in (
         "rate", "split", "rule", "max_predictions", "whole_words", "ignored",
         "false_alarms")}

@@ -53,6 +53,16 @@ class Check(NamedTuple):
     parts: list[Part]
 
 
+class Report(NamedTuple):
+    """What was checked, and all that was found."""
+
+    source: str
+    verdict: str                # "right" or "wrong"
+    asked: Rules
+    total: dict[str, int]
+    checks: list[Check]
+
+
 def all_checks(counts: dict, asked: Rules) -> list[Check]:
     """Return every check of these counts."""
     return [*exact_checks(counts, asked), *chance_checks(counts, asked)]

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .masking_checks import Part
-from .masking_report import Report
+from .masking_checks import Part, Report
 
 # Two of the colours that Okabe and Ito chose for all kinds of sight, and two greys.
 RIGHT, WRONG, BAND, INK = "#0072B2", "#D55E00", "#DDDDDD", "#444444"
@@ -117,6 +116,7 @@ def draw_parts(parts: list[Part], axes, title: str, label: str) -> None:
     wrong = np.array([is_wrong(part) for part in parts])
     axes.plot(x[~wrong], found[~wrong], "o", color=RIGHT, markersize=4)
     axes.plot(x[wrong], found[wrong], "D", color=WRONG, markersize=5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel=label, ylabel="%", xlim=(0.3, len(parts) + 0.7))
 
 

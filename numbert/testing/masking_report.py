@@ -1,8 +1,8 @@
 """Say whether a pipeline masks as it should, from what it wrote.
 
-    asked = masking_rows.rules_of(tokenizer, rate=0.15)
+    asked = rules_of(tokenizer, rate=0.15)
     report = check_file("masked.jsonl", asked)        # or check_masking(rows, asked)
-    print(masking_text.text(report))
+    print(text(report))
 
 What must never happen, such as a masked [SEP], is counted; one case is enough.  What is
 left to chance, such as the 15 %, is compared with exact bounds.  All these tests
@@ -14,23 +14,16 @@ and whether random pieces may be special, or the original itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from ..system.datafiles import text_lines
-from .masking_checks import SHARES, Check, all_checks
+from .masking_checks import SHARES, Report, all_checks
 from .masking_counts import count, new_counts
 from .masking_likely import likely
-from .masking_rows import Rules, chunks, file_rows, given_rows
+from .masking_rows import Rules, chunks, file_rows, given_rows, rules, rules_of
+from .masking_text import text, to_json
 
-
-class Report(NamedTuple):
-    """What was checked, and all that was found."""
-
-    source: str
-    verdict: str                # "right" or "wrong"
-    asked: Rules
-    total: dict[str, int]
-    checks: list[Check]
+__all__ = ["check_file", "check_masking", "judged", "rules", "rules_of", "text",
+           "to_json"]
 
 
 def check_file(path, asked: Rules, progress: Callable = iter) -> Report:

@@ -6,8 +6,7 @@ import textwrap
 
 from ..system.jsonfiles import json_text
 from ..system.terminal import escaped
-from .masking_checks import Check
-from .masking_report import Report
+from .masking_checks import Check, Report
 
 FORMAT = 1                      # of the JSON; a change that readers notice raises it
 WIDTH = 88

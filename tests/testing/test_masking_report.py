@@ -11,9 +11,8 @@ from masking_alarms import PIPELINES, sources
 from masking_bugs import (BUGS, CLS, MASK, PAD, RIGHT, SEP, UNK, V, VOCABULARY, mlm,
                           nsp)
 from numbert.testing.masking_checks import SHARES
-from numbert.testing.masking_report import check_file, check_masking
-from numbert.testing.masking_rows import rules, rules_of
-from numbert.testing.masking_text import text, to_json
+from numbert.testing.masking_report import (check_file, check_masking, rules,
+                                            rules_of, text, to_json)
 from tiny import tokenizer
 
 ROW = {"original": [CLS, 10, 11, SEP], "masked": [CLS, MASK, 11, SEP],
