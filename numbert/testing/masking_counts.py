@@ -169,8 +169,7 @@ def count_numbers(counts, chunk, asked: Rules, selected, eligible, unsure, words
     if asked.rule == "count":
         note(counts, chunk, "count", chunk["start"][wrong])
         for has, should in zip(found[wrong][:1], number[wrong]):
-            signs.setdefault("count found", int(has))
-            signs.setdefault("count asked", int(should))
+            counts.setdefault("first number", (int(has), int(should)))
         signs["count more"] += int((found > number).sum())
 
 

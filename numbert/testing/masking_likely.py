@@ -52,8 +52,9 @@ def of_special(counts: dict, asked: Rules) -> str:
     most = max(found, key=found.__getitem__, default="special 0")
     id = int(most.split()[1])
     token = asked.tokens[id] if asked.tokens is not None else f"the special id {id}"
-    return f"{token} was masked {found.get(most, 0):,} times: exclude special tokens " \
-        "before drawing"
+    times = found.get(most, 0)
+    return f"{token} was masked {times:,} time{'s' * (times != 1)}: exclude special " \
+        "tokens before drawing"
 
 
 def everywhere(asked: Rules) -> str:
@@ -86,8 +87,9 @@ def of_count(counts: dict, asked: Rules) -> str:
     more = signs["count more"] > 0.5 * counts["wrong"]["count"]
     why = "round up a small share to 1, and count [CLS] and [SEP] but not padding" \
         if more else "draw without replacement, and count [CLS] and [SEP]"
-    return f"the first such row has {signs['count found']} selected pieces, expected " \
-        f"{signs['count asked']}: {why}; if pieces are drawn one by one, ask for the " \
+    has, should = counts["first number"]
+    return f"the first such row has {has} selected pieces, expected " \
+        f"{should}: {why}; if pieces are drawn one by one, ask for the " \
         "rule bernoulli"
 
 
@@ -132,7 +134,7 @@ def of_split(counts: dict, asked: Rules) -> str:
         return f"{said}: the share of random pieces is taken of what [MASK] left; " \
             f"there it must be {asked.split[1] / left:.4g}"
     return f"{said}: draw one number for each selected piece, and compare it with " \
-        "0.8 and with 0.9, say"
+        f"{asked.split[0]:.4g} and {asked.split[0] + asked.split[1]:.4g}"
 
 
 def of_ranges(counts: dict, asked: Rules) -> str:

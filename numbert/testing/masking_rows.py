@@ -83,17 +83,7 @@ def rules(size: int, mask_id: int, special_ids: Iterable[int], *,
     Raises:
         ValueError: a value is out of its range.
     """
-    special_ids = [*special_ids, mask_id, *([] if pad_id is None else [pad_id])]
-    for name, id in [("mask_id", mask_id), ("pad_id", pad_id), ("unk_id", unk_id),
-                     *(("a special id", id) for id in special_ids)]:
-        if id is not None and not (is_whole_number(id) and 0 <= id < size):
-            raise ValueError(f"{name} is {id!r}, expected an id from 0 to {size - 1}: "
-                             "take the ids and the vocabulary from one tokenizer")
-    special = np.zeros(size, bool)
-    special[[id for id in special_ids if id != unk_id]] = True
-    if size < special.sum() + 3:
-        raise ValueError(f"the vocabulary has {size} pieces, {special.sum()} of them "
-                         "special, expected at least 3 others: pass its real size")
+    special = special_pieces(size, mask_id, special_ids, pad_id, unk_id)
     for name, share in (("rate", rate), ("false_alarms", false_alarms)):
         checked_share(name, share)
     if not 0 < false_alarms < 1:
@@ -109,6 +99,26 @@ def rules(size: int, mask_id: int, special_ids: Iterable[int], *,
                  None if continues is None else np.asarray(continues, bool), tokens,
                  float(rate), checked_split(split), rule, max_predictions, whole_words,
                  ignored, checked_next(next_share), false_alarms)
+
+
+def special_pieces(size: int, mask_id: int, special_ids, pad_id, unk_id) -> np.ndarray:
+    """Return which pieces may never be masked: (V,) booleans.
+
+    Raises:
+        ValueError: an id is not in the vocabulary, or nothing is left to mask.
+    """
+    special_ids = [*special_ids, mask_id, *([] if pad_id is None else [pad_id])]
+    for name, id in [("mask_id", mask_id), ("pad_id", pad_id), ("unk_id", unk_id),
+                     *(("a special id", id) for id in special_ids)]:
+        if id is not None and not (is_whole_number(id) and 0 <= id < size):
+            raise ValueError(f"{name} is {id!r}, expected an id from 0 to {size - 1}: "
+                             "take the ids and the vocabulary from one tokenizer")
+    special = np.zeros(size, bool)
+    special[[id for id in special_ids if id != unk_id]] = True
+    if size < special.sum() + 3:
+        raise ValueError(f"the vocabulary has {size} pieces, {special.sum()} of them "
+                         "special, expected at least 3 others: pass its real size")
+    return special
 
 
 def rules_of(tokenizer, **settings) -> Rules:

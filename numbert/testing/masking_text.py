@@ -20,7 +20,7 @@ def text(report: Report, everything: bool = False) -> str:
     """
     total, wrong = report.total, [x for x in report.checks if x.verdict == "wrong"]
     said = f"{len(wrong)} of {len(report.checks)} checks fail" if wrong else \
-        "nothing that chance does not explain"
+        "no check fails"
     units = "words" if report.asked.whole_words else "pieces"
     lines = [f"{report.verdict.upper()}  {shown(report.source)}: {said}",
              f"{total['rows']:,} rows, {total['tokens']:,} tokens, "

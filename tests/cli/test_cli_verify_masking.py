@@ -43,7 +43,8 @@ def test_right_and_wrong(numbert_main, right, wrong, tmp_path):
     tokenizer().save_pretrained(str(tmp_path / "t"))
     for vocabulary in (IDS, ["--tokenizer", tmp_path / "t"]):
         code, out, err = numbert_main("verify-masking", right, *vocabulary)
-        assert (code, err) == (0, "") and out.startswith(f"RIGHT  {right}: nothing")
+        assert (code, err) == (0, "")
+        assert out.startswith(f"RIGHT  {right}: no check fails")
         code, out, err = numbert_main("verify-masking", wrong, *vocabulary)
         assert (code, err) == (1, "") and out.startswith(f"WRONG  {wrong}: 1 of 22")
         assert "15 % were asked for" in out

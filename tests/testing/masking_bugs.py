@@ -100,10 +100,9 @@ def replaced(rng, ids, picked, split=(0.8, 0.1, 0.1), draw=None,
     return np.where(swap, pieces(rng, ids), out)
 
 
-def row(ids, out, picked, **more):
+def row(ids, out, picked):
     """A batch as `check_masking` takes it."""
-    return {"original": ids, "masked": out, "labels": np.where(picked, ids, -100),
-            **more}
+    return {"original": ids, "masked": out, "labels": np.where(picked, ids, -100)}
 
 
 def mlm(picking=pick, replacing=replaced, **settings):
@@ -151,8 +150,7 @@ def from_the_left(rng, ids):
 
 
 def never_the_last(rng, ids):
-    can = ordinary(ids)
-    last = can & (np.cumsum(can[:, ::-1], 1)[:, ::-1] == 1)
+    last = np.cumsum(ordinary(ids)[:, ::-1], 1)[:, ::-1] == 1
     return pick(rng, ids) & ~last
 
 
@@ -183,7 +181,6 @@ def counted(change):
 
 
 def masks_of_an_epoch(rng, tokens):
-    """Masks that are drawn once, in a file of two epochs."""
     kept = list(mlm()(rng, tokens // 2))
     return kept + kept[::-1]
 
@@ -311,14 +308,12 @@ def always(value):
 
 
 def from_the_document(rng, next_sentence_label, documents, **_):
-    """A random B from any document, A's own included: one in 400."""
     a, other = documents.T
     near = (next_sentence_label == 1) & (rng.random(len(a)) < 1 / 100)
     return {"documents": np.stack([a, np.where(near, a, other)], 1)}
 
 
 def over_the_end(rng, next_sentence_label, documents, **_):
-    """A chunk that goes on into the next document."""
     a, other = documents.T
     over = (next_sentence_label == 0) & (rng.random(len(a)) < 0.01)
     return {"documents": np.stack([a, np.where(over, a + 1, other)], 1)}

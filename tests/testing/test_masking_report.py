@@ -122,7 +122,7 @@ def test_examples_name_the_row_and_the_token(tmp_path):
     assert list(found(report)) == ["special"]
     shown = text(report)
     assert "a.jsonl, line 3, token 3: original 3 (" in shown and "\33" not in shown
-    assert r"\u001b[2Jx was masked 1 times" in shown
+    assert r"\u001b[2Jx was masked 1 time:" in shown
     assert json.loads(to_json(report))["checks"][2]["examples"] == [
         {"where": f"{path}, line 3", "place": 3, "original": SEP, "masked": SEP,
          "labels": SEP}]
