@@ -1,15 +1,16 @@
 """Tools for testing an implementation of BERT: numbert's own, or anybody's.
 
 Start with gradcheck, which compares backward passes with finite differences.  Then
-strategies, which draws texts and vocabularies that tokenizers get wrong, and stateful,
-which looks for a sequence of operations that breaks a KV cache.  vectors holds cases
-with their outputs, for any language.  This room may import verify, models,
-tokenization, training, bert and system.
+strategies, which draws what tokenizers get wrong, and stateful, which looks for a
+sequence of operations that breaks a KV cache.  vectors holds cases with their outputs,
+for any language; masking_report judges data for pre-training.
+This room may import verify, backends, tasks, models, tokenization, training,
+checkpoints, bert and system.
 """
 
 from importlib import import_module
 
-MODULES = ("gradcheck", "stateful", "strategies", "vectors")
+MODULES = ("gradcheck", "lessons", "masking_report", "stateful", "strategies", "vectors")
 
 
 def __getattr__(name):
