@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 import runpy
 import shlex
@@ -137,6 +138,14 @@ with safe_open(given, "np") as file:
 """
 # The files that the examples name.
 TOKENIZER = (ROOT / "tests" / "testing" / "vector_program.py").read_text("utf-8")
+
+
+def masked(*ids, mask):
+    """A row of a masked language model's data, of which the third piece is hidden."""
+    return json.dumps({"original": ids, "masked": (*ids[:2], mask, *ids[3:]),
+                       "labels": [-100, -100, ids[2], *[-100] * (len(ids) - 3)]})
+
+
 FILES = {
     "sentences.txt": "Anna lives in Oslo.\nTom is a baker.\n",
     "texts.txt": "Anna lives in [MASK].\nThe [MASK] eats grass.\n",
@@ -153,6 +162,8 @@ FILES = {
     "labels.txt": "POSITIVE\nNEGATIVE\nNEUTRAL\n",
     **dict.fromkeys(("train.conll", "dev.conll"), NAMES),
     **dict.fromkeys(("corpus.txt", "held-out.txt"), STORY),
+    "masked.jsonl": masked(2, 85, 214, 84, 949, 83, 1000, 8, 3, mask=4),
+    "bert.jsonl": masked(101, 1996, 3007, 1997, 2605, 2003, 3000, 1012, 102, mask=103),
     "mybert.py": CANDIDATE,
     "bert": f"#!{sys.executable}\n{CANDIDATE}{PROGRAM}",
     "my_tokenizer": f"#!{sys.executable}\n{TOKENIZER}",

@@ -38,11 +38,11 @@ exit codes:
   1  wrong: something in the data is not as it should be
   2  the file could not be checked"""
 EXAMPLES = """\
-  numbert verify-masking masked.jsonl --tokenizer mybert
-  numbert verify-masking masked.jsonl --tokenizer mybert --rule count
-  numbert verify-masking masked.jsonl --vocab-size 30522 --mask-id 103 \\
+  numbert verify-masking masked.jsonl --tokenizer DIR
+  numbert verify-masking masked.jsonl --tokenizer DIR --rule count
+  numbert verify-masking bert.jsonl --vocab-size 30522 --mask-id 103 \\
     --special-ids 0,100,101,102 --pad-id 0 --unk-id 100 --plot masking.png
-  mypipeline | numbert verify-masking - --tokenizer mybert --json"""
+  mypipeline | numbert verify-masking - --tokenizer DIR --json"""
 
 
 def register(commands) -> None:
@@ -92,7 +92,7 @@ def whole(text: str) -> int:
     """Return an integer of at least 0; a type for argparse."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(
-            f"got {text!r}, expected a whole number: correct it")
+            f"{text!r} is not a whole number, expected one: correct it")
     return int(text)
 
 

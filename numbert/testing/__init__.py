@@ -10,7 +10,8 @@ checkpoints, bert and system.
 
 from importlib import import_module
 
-MODULES = ("gradcheck", "lessons", "masking_report", "stateful", "strategies", "vectors")
+MODULES = ("gradcheck", "lessons", "masking_report", "stateful", "strategies",
+           "vectors")
 
 
 def __getattr__(name):
