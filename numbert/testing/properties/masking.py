@@ -59,7 +59,7 @@ def new_ids_are_in_the_vocabulary(masking, ids, seed):
     require(((0 <= out) & (out < masking.vocab_size)).all(), "the masked ids",
             got=out.tolist(), expected=Words(f"0 to {masking.vocab_size - 1}"))
     eligible = ~np.isin(ids, masking.special_ids)
-    if eligible.sum() >= 60 and masking.exact is None:      # 0.2 ** 60 is nothing
+    if eligible.sum() >= 60 and masking.max_predictions is None:      # 0.2 ** 60 is nothing
         require((out == masking.mask_id).any(), "the masked ids", got=out.tolist(),
                 expected=Words(f"[MASK], {masking.mask_id}, for four in five"))
 
@@ -88,16 +88,17 @@ def all_or_nothing(masking, ids, seed):
 
     Under the exact rule it is max_predictions words at most, and 1 at least.
     """
-    words = ~np.isin(ids, masking.special_ids)
-    everything, nothing = int(words.sum()), 0
-    if masking.exact:
-        length = int((ids != masking.pad_id).sum())
-        everything = min(everything, masking.max_predictions, length)
+    everything, nothing = int((~np.isin(ids, masking.special_ids)).sum()), 0
+    if masking.max_predictions is not None:
+        everything = min(everything, masking.max_predictions)
         nothing = min(1, everything)
     for p, expected in ((1.0, everything), (0.0, nothing)):
-        _, _, picked = masked(masking, ids, seed, probability=p)
-        same(int(picked.sum()), expected, f"the labels under probability {p}",
-             ids.tolist())
+        count = int(masked(masking, ids, seed, probability=p)[2].sum())
+        # Whole words that no longer fit are left out.
+        if masking.exact or masking.max_predictions is None:
+            same(count, expected, f"the labels under probability {p}", ids.tolist())
+        require(count <= expected, f"the labels under probability {p}", got=count,
+                expected=Words(f"{expected} at most"), text=ids.tolist())
 
 
 @law("M9", "masking", EXACT,
@@ -176,13 +177,13 @@ def a_random_sentence_is_of_another_document(masking, documents, seed, max_lengt
     """If the label says random, b is of another document.
 
     Dialects: Google's code gives up after ten draws; with two documents one pair in a
-    thousand is of the same document.  So this law allows one pair per call.
+    thousand is of the same document.  So this law allows two pairs per call.
     """
     where = places(documents)
     found = [(a, b) for a, b, label in masking.pairs(documents, seed, max_length)
              if label != masking.is_next and where[a[0]][0] == where[b[0]][0]]
-    require(len(found) <= 1, "random pairs of one document", got=found,
-            expected=Words("none, or one by bad luck"), text=documents)
+    require(len(found) <= 2, "random pairs of one document", got=found,
+            expected=Words("none, or two by bad luck"), text=documents)
 
 
 @law("M14", "masking", EXACT, needs=["pairs"],

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import target as towards
 
 from ..strategies.models import (attention_masks, documents, encoded_batches, framed,
-                                 mlm_batches, padded)
+                                 mlm_batches)
 from ..strategies.text import LONG, WORDS, bert_text
 from . import backward, forward, generation, masking, operations, rows, tokenizer
 from .laws import APPROXIMATE, LEVELS, Law, missing, shown
@@ -142,9 +142,7 @@ def masking_rows(draw, target):
     b = draw(st.none() | st.lists(words, min_size=1, max_size=5))
     if draw(st.booleans()):
         a = a * 12                              # long enough for laws of many words
-    (ids, types), pad = framed(a, b), draw(st.integers(0, 3))
-    return padded([(ids, types), ([0] * (len(ids) + pad), types)])["input_ids"][0] \
-        if pad else np.array(ids, np.int64)
+    return np.array(framed(a, b)[0] + [0] * draw(st.integers(0, 3)), np.int64)
 
 
 def masking_arguments(target) -> dict:
@@ -294,9 +292,10 @@ def model_arguments(target) -> dict:
         g.chunks_are_one_pass: chunked(target),
         g.the_order_of_the_source_does_not_matter: crossed(target),
     }
-    return {function: own.get(function) or {
-        name: common[name] for name in parameters(function)}
-        for module in (forward, backward, generation) for function in laws_of(module)}
+    return {function: own[function] if function in own else
+            {name: common[name] for name in parameters(function)}
+            for module in (forward, backward, generation)
+            for function in laws_of(module)}
 
 
 # -------------------------------------------------------------------------- the table

@@ -57,6 +57,9 @@ class TokenizerTarget(NamedTuple):
     max_word: int = 100
     special: Sequence[str] = SPECIAL
 
+    def __repr__(self) -> str:
+        return "<tokenizer to be tested>"
+
 
 class MaskingTarget(NamedTuple):
     """The making of pre-training data.
@@ -68,8 +71,9 @@ class MaskingTarget(NamedTuple):
     vocab_size, mask_id, pad_id, special_ids: of the tokenizer; [UNK] is not special.
     continues: (V,) booleans: the piece starts with "##"; needed for whole words.
     exact: whether each row has the exact number of masked pieces that Google's code
-        has; else each piece is drawn by itself.
-    max_predictions: the most pieces to mask per row, where exact.
+        has, whole words left aside; else None.
+    max_predictions: under Google's rule, the most pieces to mask per row; None if each
+        piece is drawn by itself.
     ignore_index: the label of what is not to be predicted.
     is_next: the label of a pair whose b follows a.
     """
@@ -82,9 +86,12 @@ class MaskingTarget(NamedTuple):
     pairs: Callable | None = None
     continues: Any = None
     exact: bool | None = None
-    max_predictions: int = 20
+    max_predictions: int | None = None
     ignore_index: int = -100
     is_next: int = 0
+
+    def __repr__(self) -> str:
+        return "<masking to be tested>"
 
 
 class ModelTarget(NamedTuple):
@@ -115,6 +122,9 @@ class ModelTarget(NamedTuple):
     reload: Callable | None = None
     step: Callable | None = None
 
+    def __repr__(self) -> str:
+        return "<model to be tested>"
+
 
 class OperationsTarget(NamedTuple):
     """Single operations.
@@ -134,6 +144,9 @@ class OperationsTarget(NamedTuple):
     cross_entropy: Callable | None = None
     adam: Callable | None = None
     bert_adam: Callable | None = None
+
+    def __repr__(self) -> str:
+        return "<operations to be tested>"
 
 
 # ------------------------------------------------------------------------ tokenizers
@@ -207,7 +220,8 @@ def numbert_masking(rule: str = "exact", whole_word: bool = False, *, vocab_size
     special = (0, 2, 3, 4) if rule == "exact" else (0, 1, 2, 3, 4)
     return MaskingTarget(mask, vocab_size, special_ids=special, pairs=pairs,
                          continues=pieces if whole_word else None,
-                         exact=True if rule == "exact" and not whole_word else None)
+                         exact=True if rule == "exact" and not whole_word else None,
+                         max_predictions=20 if rule == "exact" else None)
 
 
 # ----------------------------------------------------------------------------- models
