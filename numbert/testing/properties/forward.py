@@ -6,6 +6,8 @@ See `targets.ModelTarget` for what `model` is.  `inputs` is {name: array} as
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from .laws import APPROXIMATE, EXACT, Words, law, near, require, same, same_bits
@@ -215,14 +217,17 @@ def the_key_bias_does_nothing(model, inputs, layer, shift):
              "with another scale than the weights give (B14, B15)")
 def powers_of_two_move_between_weights(model, inputs, layer, power):
     """Queries times 2^k and keys over 2^k change no bit; nor do values and output."""
+    def times(by, x):
+        return x * x.dtype.type(by)
+
     factor = 2.0 ** power
     change = {}
     for part, by in (("query", factor), ("key", 1 / factor), ("value", factor)):
         for kind in ("weight", "bias"):
             change[within(model, layer, f"attention.self.{part}.{kind}")] = \
-                lambda x, by=by: x * x.dtype.type(by)
-    change[within(model, layer, "attention.output.dense.weight")] = \
-        lambda x: x / x.dtype.type(factor)
+                partial(times, by)
+    dense = within(model, layer, "attention.output.dense.weight")
+    change[dense] = partial(times, 1 / factor)
     same_bits(output(changed(model, change), inputs), output(model, inputs),
               f"the output after 2^{power} was moved between the weights")
 

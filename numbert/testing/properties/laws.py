@@ -55,14 +55,14 @@ def law(id: str, level: str, kind: str, *, catches: str, needs: Iterable[str] = 
     about = Law(id, level, kind, catches, tuple(needs), model)
 
     def decorate(function):
-        @functools.wraps(function)
-        def check(*args, **named):
+        def checked(*args, **named):
             try:
                 return function(*args, **named)
             except Broken as error:
                 raise Broken(f"{error}\n{id} ({kind}), {function.__name__}, catches: "
                              f"{catches}") from None
 
+        check: Any = functools.wraps(function)(checked)
         check.law = about
         check.__doc__ = f"{function.__doc__.rstrip()}\n\n    Law {id}, {kind}.  " \
                         f"Catches: {catches}.\n    "
@@ -156,7 +156,7 @@ def near(got, expected, what: str, *, terms: int, steps: int = 1, scale=None,
         raise Broken(f"{what}, at {[int(i) for i in at]}:\n  got      {got[at]!r}\n"
                      f"  expected {expected[at]!r}\n  off by   {error[at]:.3g}, "
                      f"{error[at] / bound:.3g} times the bound for rounding")
-    return float(error[at] / bound)
+    return float(error[at] / bound) if bound else 0.0
 
 
 def missing(target: Any, needs: Iterable[str]) -> list[str]:

@@ -59,7 +59,8 @@ def new_ids_are_in_the_vocabulary(masking, ids, seed):
     require(((0 <= out) & (out < masking.vocab_size)).all(), "the masked ids",
             got=out.tolist(), expected=Words(f"0 to {masking.vocab_size - 1}"))
     eligible = ~np.isin(ids, masking.special_ids)
-    if eligible.sum() >= 60 and masking.max_predictions is None:      # 0.2 ** 60 is nothing
+    # Sixty words without a [MASK] by chance: 0.2 ** 60.
+    if eligible.sum() >= 60 and masking.max_predictions is None:
         require((out == masking.mask_id).any(), "the masked ids", got=out.tolist(),
                 expected=Words(f"[MASK], {masking.mask_id}, for four in five"))
 

@@ -21,10 +21,10 @@ from hypothesis import target as towards
 from ..strategies.models import (attention_masks, documents, encoded_batches, framed,
                                  mlm_batches)
 from ..strategies.text import LONG, WORDS, bert_text
-from . import backward, forward, generation, masking, operations, rows, tokenizer
+from . import backward, forward, generation, masking, operations, rows, spans, tokenizer
 from .laws import APPROXIMATE, LEVELS, Law, missing, shown
 
-MODULES = (tokenizer, rows, masking, operations, forward, backward, generation)
+MODULES = (tokenizer, spans, rows, masking, operations, forward, backward, generation)
 SEEDS = st.integers(0, 2 ** 32 - 1)
 SIDES = st.sampled_from(("right", "left"))
 
@@ -33,7 +33,7 @@ class Property(NamedTuple):
     """A property and the strategy of what it is given besides the target."""
 
     law: Law
-    function: Callable
+    function: Any
     arguments: Callable[[Any], st.SearchStrategy]   # target -> {argument: value}
 
     @property
@@ -63,16 +63,19 @@ def near_words(target):
                      st.text("abcdez", min_size=1, max_size=6), long)
 
 
-def ascii_text(target):
-    """Draw printable ASCII text, rich in words of the vocabulary."""
-    return texts(target, special=True).map(
-        lambda text: "".join(c for c in text if c.isascii() and c.isprintable()))
+def printable(text):
+    """Return the printable ASCII characters of a text."""
+    return "".join(c for c in text if c.isascii() and c.isprintable())
 
 
 def tokenizer_arguments(target) -> dict:
     """Return {function: {argument: strategy}} of all laws of a tokenizer."""
     plain, full, word = texts(target), texts(target, special=True), near_words(target)
     some = st.lists(plain, min_size=1, max_size=4)
+    gaps = st.sampled_from((" ", "  "))
+    wordy = st.builds(lambda gap, words, last: gap[1:] + gap.join([*words, last]),
+                      gaps, st.lists(word, min_size=1, max_size=4), full)
+    cased = st.one_of(word.map(str.title), word.map(str.upper), plain)
     both = {"text": full, "pair": full}
     around = {"before": texts(target, parts=3), "after": texts(target, parts=3)}
     gap = st.lists(st.sampled_from(tokenizer.SPACES), min_size=1, max_size=2)
@@ -84,20 +87,24 @@ def tokenizer_arguments(target) -> dict:
         t.keeps_no_state: {"text": full, "between": full},
         t.ids_are_in_the_vocabulary: {"text": full},
         t.white_space_only_separates: {
-            "words": st.lists(texts(target, parts=2), max_size=3),
+            "words": st.lists(word, min_size=2, max_size=3),
             "gaps": st.lists(gap.map("".join), min_size=4, max_size=4)},
         t.texts_side_by_side: {"a": plain, "b": plain},
         t.what_follows_changes_nothing_before: {
             "text": plain, "more": st.sampled_from(("x", "hello!", "\u4e2d", "a b c"))},
         t.cleaning_twice_changes_nothing: {"text": full},
         t.composition_does_not_matter: {"text": plain},
-        t.case_does_not_matter: {"text": plain},
+        t.case_does_not_matter: {"text": cased},
         t.control_characters_are_nothing: {
             "text": plain, "place": st.integers(0, 9),
             "char": st.sampled_from(t.NOTHING)},
         t.accents_vanish_exactly_in_uncased_mode: {
             "word": st.sampled_from("aebcinosuz") | word.filter(lambda w: len(w) < 9),
             "accent": st.sampled_from(t.ACCENTS)},
+        t.lookalikes_stay_apart: st.sampled_from(t.APART).map(
+            lambda both: dict(zip(("char", "plain"), both))),
+        t.sigma_is_lowered_by_the_dialect: {"word": st.text("\u03b1\u03b2\u03b7\u03bf",
+                                                            min_size=1, max_size=3)},
         t.ideographs_stand_alone: {**around, "char": ideographs},
         t.punctuation_stands_alone: {**around, "char": st.sampled_from(t.PUNCTUATION)},
         t.special_tokens_are_whole: {**around,
@@ -107,12 +114,12 @@ def tokenizer_arguments(target) -> dict:
         t.words_of_the_vocabulary_are_themselves: {
             "word": st.sampled_from([w for w in target.vocab if w.isalnum()] or ["a"])},
         t.the_cut_is_greedy: {"words": st.lists(word, max_size=5)},
-        t.offsets_point_into_the_text: {"text": full},
-        t.offsets_cover_the_text: {"text": ascii_text(target)},
-        t.word_ids_number_the_words: {"text": full, "pair": st.none() | full},
-        t.decoding_and_encoding_again: {
+        spans.offsets_point_into_the_text: {"text": full | wordy},
+        spans.offsets_cover_the_text: {"text": wordy.map(printable)},
+        spans.word_ids_number_the_words: {"text": wordy, "pair": st.none() | wordy},
+        spans.decoding_and_encoding_again: {
             "text": st.lists(word, max_size=4).map(" ".join) | plain},
-        t.saving_and_loading: {"text": full},
+        spans.saving_and_loading: {"text": full},
         at.special_tokens_frame_the_texts: {"text": full, "pair": st.none() | full},
         at.type_ids_tell_the_texts_apart: both,
         at.truncation_keeps_the_frame: {
@@ -300,7 +307,7 @@ def model_arguments(target) -> dict:
 
 # -------------------------------------------------------------------------- the table
 
-def laws_of(module) -> list[Callable]:
+def laws_of(module) -> list[Any]:
     """Return the properties that a module defines, in its order."""
     return [value for value in vars(module).values()
             if hasattr(value, "law") and value.__module__ == module.__name__]

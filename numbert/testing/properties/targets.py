@@ -180,10 +180,12 @@ def of_tokenizer(tokenizer, **known) -> TokenizerTarget:
     def reload():
         with tempfile.TemporaryDirectory() as folder:
             tokenizer.save_pretrained(folder)
-            return of_tokenizer(type(tokenizer).from_pretrained(folder), **known)
+            loaded: Any = type(tokenizer).from_pretrained(folder)
+            return of_tokenizer(loaded, **known)
 
     rust = getattr(tokenizer, "backend_tokenizer", None)
-    known.setdefault("normalize", rust and rust.normalizer.normalize_str)
+    if rust is not None:
+        known.setdefault("normalize", rust.normalizer.normalize_str)
     known.setdefault("lowercase", bool(getattr(tokenizer, "do_lower_case", True)))
     return TokenizerTarget(encode, tokenizer.get_vocab(), encode_batch,
                            tokenizer.decode, reload=reload, **known)
@@ -207,7 +209,7 @@ def numbert_masking(rule: str = "exact", whole_word: bool = False, *, vocab_size
     from ...training import masking
     pieces = np.zeros(vocab_size, bool) if continues is None else np.asarray(continues)
     vocab = masking.Vocabulary(vocab_size, 0, 1, 2, 3, 4, (0, 1, 2, 3, 4), pieces)
-    pick = {"exact": masking.mask_exact, "bernoulli": masking.mask_bernoulli}[rule]
+    pick: Any = {"exact": masking.mask_exact, "bernoulli": masking.mask_bernoulli}[rule]
 
     def mask(ids, seed, probability=0.15):
         return pick(ids, np.random.default_rng(seed), vocab, probability,

@@ -170,7 +170,8 @@ def framed(a, b=None):
 
 def padded(rows, side="right"):
     """Pad rows of (ids, token types) to one length: the batch as {name: (B, T)}."""
-    width, columns = max(len(ids) for ids, _ in rows), ([], [], [])
+    width = max(len(ids) for ids, _ in rows)
+    columns: tuple[list, list, list] = [], [], []
     for ids, types in rows:
         gap = [0] * (width - len(ids))
         for column, values in zip(columns, (ids, types, [1] * len(ids))):
@@ -360,7 +361,7 @@ def documents(*, max_documents=4, max_sentences=5, max_words=5):
 
 def _numbered(sizes):
     """Turn the lengths of sentences into ids that count upward from 5."""
-    done, out = FIRST_WORD, []
+    done, out = FIRST_WORD, list[list]()
     for document in sizes:
         out.append([])
         for n in document:
