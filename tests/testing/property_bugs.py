@@ -55,7 +55,8 @@ def caught_by(bug, max_examples=200, others=True) -> str | None:
     laws = {entry.law.id: entry for entry in applying("tokenizer", found)}
     order = [*first, *(name for name in laws if name not in first and others)]
     return next((name for name in order if name in laws
-                 and catches(laws[name], found, max_examples)), None)
+                 and catches(laws[name], found, max_examples if name in first
+                             else max_examples // 8)), None)
 
 
 def main(kinds) -> None:

@@ -254,6 +254,8 @@ def ideographs_stand_alone(tokenizer, before, char, after):
     given = before + char + after
     if char in IDEOGRAPHS:
         alone = pieces(tokenizer, char)
+        require(len(alone) == 1, "the tokens", got=alone, text=char,
+                expected=Words("one token"))
         same(pieces(tokenizer, given),
              pieces(tokenizer, before) + alone + pieces(tokenizer, after),
              "the tokens", given)
