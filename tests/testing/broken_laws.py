@@ -150,3 +150,49 @@ OPERATIONS = {
     "N16": NUMPY._replace(cross_entropy=overflowing),
     "N29": NUMPY._replace(adam=NUMPY.bert_adam),
 }
+
+# ----------------------------------------------------------------------------- models
+
+MUTANTS = {         # {law: the id of a bug that numbert/verify puts into numbert}
+    "N1": "B23", "N2": "B23", "N5": "A3-roberta", "N7": "B17-scores",
+    "N9": "B9-queries", "N14": "G8-look-up", "N17": "E12-epsilon", "N18": "B23",
+    "N19": "B23", "N20": "B23", "N21": "D8-inputs", "N22": "D6-last-real",
+    "N23": "B17-values", "N24": "A1-ones", "N25": "B23", "N28": "B23", "N30": "B23",
+    "N32": "C8-after-output", "N33": "C4-mean-left", "N34": "B23",
+    "N35": "E12-epsilon", "N36": "B25-plus-one", "N38": "C4-mean-left"}
+
+
+def wrong_model(law, right):
+    """A target that breaks a law, made of one that keeps it."""
+    noise = np.random.default_rng(0)
+
+    def forward(change):
+        return right._replace(forward=lambda inputs: {
+            name: change(x) if name == "last_hidden_state" else x
+            for name, x in right.forward(inputs).items()})
+
+    def deaf(part, value):
+        """A model that takes all new weights but one."""
+        return right._replace(replaced=lambda params: right.replaced({
+            name: value(right.params[name]) if name.endswith(part) else x
+            for name, x in params.items()}))
+
+    def backward(change):
+        return right._replace(backward=lambda inputs, cotangents: {
+            name: change(x) for name, x in
+            right.backward(inputs, cotangents).items()})
+
+    return {
+        "N3": lambda: forward(lambda x: x * (1 + np.arange(len(x)))[:, None, None]),
+        "N4": lambda: forward(lambda x: x - x.mean(0)),
+        "N6": lambda: right._replace(forward=lambda inputs: right.forward(
+            {"token_type_ids": np.ones_like(inputs["input_ids"]), **inputs})),
+        "N8": lambda: deaf("intermediate.dense.bias", lambda x: x),
+        "N12": lambda: deaf("self.query.bias", lambda x: x),
+        "N13": lambda: forward(lambda x: x + 1e-15 * noise.standard_normal(x.shape)),
+        "N26": lambda: backward(lambda x: x + 1e-6),
+        "N27": lambda: right._replace(reload=lambda: right.replaced(
+            {name: x + 1e-9 for name, x in right.params.items()})),
+        "N31": lambda: deaf("word_embeddings.weight", lambda x: x),
+        "N37": lambda: backward(lambda x: x + 1e-12),
+    }[law]()

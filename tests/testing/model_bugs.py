@@ -52,6 +52,7 @@ def with_inputs(target, change):
                  "attention_mask": inputs["input_ids"] * 0 + 1, **inputs} \
             if "input_ids" in inputs else inputs
         return change(dict(whole))
+
     def again(make):
         return make and (lambda *given: with_inputs(make(*given), change))
 

@@ -15,7 +15,9 @@ from tokenizer_cases import VOCAB as SMALL_VOCAB
 
 # With pieces among which a wrong search goes astray, and letters that look alike.
 VOCAB = {piece: i for i, piece in enumerate(
-    [*SMALL_VOCAB, *"ab ##bc ##ab abcd ##cd o l ss ae fi ##o ##l worldx".split()])}
+    dict.fromkeys([*SMALL_VOCAB, *"ab ##bc ##ab abcd ##cd ss ae fi worldx".split(),
+                   *(lead + c for c in "abcdefghijklmnopqrstuvwxy"
+                     for lead in ("", "##"))]))}
 CLS, SEP, PAD = "[CLS]", "[SEP]", "[PAD]"
 
 

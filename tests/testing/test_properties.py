@@ -9,12 +9,14 @@ import broken_laws
 import numbert
 from common import config, of_today, stressed, twin
 from cache_cases import decoder
-from model_bugs import models
+from model_bugs import models, with_inputs
 from numbert.testing.properties import laws, targets
 from numbert.testing.properties.rows import padding_fills_up
 from numbert.testing.properties.table import PROPERTIES, applying, check
 from numbert.testing.properties.tokenizer import texts_side_by_side
 from numbert.tokenization import BertTokenizer
+from numbert.verify.mutants import patched
+from numbert.verify.zoo import MUTANTS
 from property_bugs import HUNT, LOOK, TOKENIZER_BUGS, catches
 from readable_tokenizer import VOCAB, target
 
@@ -194,3 +196,18 @@ def test_a_wrong_masking_breaks_the_law(name):
 @pytest.mark.parametrize("name", at("operation") + at("training"))
 def test_a_wrong_operation_breaks_the_law(name):
     assert catches(LAWS[name], broken_laws.OPERATIONS[name], 100)
+
+
+@pytest.mark.parametrize("name", at("forward") + at("backward") + at("generation"))
+def test_a_wrong_model_breaks_the_law(name):
+    entry = LAWS[name]
+    made = models()[entry.law.model]
+    bug = broken_laws.MUTANTS.get(name)
+    if bug is None:
+        assert catches(entry, broken_laws.wrong_model(name, made), 20)
+    else:
+        mutant, = (m for m in MUTANTS if m.id == bug)
+        if mutant.inputs is not None:
+            made = with_inputs(made, mutant.inputs)
+        with patched(mutant):
+            assert catches(entry, made, 20)

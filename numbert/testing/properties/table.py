@@ -59,7 +59,9 @@ def near_words(target):
     parts = st.sampled_from([w for w in stems if w.isalnum()] or list("ab"))
     joined = st.lists(parts, min_size=1, max_size=5).map("".join)
     long = st.sampled_from([w for w in LONG if w.isascii()] + ["b" * 101])
-    return st.one_of(joined, st.sampled_from(WORDS).filter(str.isalnum),
+    cut = st.builds(lambda word, n: word[:max(1, len(word) - n)], parts,
+                    st.integers(0, 3))
+    return st.one_of(joined, cut, st.sampled_from(WORDS).filter(str.isalnum),
                      st.text("abcdez", min_size=1, max_size=6), long)
 
 
@@ -75,7 +77,8 @@ def tokenizer_arguments(target) -> dict:
     gaps = st.sampled_from((" ", "  "))
     wordy = st.builds(lambda gap, words, last: gap[1:] + gap.join([*words, last]),
                       gaps, st.lists(word, min_size=1, max_size=4), full)
-    cased = st.one_of(word.map(str.title), word.map(str.upper), plain)
+    letters = st.text("ab\u0391\u03b1\u042f\u00c4", min_size=1, max_size=3)
+    cased = st.one_of(word.map(str.title), word.map(str.upper), letters, plain)
     both = {"text": full, "pair": full}
     around = {"before": texts(target, parts=3), "after": texts(target, parts=3)}
     gap = st.lists(st.sampled_from(tokenizer.SPACES), min_size=1, max_size=2)
