@@ -109,7 +109,9 @@ def tokenizer_arguments(target) -> dict:
         t.sigma_is_lowered_by_the_dialect: {"word": st.text("\u03b1\u03b2\u03b7\u03bf",
                                                             min_size=1, max_size=3)},
         t.ideographs_stand_alone: {**around, "char": ideographs},
-        t.punctuation_stands_alone: {**around, "char": st.sampled_from(t.PUNCTUATION)},
+        t.punctuation_stands_alone: {
+            "before": word | around["before"], "after": word | around["after"],
+            "char": st.sampled_from(t.PUNCTUATION)},
         t.special_tokens_are_whole: {**around,
                                      "special": st.sampled_from(list(target.special))},
         t.pieces_make_up_the_word_and_are_the_longest: alone,
