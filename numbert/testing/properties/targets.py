@@ -266,7 +266,8 @@ def torch_model(model) -> ModelTarget:
     import torch
 
     def tensors(inputs):
-        return {name: torch.tensor(x) for name, x in inputs.items()}
+        return {name: torch.tensor(np.ascontiguousarray(x))
+                for name, x in inputs.items()}
 
     def call(inputs, **options):
         out = model(**tensors(inputs), **options)
@@ -277,7 +278,7 @@ def torch_model(model) -> ModelTarget:
             out = call(inputs, output_hidden_states=True, output_attentions=True)
         return {name: tuple(x.numpy() for x in value) if isinstance(value, tuple)
                 else value.numpy() for name, value in out.items()
-                if name != "past_key_values"}
+                if isinstance(value, (tuple, torch.Tensor))}       # not the KV cache
 
     def backward(inputs, cotangents):
         model.zero_grad()
@@ -314,13 +315,17 @@ def torch_model(model) -> ModelTarget:
 
 def _torch_step(model) -> Callable:
     """Return the `step` of a decoder of transformers."""
+    import inspect
+
     import torch
+    new = "cache" in inspect.signature(type(model).forward).parameters
+    cache = "cache" if new else "past_key_values"
 
     def step(ids, mask, past):
         with torch.no_grad():
             out = model(torch.tensor(ids), attention_mask=torch.tensor(mask),
-                        past_key_values=past, use_cache=True)
-        return out.logits.numpy(), out.past_key_values
+                        use_cache=True, **{cache: past})
+        return out.logits.numpy(), out[cache]
 
     return step
 
