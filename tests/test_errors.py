@@ -13,7 +13,8 @@ import numbert
 FOLDER = Path(numbert.__file__).parent
 # Python's own errors, or raised by functions that have the form already.
 OTHER = {"NotImplementedError", "StopIteration", "AttributeError", "no_attribute",
-         "SystemExit"}
+         "SystemExit",
+         "Broken"}              # a law's, which tells of the program that is tested
 PARTS = {                # they end or begin with the error that they pass on
     "checkpoint.py: '{}: {}'", "config.py: '{}: {}'", "loading.py: '{}: {}'",
     "reading.py: '{}: {}'", "reading.py: 'an added token'",

@@ -103,8 +103,8 @@ def numbers(kind: type):
             return [kind(part) for part in text.split(",")]
         except ValueError:
             raise argparse.ArgumentTypeError(
-                f"got {text!r}, expected numbers with commas between them: correct it"
-            ) from None
+                f"{text!r} is not a list of numbers, expected commas between them: "
+                "correct it") from None
     return read
 
 
