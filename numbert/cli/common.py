@@ -117,6 +117,7 @@ def check_picture(path: str | None) -> None:
     Raises:
         ImportError: matplotlib is not installed.
         ValueError: the name of the file does not tell a format.
+        FileNotFoundError: its folder does not exist.
     """
     if path is None:
         return
@@ -125,6 +126,10 @@ def check_picture(path: str | None) -> None:
     if Path(path).suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--plot is {path}, expected a name that ends in .png, .svg "
                          "or .pdf: add one of them")
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder, expected one for the file "
+                                "of --plot: make it first")
 
 
 def save_picture(figure, path: str) -> None:
