@@ -124,9 +124,9 @@ eps = np.finfo(float).eps
 for name, mine in {"attention.output.out": h, "intermediate.out": inner,
                    "output.out": out}.items():
     theirs = trace[f"encoder.layer.1.{name}"]
-    error = np.abs(mine - theirs).max() / (eps * np.abs(theirs).max())
-    print(f"{name:21} error over its bound: {error / 100:.2f}")
-    assert error < 100                                       # 100 roundings
+    error, bound = np.abs(mine - theirs).max(), 100 * eps * np.abs(theirs).max()
+    print(f"{name:21} error {error:.0e}, bound {bound:.0e}")
+    assert error < bound                                     # 100 roundings
 
 # %% [markdown]
 # numbert's own layer is `numbert.bert.encoder.layer`, in
@@ -330,17 +330,16 @@ plots.heat_map(moved[:, 3:], tokens, short, said="largest change")
 # %%
 weights = dict(model.params)
 for end in ("weight", "bias"):
-    one, two = (f"bert.encoder.layer.1.{place}.LayerNorm.{end}"
-                for place in ("attention.output", "output"))
+    two = f"bert.encoder.layer.1.output.LayerNorm.{end}"
+    one = two.replace("output", "attention.output")
     weights[one], weights[two] = weights[two], weights[one]
 port = numbert.BertForPreTraining(model.config, params=weights)
-honest = numbert.BertForPreTraining(model.config, params=model.params, dtype="float32")
+honest = numbert.BertForPreTraining.from_pretrained(path, dtype="float32")
 errors, bound = {}, 100 * np.finfo("float32").eps
 for name, ported in {"float32": honest, "the port": port}.items():
-    model_trace = numbert.Trace()
-    ported(**batch, trace=model_trace)
+    ported(**batch, trace=(run := numbert.Trace()))
     errors[name] = {tap: size / (bound * np.abs(trace[tap]).max())
-                    for tap, size in trace.compare(model_trace)}
+                    for tap, size in trace.compare(run)}
 
 # %%
 print("first step over its bound:", next(
