@@ -330,20 +330,21 @@ plots.heat_map(moved[:, 3:], tokens, short, said="largest change")
 # %%
 weights = dict(model.params)
 for end in ("weight", "bias"):
+    one = f"bert.encoder.layer.1.attention.output.LayerNorm.{end}"
     two = f"bert.encoder.layer.1.output.LayerNorm.{end}"
-    one = two.replace("output", "attention.output")
     weights[one], weights[two] = weights[two], weights[one]
 port = numbert.BertForPreTraining(model.config, params=weights)
 honest = numbert.BertForPreTraining.from_pretrained(path, dtype="float32")
-errors, bound = {}, 100 * np.finfo("float32").eps
-for name, ported in {"float32": honest, "the port": port}.items():
-    ported(**batch, trace=(run := numbert.Trace()))
-    errors[name] = {tap: size / (bound * np.abs(trace[tap]).max())
-                    for tap, size in trace.compare(run)}
 
 # %%
-print("first step over its bound:", next(
-    tap for tap, error in errors["the port"].items() if error > 1))
+errors, bound = {}, 100 * np.finfo("float32").eps
+for name, ported in {"float32": honest, "the port": port}.items():
+    run = numbert.Trace()
+    ported(**batch, trace=run)
+    errors[name] = {tap: size / (bound * np.abs(trace[tap]).max())
+                    for tap, size in trace.compare(run)}
+wrong = [tap for tap, error in errors["the port"].items() if error > 1]
+print("first step over its bound:", wrong[0])
 plots.errors_by_depth(errors)
 
 # %% [markdown]
@@ -394,9 +395,10 @@ check("05.4", first_difference)
 again, noisy = numbert.Trace(), numbert.Trace()
 model(**batch, trace=again)
 model(**batch, trace=noisy, rng=0)
-print("called again, largest difference:", max(size for _, size in trace.compare(again)))
-print("with dropout, largest difference:", round(max(size for _, size in trace.compare(noisy)), 1))
-print("first step that differs:", next(n for n, size in trace.compare(noisy) if size > 0))
+same, moved = trace.compare(again), trace.compare(noisy)     # pairs (tap, difference)
+print("called again, largest difference:", max(size for _, size in same))
+print("with dropout, largest difference:", round(max(size for _, size in moved), 1))
+print("first step that differs:", next(name for name, size in moved if size > 0))
 padded = tokenizer("Anna lives in Oslo. She is a baker.", padding="max_length",
                    max_length=64, return_tensors="np")
 small = np.abs(model(**padded).prediction_logits[:, :12] - trace["cls.predictions.out"])
