@@ -78,18 +78,19 @@ plots.curves(p, {"-log p": -np.log(p)}, xlabel="probability of the right class",
 #
 # Here is a text with one hidden word. There is a label for each token, but only one of
 # them is a question. All the others are -100, which means: *nothing is asked here*.
-# No class has this number, so it can't be confused with one.
+# No class has this number, so it can't be confused with one. It is the default of
+# PyTorch's cross-entropy. The oldest code for BERT has -1.
 
 # %%
 batch = tokenizer("The capital of Japan is [MASK].", return_tensors="np")
 tokens, ids = batch.tokens(), batch["input_ids"]             # ids (B, T)
 labels = np.full(ids.shape, -100)                            # (B, T)
-labels[0, tokens.index("[MASK]")] = tokenizer.convert_tokens_to_ids("tokyo")
+place, tokyo = tokens.index("[MASK]"), tokenizer.convert_tokens_to_ids("tokyo")
+labels[0, place] = tokyo
 logits = model(**batch).prediction_logits                    # (B, T, V)
 assert logits.shape == (1, 9, 1600) and labels.shape == ids.shape == (1, 9)
-
-row = logits[0, tokens.index("[MASK]")]                      # (V,)
-mine = np.log(np.exp(row).sum()) - row[labels.max()]
+row = logits[0, place]                                       # (V,)
+mine = np.log(np.exp(row).sum()) - row[tokyo]
 theirs, saved = losses.cross_entropy(logits, labels)
 print(f"loss {mine:.4f}, difference from numbert {abs(mine - theirs):.0e}")
 assert abs(mine - theirs) < 100 * np.finfo(float).eps * np.abs(row).max()
@@ -272,7 +273,8 @@ check("06.2", is_next)
 #
 # The answer to a question is a piece of the text, a *span*. The head gives each token two scores:
 # how well an answer could start here, and end here. The softmax runs over the *tokens*,
-# since exactly one of them is the start.
+# since exactly one of them is the start. (All checkpoints that ship with numbert share one
+# vocabulary, so our tokenizer fits.)
 
 # %%
 folder = numbert.example_checkpoint("question-answering")
@@ -389,9 +391,9 @@ check("06.4", multi_label_loss)
 #
 # ## Choices and tokens
 #
-# In multiple choice each choice is a text of its own. $(B, M, T)$ ids become $B M$ rows,
-# each gets *one* score, and the softmax runs over the $M$ choices. **Predict:** what does
-# the bias of that one score do?
+# In multiple choice each choice is a text of its own. Ids of $(B, M, T)$ become $B M$ rows.
+# Each row gets *one* score, and the softmax runs over the $M$ choices of a question.
+# **Predict:** what does the bias of that one score do?
 #
 # In token classification each token has a label, and -100 leaves tokens out. `[CLS]` and
 # `[SEP]` are no words, so they had -100 in training. **Predict** what the model says of them.
