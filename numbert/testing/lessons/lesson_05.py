@@ -20,7 +20,7 @@ def add_norm(h, residual, w, b):
     return norm(h + residual, w, b)
 
 
-def feed_forward(x, w1, b1, w2, b2, w, b, act=ops.gelu):
+def feed_forward(x, w1, b1, w2, b2, w, b, *, act=ops.gelu):
     h = act(x @ w1.T + b1)[0]                              # (..., F)
     return norm(h @ w2.T + b2 + x, w, b)
 
@@ -56,7 +56,7 @@ def draw_traces(rng):
     return mine, theirs, 1e-3
 
 
-def first_step(mine, theirs, limit, measure=lambda x, y: np.abs(x - y).max(),
+def first_step(mine, theirs, limit, *, measure=lambda x, y: np.abs(x - y).max(),
                names=list):
     """The first name, in some order, whose difference by some measure is too large."""
     return next((name for name in names(mine)
@@ -139,15 +139,15 @@ EXERCISES = {
         inputs=draw_traces, reference=first_step,
         mistakes={
             "The difference has a sign, and a large negative one is below any limit.":
-                lambda *a: first_step(*a, lambda x, y: np.nan_to_num(
+                lambda *a: first_step(*a, measure=lambda x, y: np.nan_to_num(
                     (x - y).max(), nan=np.inf)),
             "The difference has a sign: take its size before you compare.":
-                lambda *a: first_step(*a, lambda x, y: np.nan_to_num(
+                lambda *a: first_step(*a, measure=lambda x, y: np.nan_to_num(
                     (y - x).max(), nan=np.inf)),
             "A nan is overlooked: any comparison with nan is False, `nan > limit` too.":
                 overlooking_nan,
             "The mean hides a single wrong entry.  Look at the largest difference.":
-                lambda *a: first_step(*a, lambda x, y: np.abs(x - y).mean()),
+                lambda *a: first_step(*a, measure=lambda x, y: np.abs(x - y).mean()),
             "That is the step with the largest difference.  Errors grow on their way, "
             "so the cause lies earlier.":
                 lambda mine, theirs, limit: max(mine, key=lambda name: np.nanmax(
@@ -158,7 +158,7 @@ EXERCISES = {
             "which the trace has them.":
                 lambda *a: first_step(*a, names=sorted),
             "Every rounding counts as a difference: compare with the limit.":
-                lambda *a: first_step(*a[:2], 0),
+                lambda mine, theirs, limit: first_step(mine, theirs, 0),
         }),
     "05.5": Exercise(
         inputs=lambda rng: (rng.normal(size=(4, 6)), rng.random((4, 6)) < 0.6, 0.4),

@@ -33,7 +33,7 @@ def mean_of_rows(logits, labels):
                     if (row[1] != IGNORED).any()])
 
 
-def position_loss(start, end, start_at, end_at, clamp=None, weights=(0.5, 0.5)):
+def position_loss(start, end, start_at, end_at, *, clamp=None, weights=(0.5, 0.5)):
     """The loss of answers; `clamp` says what becomes of positions (B,), given T."""
     clamp = clamp or (lambda at, length: position_targets(
         "positions", at, None, (len(at), length)).labels)
@@ -142,12 +142,12 @@ EXERCISES = {
             "Positions beyond the text count as the last token.  They should be "
             "ignored.":
                 lambda *a: position_loss(
-                    *a, lambda at, length: np.clip(at, 0, length - 1)),
+                    *a, clamp=lambda at, length: np.clip(at, 0, length - 1)),
             "Negative positions are ignored.  They should count as 0, which is [CLS].":
-                lambda *a: position_loss(*a, lambda at, length: np.where(
+                lambda *a: position_loss(*a, clamp=lambda at, length: np.where(
                     (at < 0) | (at >= length), IGNORED, at)),
             "Negative positions count from the end, as indices do in Python.":
-                lambda *a: position_loss(*a, lambda at, length: np.where(
+                lambda *a: position_loss(*a, clamp=lambda at, length: np.where(
                     at >= length, IGNORED, at % length)),
             "Positions beyond the text are left out of the sum, but not of the count.":
                 lambda start, end, start_at, end_at: np.mean([
