@@ -100,27 +100,22 @@ print(tokenizer.decode(text[0]))
 # `numbert.models.generation.continue_rows` is the loop.
 #
 # The model repeats itself. That is the habit of greedy search: what is likely once is
-# likely again. Let us look at what it could have chosen in another text.
+# likely again.
+#
+# A **draw** follows the probabilities instead. Before it, the scores may be divided by
+# a *temperature* $\tau$:
+#
+# $$p_v = \frac{e^{\text{logits}_v / \tau}}{\sum_w e^{\text{logits}_w / \tau}}$$
+#
+# The next cell draws continuations of *Anna lives in*. It also says how wide the choice
+# is, by $e^\text{entropy}$: a fair die would be as wide as 6 equal choices.
+#
+# **Predict:** nobody told the model where Anna lives. What are the likeliest next
+# pieces? What happens to the draws as $\tau$ goes to 0, and what as it grows?
 
 # %%
 prompt = start("Anna lives in")
 logits = model(prompt).logits[0, -1]                         # (V,)
-probs, _ = ops.softmax(logits)
-top = np.argsort(-probs)[:8]
-plots.scores(dict(zip(tokenizer.convert_ids_to_tokens(top), probs[top])),
-             xlabel="probability of being the next piece")
-
-# %% [markdown]
-# Nobody told it where Anna lives. Many cities are about equally likely, and greedy
-# search would always say the first. A **draw** follows the probabilities instead.
-#
-# Before a draw, the scores may be divided by a *temperature* $\tau$:
-#
-# $$p_v = \frac{e^{\text{logits}_v / \tau}}{\sum_w e^{\text{logits}_w / \tau}}$$
-#
-# **Predict:** what happens to the draws as $\tau$ goes to 0, and what as it grows?
-
-# %%
 for temperature in (0.01, 0.3, 1, 3):
     p, _ = ops.softmax(logits / temperature)
     entropy = -(p * np.log(np.maximum(p, 1e-300))).sum()
@@ -128,10 +123,14 @@ for temperature in (0.01, 0.3, 1, 3):
                            temperature=temperature)
     print(f"{temperature:4}: as wide as {np.exp(entropy):5.1f} equal choices | "
           f"{tokenizer.decode(out[0, 1:])}")
+probs, _ = ops.softmax(logits)
+names = tokenizer.convert_ids_to_tokens(top := np.argsort(-probs)[:8])
+plots.scores(dict(zip(names, probs[top])), xlabel="probability, temperature 1")
 
 # %% [markdown]
-# Near 0 the draw becomes greedy search. At 3 the draw is nearly blind, and the text
-# falls apart. Temperature changes all pieces alike. Two other settings cut off the
+# Many cities are about equally likely, and greedy search would always say the first.
+# Near 0 the draw becomes greedy search. At 3 it is nearly blind, and the text falls
+# apart. Temperature changes all pieces alike. Two other settings cut off the
 # tail. `top_k` keeps the $k$ likeliest pieces. `top_p` keeps the fewest likeliest
 # pieces that together have at least the probability $p$, called the *nucleus*.
 #
@@ -217,12 +216,12 @@ check("11.2", log_probability)
 # **Predict:** wider beams find likelier texts. Are these better texts?
 
 # %%
-prompt = start("In the morning Emma")                        # (1, 5)
+prompt = start("In the morning Emma")                        # (1, P)
 for beams in (1, 3, 4, 8):
     found = numbert.generate(model, prompt, max_new_tokens=12, num_beams=beams,
                              length_penalty=0.0)[0]
     logp = losses.log_softmax(model(found[None]).logits[0])  # (T, V)
-    written = np.arange(5, len(found))
+    written = np.arange(prompt.shape[1], len(found))
     total = logp[written - 1, found[written]].sum()
     print(f"{beams} beams, log p = {total:6.2f}: {tokenizer.decode(found[1:])}")
 
@@ -243,51 +242,41 @@ for beams in (1, 3, 4, 8):
 # **Predict:** a prompt of 10 tokens gets 100 new ones. How many tokens pass through the
 # model in all, without and with the cache?
 
-# %%
-new = np.arange(1, 101)
+# %% tags=["varies"]
+new, quick = np.arange(1, 101), numbert.BertLMHeadModel.from_pretrained(path)
 without = np.cumsum(10 + new - 1)                            # 10 + 11 + 12 + ...
 with_cache = 10 + new - 1                                    # 10 + 1 + 1 + ...
-print(f"100 new tokens: {without[-1]:,} without, {with_cache[-1]} with the cache")
+for use_cache, count in ((False, without[-1]), (True, with_cache[-1])):
+    begin = perf_counter()
+    numbert.generate(quick, ids, max_new_tokens=100, min_new_tokens=100,
+                     use_cache=use_cache)
+    print(f"cache {use_cache!s:5}: {count:5,} tokens, {perf_counter() - begin:.2f} s")
 plots.curves(new, {"without a cache": without, "with a cache": with_cache}, log=True,
              xlabel="new tokens", ylabel="tokens through the model")
 
 # %% [markdown]
 # The last new token never passes through the model, so with the cache it is
-# $10 + 99 = 109$. Does the clock agree?
-
-# %% tags=["varies"]
-quick = numbert.BertLMHeadModel.from_pretrained(path)        # float32
-for use_cache in (False, True):
-    begin = perf_counter()
-    out = numbert.generate(quick, ids, max_new_tokens=100, min_new_tokens=100,
-                           use_cache=use_cache)
-    print(f"cache {use_cache!s:5}: {perf_counter() - begin:.2f} s for 100 tokens")
-
-# %% [markdown]
-# The gain is smaller than the count says: in a model this small, much of the time is
-# not arithmetic. It grows with the model and with the text.
+# $10 + 99 = 109$. The clock shows less gain than the count. In a model this small, much
+# of the time is not arithmetic. The gain grows with the model and with the text.
 #
 # Is the result the same? The formula is the same, but sums of one row may be added in
 # another order than those of a matrix. A sum of $n$ numbers carries an error of about
 # $\sqrt n$ roundings, see notebook [12](12_precision.ipynb). The longest sums here
 # have 384 terms. So we allow $\sqrt{384}$ times eps, times the largest entry.
 
-# %%
-def error_over_bound(dtype):
-    decoder = numbert.BertLMHeadModel.from_pretrained(path, dtype=dtype)
-    full, step, cache = numbert.Trace("*.out"), numbert.Trace("*.out"), None
-    decoder(ids, trace=full)                                 # all tokens at once
-    for t in range(ids.shape[1]):                            # one token at a time
-        cache = decoder(ids[:, t:t + 1], cache=cache, use_cache=True, trace=step).cache
-    assert cache[0].keys.shape == (1, 4, 9, 24)              # (B, N, S, D)
-    eps = np.finfo(dtype).eps
-    return {name: np.abs(full[name][:, -1:] - step[name]).max()
-            / (np.sqrt(384) * eps * np.abs(full[name]).max()) for name in full}
-
 # %% tags=["varies"]
-ratios = {dtype: error_over_bound(dtype) for dtype in ("float64", "float32")}
+def error_over_bound(model):
+    full, step, cache = numbert.Trace("*.out"), numbert.Trace("*.out"), None
+    model(ids, trace=full)                                   # all tokens at once
+    for t in range(ids.shape[1]):                            # one token at a time
+        cache = model(ids[:, t:t + 1], cache=cache, use_cache=True, trace=step).cache
+    assert cache[0].keys.shape == (1, 4, 9, 24)              # (B, N, S, D)
+    bound = np.sqrt(384) * np.finfo(model.dtype).eps
+    return {name: np.abs(x[:, -1:] - step[name]).max() / (bound * np.abs(x).max())
+            for name, x in full.items()}
+ratios = {str(m.dtype): error_over_bound(m) for m in (model, quick)}
 assert all(max(found.values()) < 1 for found in ratios.values())
-plots.errors_by_depth(ratios, title="decoding with a cache against one full pass")
+plots.errors_by_depth(ratios)
 
 # %% [markdown]
 # Below the line everywhere, in both precisions: decoding with a cache *is* the full
@@ -439,7 +428,7 @@ trace = numbert.Trace("*layer.2.crossattention.self.probs")
 warm(ids, decoder_input_ids=written[:, :-1], trace=trace)
 probs = next(iter(trace.values()))                           # (B, N, T, S)
 assert probs.shape == (1, 4, written.size - 1, ids.size)
-plots.attention_maps(probs, tokenizer.convert_ids_to_tokens(written[0, :-1]),
+plots.attention_maps(probs, tokenizer.convert_ids_to_tokens(written[0, :-1]), [0, 2],
                      keys=tokenizer.convert_ids_to_tokens(ids[0]))
 
 # %% [markdown]

@@ -52,7 +52,8 @@ def whole_text(logits, ids, prompt):
 
 
 def attend(q, keys, values, scale=None):
-    scores = np.array([key @ q[0] for key in keys]) * (scale or len(q[0])) ** -0.5
+    scale = scale or len(q[0])
+    scores = np.array([key @ q[0] for key in keys]) * scale ** -0.5
     weights = np.exp(scores)
     return (weights[:, None] * values).sum(0, keepdims=True) / weights.sum()
 
@@ -107,7 +108,7 @@ ANSWERS = {
                   (lambda logits, ids, prompt: by_product(logits, ids, prompt + 1),
                    "first new token"),
                   (lambda *given: -by_product(*given), "sign"),
-                  (lambda *given: np.exp(by_product(*given)), "It is the probability")]},
+                  (lambda *x: np.exp(by_product(*x)), "It is the probability")]},
     "11.3": {
         "right": [new_one_first, step_in_float32],
         "wrong": [(lambda q, k, v, keys, values: attend(q, keys, values), "itself"),
