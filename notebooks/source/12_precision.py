@@ -12,8 +12,8 @@
 # * spot cancellation, and say when it is harmless;
 # * choose a bound that tells rounding from a bug.
 #
-# Four letters: $u$ is the largest relative error of one rounding, $n$ is the length of
-# a sum, $x$ and $w$ are the two vectors of a product.
+# Four letters: $u$ is the largest relative error of one rounding. A sum has $n$ terms.
+# A product has two vectors, $x$ and $w$.
 
 # %%
 import math
@@ -53,9 +53,10 @@ plots.digits_by_depth(proof.steps)
 
 # %% [markdown]
 # Four dozen steps cost a typical entry only about one digit. But look at the single
-# dashes: at each step they show the worst entry. At some steps the worst has no right
-# digit at all, and at the next step the digits are back. By the end of this notebook
-# you can explain all three: the start, the slow loss, and the dips.
+# dashes: at each step they show the worst entry. At three steps the worst of float32 has
+# no right digit at all, so that its dash hides in the bottom line. The worst of float64,
+# in blue, falls there as well. At the next step the digits are back. By the end of this
+# notebook you can explain all three: the start, the slow loss, and the dips.
 #
 # ### Exercise 12.1
 #
@@ -121,11 +122,12 @@ answer = next(n for n in range(1, 70_000) if int(np.float16(n)) != n)
 check("12.2", answer)
 
 # %% [markdown]
-# This has a consequence for sums. **Predict** the three numbers that come out here.
+# This has a consequence for sums. We add up 1000, 2048 and 5000 ones. **Predict** what
+# comes out.
 
 # %%
 total = np.add.accumulate(np.ones(5000, "float16"))          # 1, 1 + 1, 1 + 1 + 1, ...
-print("sums of ones in float16:", total[999], total[2047], total[4999])
+print("sums of ones in float16:", *(int(total[n - 1]) for n in (1000, 2048, 5000)))
 
 # %% [markdown]
 # The sum gets stuck: adding 1 no longer reaches the next float. So a graphics processor
@@ -162,7 +164,7 @@ plots.curves(np.log2(lengths), {"worst case, n": lengths, "sqrt n": np.sqrt(leng
              xlabel="log2 of the length n", ylabel="error / u (RMS)")
 
 # %% [markdown]
-# One by one follows $\sqrt n$. The matrix product does better: it adds several partial
+# One by one runs parallel to $\sqrt n$, and below it. The matrix product does better: it adds several partial
 # sums at once, so that each term passes through fewer roundings. The worst case is
 # far above both. For $n = 768$ in float16 it would be $\gamma_n = 0.6$, and for
 # $n = 3072$ nothing at all: a bound that is certain can be useless.
@@ -268,7 +270,7 @@ for i in range(3):
 
 # %% [markdown]
 # It hardly changes. Each layer *adds* something to what it was given, so the error goes
-# past as it is. And each LayerNorm sets the size back to 1. So errors do not multiply
+# past as it is. And each LayerNorm brings the numbers back to the same size. So errors do not multiply
 # from layer to layer: they add up, and with random signs.
 #
 # ## Four precisions
@@ -286,14 +288,14 @@ found = {dtype: run.run(case, dtype=dtype, backward=False)
          for dtype in ("float64", "float32")}
 for name in ("fp16", "bf16"):
     found[name] = noise.noisy_run(case, noise.PROFILES[name], cases.Draws(0))
-digits = {name: [np.median(-np.log10(np.abs(got[tap] / x - 1) + 1e-20))
+digits = {name: [np.median(-np.log10(np.maximum(np.abs(got[tap] / x - 1), 2.0 ** -54)))
                  for tap, x in truth.items()] for name, got in found.items()}
 plots.curves(np.arange(len(truth)), digits, ylabel="right digits (median)",
              xlabel="outputs of blocks, in the order of computation")
 
 # %% [markdown]
-# Each format starts with the digits of its $u$ and loses about one. So float16 keeps
-# close to 3 digits, and bfloat16 close to 2. The four curves have the same shape: what
+# Each format starts with the digits of its $u$ and loses about one at most. So float16
+# keeps close to 3 digits, and bfloat16 close to 2. The four curves have the same shape: what
 # the model does to errors does not depend on the format.
 #
 # ## What a proof costs

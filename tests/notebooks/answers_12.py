@@ -32,6 +32,11 @@ def typical(x, w, u):
     return len(x) ** 0.5 * u * np.sum(np.abs(x * w))
 
 
+def with_signs(x, w, u):
+    n = len(x)
+    return abs(sum(n * u / (1 - n * u) * a * b for a, b in zip(x, w)))
+
+
 def by_exponentials(x):
     e = np.exp(-2 * x)
     return 4 * e / (1 + e) ** 2
@@ -57,8 +62,7 @@ ANSWERS = {
     "12.3": {
         "right": [gamma_bound, lambda x, w, u: np.float32(gamma_bound(x, w, u))],
         "wrong": [(typical, "typical error"),
-                  (lambda x, w, u: gamma_bound(np.array([x @ w] * len(x)) / len(x), 1, u),
-                   "do not"),
+                  (with_signs, "do not"),
                   (lambda x, w, u: u * abs(x * w).sum(), "length n is missing"),
                   (lambda x, w, u: u * len(x) * abs(x * w).sum(), "denominator of"),
                   (lambda x, w, u: gamma_bound(x, w, 2 * u), "eps")]},
