@@ -148,7 +148,7 @@ check("11.1", nucleus)
 # %% tags=["solution"]
 def nucleus(probs, p):
     order = np.argsort(-probs)                               # (V,), likeliest first
-    before = np.cumsum(probs[order]) - probs[order]          # what the likelier ones have
+    before = np.cumsum(probs[order]) - probs[order]          # of all likelier ones
     keep = np.zeros(len(probs), bool)
     keep[order[before < p]] = True
     return keep
@@ -239,13 +239,13 @@ for beams in (1, 3, 4, 8):
 # the past? In each layer it needs the *keys* and *values* of the earlier tokens, and
 # nothing else. A **KV cache** keeps them.
 #
-# **Predict:** a prompt of 10 tokens gets 100 new ones. How many tokens pass through the
-# model in all, without and with the cache?
+# **Predict:** our prompt of 9 tokens gets 100 new ones. How many tokens pass through
+# the model in all, without and with the cache?
 
 # %% tags=["varies"]
 new, quick = np.arange(1, 101), numbert.BertLMHeadModel.from_pretrained(path)
-without = np.cumsum(10 + new - 1)                            # 10 + 11 + 12 + ...
-with_cache = 10 + new - 1                                    # 10 + 1 + 1 + ...
+without = np.cumsum(9 + new - 1)                             # 9 + 10 + 11 + ...
+with_cache = 9 + new - 1                                     # 9 + 1 + 1 + ...
 for use_cache, count in ((False, without[-1]), (True, with_cache[-1])):
     begin = perf_counter()
     numbert.generate(quick, ids, max_new_tokens=100, min_new_tokens=100,
@@ -256,7 +256,7 @@ plots.curves(new, {"without a cache": without, "with a cache": with_cache}, log=
 
 # %% [markdown]
 # The last new token never passes through the model, so with the cache it is
-# $10 + 99 = 109$. The clock shows less gain than the count. In a model this small, much
+# $9 + 99 = 108$. The clock shows less gain than the count. In a model this small, much
 # of the time is not arithmetic. The gain grows with the model and with the text.
 #
 # Is the result the same? The formula is the same, but sums of one row may be added in
@@ -333,8 +333,8 @@ cities = "Oslo Rome Paris London Berlin Madrid Vienna Lisbon Tokyo".split()
 def story(rng, cities):
     lists = [*people], jobs, foods, cities
     name, job, food, city = (str(rng.choice(x)) for x in lists)
-    a, b, c = rng.permutation([f"lives in {city}.", f"is a {job}.", f"likes {food}."])
-    he = people[name]
+    facts = f"lives in {city}.", f"is a {job}.", f"likes {food}."
+    (a, b, c), he = rng.permutation(facts), people[name]
     return f"{name} {a} {he} {b} {he} {c}", f"{name} is a {job} in {city}."
 
 # %%
@@ -426,7 +426,7 @@ print(f"new texts, warm start: {right(warm, cities):.0%} are right")
 
 # %%
 source, target = story(np.random.default_rng(5), cities)
-ids, written = (tokenizer(x, return_tensors="np")["input_ids"] for x in (source, target))
+ids, written = (np.array([tokenizer(x)["input_ids"]]) for x in (source, target))
 trace = numbert.Trace("*layer.2.crossattention.self.probs")
 warm(ids, decoder_input_ids=written[:, :-1], trace=trace)
 probs = next(iter(trace.values()))                           # (B, N, T, S)
@@ -435,9 +435,9 @@ keys, queries = map(tokenizer.convert_ids_to_tokens, (ids[0], written[0, :-1]))
 plots.attention_maps(probs, queries, heads=[0, 2], keys=keys)
 
 # %% [markdown]
-# After *in*, both heads put nearly all their weight on the city. After *a*, head 0 looks
-# at the *a* before the job. Is that a mistake? The encoder's state of a token also knows
-# the neighbours, since the encoder looks both ways. So *a* carries the job.
+# After *in*, both heads put nearly all their weight on the city. After *a*, head 0
+# looks at the *a* before the job. Is that a mistake? The encoder looks both ways, so
+# its state at *a* also knows what follows. It may well carry the job.
 #
 # ## Has it learnt to copy?
 #

@@ -53,10 +53,11 @@ plots.digits_by_depth(proof.steps)
 
 # %% [markdown]
 # Four dozen steps cost a typical entry only about one digit. But look at the single
-# dashes: at each step they show the worst entry. At three steps the worst of float32 has
-# no right digit at all, so that its dash hides in the bottom line. The worst of float64,
-# in blue, falls there as well. At the next step the digits are back. By the end of this
-# notebook you can explain all three: the start, the slow loss, and the dips.
+# dashes: at each step they show the worst entry. At three steps the worst of float32
+# has no right digit at all, so that its dash hides in the bottom line. The worst of
+# float64, in blue, falls there as well. At the next step the digits are back. By the
+# end of this notebook you can explain all three: the start, the slow loss, and the
+# dips.
 #
 # ### Exercise 12.1
 #
@@ -164,9 +165,9 @@ plots.curves(np.log2(lengths), {"worst case, n": lengths, "sqrt n": np.sqrt(leng
              xlabel="log2 of the length n", ylabel="error / u (RMS)")
 
 # %% [markdown]
-# One by one runs parallel to $\sqrt n$, and below it. The matrix product does better: it adds several partial
-# sums at once, so that each term passes through fewer roundings. The worst case is
-# far above both. For $n = 768$ in float16 it would be $\gamma_n = 0.6$, and for
+# One by one runs about parallel to $\sqrt n$, and below it. The matrix product does
+# better: it adds several partial sums at once, so that each term passes through fewer
+# roundings. The worst case is far above both. For $n = 768$ in float16 it would be $\gamma_n = 0.6$, and for
 # $n = 3072$ nothing at all: a bound that is certain can be useless.
 #
 # ### Exercise 12.3
@@ -270,8 +271,8 @@ for i in range(3):
 
 # %% [markdown]
 # It hardly changes. Each layer *adds* something to what it was given, so the error goes
-# past as it is. And each LayerNorm brings the numbers back to the same size. So errors do not multiply
-# from layer to layer: they add up, and with random signs.
+# past as it is. And each LayerNorm brings the numbers back to the same size. So errors
+# do not multiply from layer to layer: they add up, and with random signs.
 #
 # ## Four precisions
 #
@@ -295,8 +296,8 @@ plots.curves(np.arange(len(truth)), digits, ylabel="right digits (median)",
 
 # %% [markdown]
 # Each format starts with the digits of its $u$ and loses about one at most. So float16
-# keeps close to 3 digits, and bfloat16 close to 2. The four curves have the same shape: what
-# the model does to errors does not depend on the format.
+# keeps close to 3 digits, and bfloat16 close to 2. The four curves have the same shape:
+# what the model does to errors does not depend on the format.
 #
 # ## What a proof costs
 #

@@ -53,6 +53,13 @@ def some_labels(rng):
     return labels, 2, 0
 
 
+def padded(labels, pad):
+    """labels (B, T) -> ids (B, T), with padding in place of -100"""
+    ids = labels.copy()
+    ids[ids == -100] = pad
+    return ids
+
+
 def right(labels, start, pad):
     return shift_tokens_right(labels, pad, start)
 
@@ -132,19 +139,16 @@ EXERCISES = {
                     [np.full((len(labels), 1), start), labels[:, :-1]], 1),
             "The labels are moved to the left, so that the decoder reads what comes "
             "after the answer.":
-                lambda labels, start, pad: np.where(
-                    (moved := np.roll(labels, -1, 1)) == -100, pad, moved),
+                lambda labels, start, pad: padded(np.roll(labels, -1, 1), pad),
             "The labels are not moved: the decoder reads the very token that it has "
             "to say.":
-                lambda labels, start, pad: np.where(labels == -100, pad, labels),
+                lambda labels, start, pad: padded(labels, pad),
             "The first label is overwritten.  The start token comes before it.":
                 lambda labels, start, pad: np.concatenate(
-                    [np.full((len(labels), 1), start),
-                     np.where(labels == -100, pad, labels)[:, 1:]], 1),
+                    [np.full((len(labels), 1), start), padded(labels, pad)[:, 1:]], 1),
             "Each row is one token too long: the last label is never read.":
                 lambda labels, start, pad: np.concatenate(
-                    [np.full((len(labels), 1), start),
-                     np.where(labels == -100, pad, labels)], 1),
+                    [np.full((len(labels), 1), start), padded(labels, pad)], 1),
             "The start token stands where padding belongs.":
                 lambda labels, start, pad: right(labels, start, start),
         }),
