@@ -167,8 +167,9 @@ plots.curves(np.log2(lengths), {"worst case, n": lengths, "sqrt n": np.sqrt(leng
 # %% [markdown]
 # One by one runs about parallel to $\sqrt n$, and below it. The matrix product does
 # better: it adds several partial sums at once, so that each term passes through fewer
-# roundings. The worst case is far above both. For $n = 768$ in float16 it would be $\gamma_n = 0.6$, and for
-# $n = 3072$ nothing at all: a bound that is certain can be useless.
+# roundings. The worst case is far above both. For $n = 768$ in float16 it would be
+# $\gamma_n = 0.6$, and for $n = 3072$ nothing at all: a bound that is certain can be
+# useless.
 #
 # ### Exercise 12.3
 #
