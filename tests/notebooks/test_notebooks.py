@@ -13,6 +13,7 @@ nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupytext")
 pytest.importorskip("nbclient")
 pytest.importorskip("matplotlib")
+pytest.importorskip("flint")
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "notebooks"
