@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 13 · Property tests: laws that every input must keep
 #
-# *About 60 minutes. You need notebook [03](03_attention.ipynb), and a little of
+# *About 50 minutes. You need notebook [03](03_attention.ipynb), and a little of
 # [08](08_backward.ipynb) for the last law.*
 #
 # After this notebook you can
@@ -61,11 +61,14 @@ for text in ("Anna lives in Oslo.", "Is Tom happy? No!", "snake_case", "a café,
 SEARCH = settings(derandomize=True, database=None, report_multiple_bugs=False,
                   deadline=None, suppress_health_check=list(HealthCheck))
 
-for seed_text in ("hello", "[MASK]", "e\u0301", "\u4e2d"):
-    print(ascii(seed_text), tokenizer.tokenize(seed_text) == colleague(seed_text))
+for hard in ("e\u0301", "\u4e2d", "##a", "[MASK]"):
+    print(f"{hard:7}", "as BERT" if tokenizer.tokenize(hard) == colleague(hard) else "wrong")
 
 # %% [markdown]
-# **Predict:** which text will break the colleague's tokenizer? Write one down.
+# Special tokens such as `[MASK]` are not words, and the colleague lower-cases them.
+# "That will be handled elsewhere", he says. So we leave brackets out of our texts.
+#
+# **Predict:** which text will break his tokenizer now? Write one down.
 
 # %% tags=["varies"]
 seen = []                                # every text that fails, in the order of search
@@ -81,9 +84,6 @@ print("the smallest text found:", ascii(smallest))
 print("should be", tokenizer.tokenize(smallest), "and is", colleague(smallest))
 
 # %% [markdown]
-# (We left brackets out. Otherwise the search stops at `[MASK]`, which the cell before
-# has shown already.)
-#
 # A cent sign! For Unicode `¢` is no punctuation but a symbol of a currency. BERT keeps
 # it inside its word, except for the symbols of ASCII, such as `$`. The colleague's
 # expression cuts at both. Nobody tests prices in cents, until a user has some.
@@ -291,10 +291,22 @@ check("13.4", answer)
 # compare with a bare `1e-3`. Hypothesis can even climb: it is told the ratio, and looks
 # for inputs with a larger one.
 
-# %%
-for kind in ("exact", "approximate"):
-    names = [name for name, entry in LAWS.items() if entry.law.kind == kind]
-    print(f"{kind}:", *names[:6], "...", sep="\n    ")
+# %% tags=["varies"]
+for name in ("a_row_alone_is_the_same", "heads_may_change_places"):
+    entry, ratios = LAWS[name], []
+
+    @settings(SEARCH)
+    @given(entry.arguments(target))
+    def look(drawn):
+        ratios.append(entry.function(target, **drawn))
+
+    look()
+    print(f"{name}, {entry.law.kind}: bits differ in {np.count_nonzero(ratios)} of "
+          f"{len(ratios)} batches, by at most {max(ratios):.1%} of the bound")
+
+# %% [markdown]
+# For a row alone you may see no difference at all. That is luck, not law: with larger
+# matrices, or another library, the sums come in another order.
 
 # %% [markdown]
 # ## A law of gradients
@@ -349,7 +361,7 @@ plots.curves(-np.log10(steps), {"difference of both sides": np.array(errors)}, l
 #
 # ## Which law finds which bug?
 #
-# Now all at once: ten bugs, nine laws, eight examples each. We leave the shrinking out,
+# Now all at once: nine bugs, nine laws, eight examples each. We leave the shrinking out,
 # as we only want to know whether a law breaks.
 #
 # **Predict:** some of these bugs break none of the laws. Which, and why?
@@ -366,6 +378,10 @@ for name in TRIED[1:]:
     print(f"{name:12} {BUGS[name].title}")
 
 # %%
+for name in CHOSEN:
+    print(f"{LAWS[name].law.id:4} {name.replace('_', ' ')}")
+
+# %%
 FAST = settings(SEARCH, phases=[Phase.generate])
 broken = np.zeros((len(TRIED), len(CHOSEN)))
 for i, bug in enumerate(TRIED):
@@ -375,14 +391,16 @@ for i, bug in enumerate(TRIED):
                 test_law(LAWS[law], target, max_examples=8, options=FAST)
             except AssertionError:
                 broken[i, j] = 1
-plots.heat_map(broken, TRIED, [law.replace("_", " ") for law in CHOSEN],
+plots.heat_map(broken.T, [LAWS[law].law.id for law in CHOSEN], TRIED,
                said="1: the bug breaks the law")
 
 # %% [markdown]
-# The first row is a model without a bug, and it keeps every law. Bugs of the mask break
-# the laws of padding. Heads in the wrong order break the law of heads.
+# The first column is a model without a bug, and it keeps every law. Bugs of the mask
+# break the laws of padding. Heads that are merged wrongly break the law of heads. Most
+# bugs here are in the forward pass only. Then its slopes are no longer the gradients of
+# the backward pass, and that law breaks too.
 #
-# The last two rows are empty. Bug B13 divides the scores by $\sqrt{C}$ and not by
+# The last two columns are empty. Bug B13 divides the scores by $\sqrt{C}$ and not by
 # $\sqrt{D}$. Bug C1 takes the other GELU. Such a model is another model, but it is at
 # peace with itself: padding is hidden, heads may change places, gradients are slopes.
 # A law compares a program with itself. It finds what is *inconsistent*, not what is
