@@ -1,10 +1,10 @@
 """Tools for testing an implementation of BERT: numbert's own, or anybody's.
 
-Start with gradcheck, which compares backward passes with finite differences.  Then
-strategies, which draws what is hard for tokenizers and models, and properties, which
-holds the laws that they must keep.  stateful looks for a sequence of operations that
-breaks a KV cache.  USAGE, below, shows how to use them.
-This room may import verify, models, tokenization, training, bert and system.
+Start with gradcheck, which compares backward passes with finite differences.  Go on to
+strategies (what is hard to get right), properties (laws that must hold), vectors (cases
+with their outputs), stateful and masking_report; USAGE, below, shows how.
+This room may import verify, backends, tasks, models, tokenization, training,
+checkpoints, bert and system.
 """
 
 from importlib import import_module
@@ -50,7 +50,8 @@ models and operations too.  A law is a plain function that needs no Hypothesis:
     from numbert.testing.properties.tokenizer import texts_side_by_side
     texts_side_by_side(MINE, a="the", b="a")
 """
-MODULES = ("gradcheck", "properties", "stateful", "strategies")
+MODULES = ("gradcheck", "lessons", "masking_report", "properties", "stateful",
+           "strategies", "vectors")
 
 
 def __getattr__(name):

@@ -78,6 +78,7 @@ def tokenizer_arguments(target) -> dict:
     wordy = st.builds(lambda gap, words, last: gap[1:] + gap.join([*words, last]),
                       gaps, st.lists(word, min_size=1, max_size=4), full)
     letters = st.text("ab\u0391\u03b1\u042f\u00c4", min_size=1, max_size=3)
+    named = st.sampled_from(list(target.special)).map(lambda token: f"a {token} b")
     cased = st.one_of(word.map(str.title), word.map(str.upper), letters, plain)
     both = {"text": full, "pair": full}
     around = {"before": texts(target, parts=3), "after": texts(target, parts=3)}
@@ -137,7 +138,7 @@ def tokenizer_arguments(target) -> dict:
             "text": plain | st.just(many), "max_length": st.integers(8, 12),
             "stride": st.integers(0, 5), "side": SIDES},
         at.padding_fills_up: {
-            "texts": st.lists(full, min_size=1, max_size=4),
+            "texts": st.lists(named | full, min_size=1, max_size=4),
             "multiple": st.sampled_from((1, 4, 7)), "side": SIDES},
         at.a_batch_is_its_rows: {"texts": some, "pairs": st.none(),
                                  "max_length": st.none() | st.integers(4, 12)},
@@ -348,7 +349,8 @@ def applying(level: str, target, model: str | None = None) -> Iterator[Property]
     model: only those about this class of model.
     """
     if level not in LEVELS:
-        raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}")
+        raise ValueError(f"level is {level!r}, expected one of {', '.join(LEVELS)}: "
+                         "a law is of one level")
     for entry in PROPERTIES:
         if entry.law.level == level and model in (None, entry.law.model) and \
                 not missing(target, entry.law.needs):
