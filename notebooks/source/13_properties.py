@@ -62,7 +62,8 @@ SEARCH = settings(derandomize=True, database=None, report_multiple_bugs=False,
                   deadline=None, suppress_health_check=list(HealthCheck))
 
 for hard in ("e\u0301", "\u4e2d", "##a", "[MASK]"):
-    print(f"{hard:7}", "as BERT" if tokenizer.tokenize(hard) == colleague(hard) else "wrong")
+    same = tokenizer.tokenize(hard) == colleague(hard)
+    print(f"{hard:7}", "right" if same else "wrong")
 
 # %% [markdown]
 # Special tokens such as `[MASK]` are not words, and the colleague lower-cases them.
@@ -98,7 +99,8 @@ for text in dict.fromkeys(seen):
     print(f"{len(text):4} characters: {ascii(text)[:66]}")
 
 # %%
-plots.curves(np.arange(len(seen)), {"characters": np.array([*map(len, seen)])}, log=True,
+lengths = np.array([len(text) for text in seen])
+plots.curves(np.arange(len(seen)), {"characters": lengths}, log=True,
              xlabel="failing texts, in the order of search",
              ylabel="characters", title="A counterexample shrinks")
 
@@ -348,10 +350,11 @@ rng = np.random.default_rng(0)
 x, v, w = rng.normal(size=(3, 5, 7))                         # (5, 7) each
 dx = ops.softmax_backward(w, ops.softmax(x)[1])              # J^T w
 steps = 10.0 ** -np.arange(0.0, 8.5, 0.5)
-errors = [abs((w * (ops.softmax(x + h * v)[0] - ops.softmax(x - h * v)[0])).sum() / (2 * h)
-              - (dx * v).sum()) for h in steps]
-assert dx.shape == x.shape and min(errors) < 1e-9
-plots.curves(-np.log10(steps), {"difference of both sides": np.array(errors)}, log=True,
+slopes = [(ops.softmax(x + h * v)[0] - ops.softmax(x - h * v)[0]) / (2 * h)
+          for h in steps]
+errors = np.array([abs((w * slope).sum() - (dx * v).sum()) for slope in slopes])
+assert dx.shape == x.shape and errors.min() < 1e-9
+plots.curves(-np.log10(steps), {"difference of both sides": errors}, log=True,
              xlabel="-log10 of the step h", title="Slope and gradient")
 
 # %% [markdown]
@@ -372,8 +375,8 @@ CHOSEN = ["padding_changes_nothing", "masked_ids_do_not_matter",
           "the_key_bias_does_nothing", "layer_norms_take_the_mean_out",
           "attention_probabilities_sum_to_1", "gradients_are_slopes",
           "gradients_before_a_layer_norm_sum_to_0"]
-TRIED = ["none", "B4", "B23", "B9-heads", "B12", "B10-merge", "C4-no-mean", "C4-unbiased",
-         "B13-hidden", "C1-layer"]
+TRIED = ["none", "B4", "B23", "B9-heads", "B12", "B10-merge", "C4-no-mean",
+         "C4-unbiased", "B13-hidden", "C1-layer"]
 for name in TRIED[1:]:
     print(f"{name:12} {BUGS[name].title}")
 
