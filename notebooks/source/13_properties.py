@@ -53,7 +53,8 @@ for text in ("Anna lives in Oslo.", "Is Tom happy? No!", "snake_case", "a café,
 #
 # * A **strategy** draws inputs. `numbert.testing.strategies.bert_text` draws texts that
 #   hold all that is hard for tokenizers: accents, emoji, ideographs, control characters.
-# * A **law** says what must hold. The simplest compares with a program that is right.
+# * A **law** says what must hold. The simplest one compares with a program that is
+#   known to be right, an *oracle*. For our colleague that is numbert.
 #
 # Our searches shall be the same at each run, so we fix the random numbers.
 
@@ -66,10 +67,10 @@ for hard in ("e\u0301", "\u4e2d", "##a", "[MASK]"):
     print(f"{hard:7}", "right" if same else "wrong")
 
 # %% [markdown]
-# Special tokens such as `[MASK]` are not words, and the colleague lower-cases them.
-# "That will be handled elsewhere", he says. So we leave brackets out of our texts.
+# Special tokens such as `[MASK]` are not words, but here they are lower-cased and cut.
+# "I handle them elsewhere", says the colleague. So we leave brackets out of our texts.
 #
-# **Predict:** which text will break his tokenizer now? Write one down.
+# **Predict:** which text will break this tokenizer now? Write one down.
 
 # %% tags=["varies"]
 seen = []                                # every text that fails, in the order of search
@@ -138,7 +139,7 @@ check("13.1", shrink)
 # %% [markdown]
 # ## A law without an oracle
 #
-# Often there is no second program that is right. You can still say how the results of
+# Often there is no oracle. You can still say how the results of
 # *one* program must fit together. Words do not look over a space, so
 #
 # $$\text{tokens}(a + \text{space} + b) = \text{tokens}(a) + \text{tokens}(b)$$

@@ -185,7 +185,9 @@ print("factor", *(f"{x:6.3f}" for x in factor / factor[0]))
 # library that adds masks wants 0 and a very low number.
 #
 # Now the kit. `verify` judges each step from the port's own inputs, and then tries a few
-# hundred known bugs. In a terminal it is `numbert verify`.
+# hundred known bugs. It is `numbert.verify.compare.verify`, in
+# [numbert/verify/compare.py](../numbert/verify/compare.py). In a terminal it is
+# `numbert verify`.
 
 # %%
 report = verify(few, port(1))
@@ -295,7 +297,9 @@ plots.errors_by_depth(report)
 # a tap is what the backward pass hands *to* this tap. So a wrong gradient at `output.sum`
 # accuses the step that goes from `output.out` back to `output.sum`.
 #
-# One more hint: with the new weights of port 3, this port is right.
+# Two more hints. Count the steps that are wrong by themselves, the diamonds above the
+# line: what does a BERT of two layers have five of? And with the new weights of port 3,
+# this port is right.
 #
 # ### Exercise 14.4
 #

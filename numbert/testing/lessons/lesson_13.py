@@ -185,16 +185,16 @@ EXERCISES = {
     "13.4": Exercise(
         reference=lambda: [True, False, True, False],
         mistakes={
-            "Not all of them.  Look for those where sums are added in another order, or "
-            "by a matrix product of another shape.":
+            "Not all of them.  Look for those where sums are added in another order, "
+            "or by a matrix product of another shape.":
                 lambda: [True, True, True, True],
             "Some of them do.  Think of 0 times any number, and of what a factor of 2 "
             "changes in a floating-point number.":
                 lambda: [False, False, False, False],
             "Look at number 1 again.  The weight of a hidden key is exactly 0.":
                 lambda: [False, False, True, False],
-            "Look at number 2 again.  A matrix product may add up in another order when "
-            "it has more rows.":
+            "Look at number 2 again.  A matrix product may add up in another order "
+            "when it has more rows.":
                 lambda: [True, True, True, False],
             "Look at number 3 again.  A factor of 2 changes the exponent only, and no "
             "digit is rounded.":

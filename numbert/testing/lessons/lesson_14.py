@@ -86,14 +86,14 @@ EXERCISES = {
     "14.2": Exercise(
         reference=lambda: bugs_of(2)[0],
         mistakes={
-            "Another activation would be off by much more than 0.001 somewhere.  Look at "
-            "how small the largest difference is.":
+            "Another activation would be off by much more than 0.001 somewhere.  Look "
+            "at how small the largest difference is.":
                 lambda: "C2",
             "The first wrong step has no LayerNorm in it.  Look up what makes "
             "intermediate.out of intermediate.dense.":
                 lambda: "C3",
-            "The variance belongs to LayerNorm, but the first wrong step is between two "
-            "dense layers.":
+            "The variance belongs to LayerNorm, but the first wrong step is between "
+            "two dense layers.":
                 lambda: "C5",
             "It looks like rounding, but it is hundreds of times larger, and the same "
             "curve at every point.":
@@ -109,8 +109,8 @@ EXERCISES = {
             "In another place LayerNorm would change the result with new weights, too; "
             "and the sum before it would be wrong.":
                 lambda: "C7",
-            "Weights that stay at 1 and 0 explain all symptoms but one: the LayerNorm of "
-            "the embeddings is right.  Compare what comes out with other weights.":
+            "Weights that stay at 1 and 0 explain all symptoms but one: the LayerNorm "
+            "of the embeddings is right.  Try what comes out with other weights.":
                 lambda: "C10",
             "The dense layer before the sum is right.":
                 lambda: "D1",
@@ -118,20 +118,20 @@ EXERCISES = {
     "14.4": Exercise(
         reference=lambda: bugs_of(4)[0],
         mistakes={
-            "A look-up is the last step of the backward pass.  The first wrong gradient "
-            "is far before it.":
+            "A look-up is the last step of the backward pass.  The first wrong "
+            "gradient is far before it.":
                 lambda: "G10",
             "The gradients at the softmax are wrong in consequence only.  Look at the "
             "first one that is wrong.":
                 lambda: "G12",
-            "Where residuals begin, two gradients are added.  The first wrong one is at "
-            "a sum, which is what LayerNorm reads.":
+            "Where residuals begin, two gradients are added.  The first wrong one is "
+            "at a sum, which is what LayerNorm reads.":
                 lambda: "G14",
-            "The first wrong gradient comes before that of any GELU: backward runs from "
-            "the end to the beginning.":
+            "The first wrong gradient comes before that of any GELU: backward runs "
+            "from the end to the beginning.":
                 lambda: "G15",
-            "Dense layers turn right gradients into right ones here.  See which step the "
-            "first wrong one belongs to.":
+            "Dense layers turn right gradients into right ones here.  See which step "
+            "the first wrong one belongs to.":
                 lambda: "G16",
         }),
     "14.5": Exercise(
