@@ -80,8 +80,8 @@ grads = model.backward(saved)
 plots.gradient_norms(grads)
 
 # %% [markdown]
-# From kind to kind, the sizes differ by a factor of ten and more. One learning rate
-# cannot suit them all. Adam's idea (Kingma and Ba, 2015): divide each gradient by its
+# Queries and keys have gradients a hundred times smaller than those of the head. One
+# learning rate cannot suit them all. Adam's idea (Kingma and Ba, 2015): divide each gradient by its
 # own usual size. It keeps two running means, of the gradient and of its square:
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad
@@ -284,8 +284,8 @@ plots.loss_curves({"training": result.history, "log V": flat(np.log(V)),
                    "frequencies": flat(H)}, fields=("loss",))
 
 # %% [markdown]
-# The loss drops from $\log V$ to below 1. It soon falls below the frequencies, which only
-# a model can do that looks at the *other* words. What has it learnt meanwhile?
+# The loss drops from $\log V$ to below 1. It soon falls below the frequencies. Only a
+# model that looks at the *other* words can do that. What has it learnt meanwhile?
 
 # %% tags=["varies"]
 before, after = answers(new_model()), answers(model)
@@ -369,6 +369,7 @@ bends = walk - np.outer(walk @ first, first) / (first @ first)
 second = np.linalg.svd(bends, full_matrices=False)[2][0] * np.sqrt(first @ first)
 second *= np.sign(bends.sum(0) @ second)               # let the path bend upwards
 along = walk @ np.array([first, second]).T / (first @ first)     # (places, 2)
+assert along.shape == (31, 2) and w.shape == (31, model.num_parameters())
 
 # %%
 probe, ends = new_model(), np.cumsum([x.size for x in path[0].values()])
@@ -410,9 +411,9 @@ assert all(np.array_equal(x, resumed.params[name]) for name, x in whole.params.i
 
 # %% [markdown]
 # The assertion holds: both runs end with the same weights, bit for bit. All of the
-# three must be saved for that. The last checkpoint was that of update 30. The resumed run
-# did the updates 31 to 60 with the same masks, in the same order, from the same means.
-# See [numbert/training/state.py](../numbert/training/state.py).
+# three must be saved for that. The last checkpoint was that of update 30. The resumed
+# run did the updates 31 to 60 with the same masks, in the same order, from the same
+# means. See [numbert/training/state.py](../numbert/training/state.py).
 #
 # ## What you have learnt
 #

@@ -140,10 +140,10 @@ for text in ("The capital of Japan is [MASK].", "The opposite of hot is [MASK]."
 
 # %% [markdown]
 # It has begun to forget: it is less sure of capitals and opposites, though nobody asked
-# for that. This is *catastrophic forgetting*. Only the last guess is better, as the task
-# was about kinds of things. So one fine-tunes with a low learning rate, for few epochs.
-# BERT-base takes $2$ to $5 \times 10^{-5}$ for 3 epochs. Our tiny model needs, and bears,
-# much more.
+# for that. This is *catastrophic forgetting*. Only the last guess is better, as the
+# task was about kinds of things. So one fine-tunes with a low learning rate, for few
+# epochs. BERT-base takes $2$ to $5 \times 10^{-5}$ for 3 epochs. Our tiny model needs,
+# and bears, much more.
 
 # %% [markdown]
 # ## The second task: names
@@ -155,11 +155,11 @@ for text in ("The capital of Japan is [MASK].", "The opposite of hot is [MASK]."
 
 # %%
 sentence = tagged_texts(3)[2]
-encoded = tokenizer(sentence.words[:5], is_split_into_words=True)
+encoded = tokenizer(sentence.words[:3], is_split_into_words=True)
 word_ids = encoded.word_ids(0)
 print(*(f"{name:>7}" for name in encoded.tokens(0)))
 print(*(f"{'-' if i is None else i:>7}" for i in word_ids))
-print("words:", *zip(sentence.words[:5], sentence.tags))
+print("words:", *zip(sentence.words[:3], sentence.tags))
 
 # %% [markdown]
 # Devlin et al. label the **first piece** of each word. The other pieces, `[CLS]` and
@@ -215,8 +215,11 @@ print("accuracy of always O:", round(metrics.accuracy(["O"] * len(tags), tags), 
 plots.loss_curves(result.history, fields=("accuracy", "f1"), ylabel="score")
 
 # %% [markdown]
-# After the first epoch the accuracy is about 0.7 already, and $F_1$ is nearly 0. Who
-# looks at the accuracy alone would think that the model has learnt something.
+# After the first epoch the accuracy is about 0.7 already, and $F_1$ is nearly 0. The
+# accuracy alone would make us think that the model has learnt something.
+#
+# A warning: `finetune` keeps the weights that score best on its second file. We use the
+# same file as a test, which flatters a little. A paper needs a third file.
 #
 # ### Exercise 10.2
 #
@@ -262,6 +265,9 @@ for example, tags in wrong[:4]:
 # The answer is a span of the text. The head gives each token two numbers: a score to be
 # the **start**, and one to be the **end**. The span $(i, j)$ has the score
 # $\text{start}_i + \text{end}_j$. To see this, we take the question model that ships.
+#
+# **Predict:** in a picture of all spans, a row is where the answer begins, and a column
+# where it ends. Which row, which column and which cell will be dark?
 
 # %%
 expert = numbert.example_checkpoint("question-answering")
@@ -272,13 +278,15 @@ out = model(**pair)
 text = slice(int((pair["token_type_ids"][0] == 0).sum()), -1)       # without [SEP]
 start, end = out.start_logits[0, text], out.end_logits[0, text]     # (n,) each
 names = pair.tokens()[text]
-sums = np.where(np.tri(len(names), k=-1), np.nan, start[:, None] + end)     # i <= j
+sums = np.where(np.tri(len(names), k=-1), np.nan, start[:, None] + end)  # i <= j
 assert sums.shape == (len(names), len(names))
-plots.heat_map(sums, names, names, said="start + end", title=asked[0])
+plots.heat_map(sums - np.nanmin(sums), names, names, said="above the lowest",
+               title=asked[0])
 
 # %% [markdown]
-# A row is where the answer begins, a column where it ends. Below the diagonal it would
-# end before it begins. **Predict:** which cell is the darkest?
+# Below the diagonal an answer would end before it begins. *Peter* has a good start, so
+# its row is dark. It has a good end, so its column is dark too. Where both meet is the
+# best span, the answer *Peter*.
 #
 # ### Exercise 10.3
 #
