@@ -81,8 +81,9 @@ plots.gradient_norms(grads)
 
 # %% [markdown]
 # Queries and keys have gradients a hundred times smaller than those of the head. One
-# learning rate cannot suit them all. Adam's idea (Kingma and Ba, 2015): divide each gradient by its
-# own usual size. It keeps two running means, of the gradient and of its square:
+# learning rate cannot suit them all. Adam's idea (Kingma and Ba, 2015): divide each
+# gradient by its own usual size. It keeps two running means, of the gradient and of its
+# square:
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad
 # v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 \qquad
