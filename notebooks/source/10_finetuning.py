@@ -102,8 +102,9 @@ plots.loss_curves({name: runs[name] for name in ("pre-trained", "random")},
 # others. **Pre-training is worth what it lets a few labels say about words that they
 # do not mention.**
 #
-# The frozen body is in between, and slow. Its features hold the answer, but not where
-# the pooler looks. A few changes to the body bring it there.
+# The frozen body does hardly better than the random one in this time. The pooler reads
+# only `[CLS]`, and pre-training had no reason to bring the kind of a thing there. A few
+# changes to the body do so.
 #
 # ## What fine-tuning changes
 #
