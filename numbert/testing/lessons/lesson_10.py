@@ -61,6 +61,11 @@ def best(start, end, allowed):
     return tuple(int(i) for i in np.unravel_index(sums.argmax(), sums.shape))
 
 
+def one_too_far(start, end, most):
+    _, i, j = questions.best_span(start, end, most)
+    return i, j + 1
+
+
 def ahead(n):
     """(n, n): by how much the end is ahead of the start."""
     return np.arange(n) - np.arange(n)[:, None]
@@ -122,7 +127,7 @@ EXERCISES = {
                     ahead(len(start)) <= most)),
             "The second number is one too large: j is the last token of the answer, "
             "not the one after it.":
-                lambda *x: (lambda _, i, j: (i, j + 1))(*questions.best_span(*x)),
+                one_too_far,
             "The start is chosen first, and then the best end for it.  Another start "
             "may give a larger sum.":
                 lambda start, end, most: best(start, end, (ahead(len(start)) >= 0) & (
