@@ -5,7 +5,7 @@ Each reader yields (where, content).  `where` is "train.tsv, line 3", for later 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -65,11 +65,21 @@ def read_tsv(path) -> Iterator[tuple[str, list[str]]]:
 
 def read_jsonl(path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the JSON object on each line; blank lines are skipped."""
-    for where, line in text_lines(path):
+    yield from json_rows(text_lines(path))
+
+
+def json_rows(lines: Iterable[tuple[str, str]], example: str =
+              '{"text": ..., "label": ...}') -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the JSON object on each of some lines; blank lines are skipped.
+
+    lines: from `text_lines` or `decoded_lines`.
+    example: of what errors say was expected.
+    """
+    for where, line in lines:
         if not line.strip():
             continue
         yield where, parse_json(
-            line, where, expected='a JSON object such as {"text": ..., "label": ...}',
+            line, where, expected=f"a JSON object such as {example}",
             remedy="write one object on each line")
 
 

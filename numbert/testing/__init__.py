@@ -1,14 +1,15 @@
 """Tools for testing an implementation of BERT: numbert's own, or anybody's.
 
 Start with gradcheck, which compares backward passes with finite differences.  Then
-strategies, which draws texts and vocabularies that tokenizers get wrong, and stateful,
-which looks for a sequence of operations that breaks a KV cache.  This room may import
-verify, models, tokenization, training, bert and system.
+strategies, which draws texts and vocabularies that tokenizers get wrong, stateful,
+which looks for a sequence of operations that breaks a KV cache, and masking_report,
+which judges data for pre-training.  This room may import verify, models, tokenization,
+training, bert and system.
 """
 
 from importlib import import_module
 
-MODULES = ("gradcheck", "stateful", "strategies")
+MODULES = ("gradcheck", "masking_report", "stateful", "strategies")
 
 
 def __getattr__(name):
