@@ -30,8 +30,8 @@ from numbert.world import documents
 #
 # We take one sentence and hide pieces of it twelve times.
 #
-# **Predict before you run:** in how many of the twelve rows will `[CLS]` be hidden?
-# How many pieces of each row?
+# **Predict before you run:** in how many of the twelve rows will `[CLS]` be hidden? How
+# many pieces of each row?
 
 # %%
 path = numbert.example_checkpoint("fill-mask")
@@ -72,8 +72,8 @@ for token, now, label in zip(tokens, changed, labels[row]):
 # %% [markdown]
 # ## Why not always `[MASK]`?
 #
-# A fine-tuned model never sees `[MASK]`. If only `[MASK]` had labels, the model could be
-# lazy everywhere else. So BERT's authors split the picked pieces:
+# A fine-tuned model never sees `[MASK]`. If only `[MASK]` had labels, the model could
+# be lazy everywhere else. So BERT's authors split the picked pieces:
 #
 # * 80 % become `[MASK]`;
 # * 10 % become a random piece, so the model may not trust what it reads;
@@ -99,9 +99,9 @@ for name, where in {**kinds, "random": ~kinds["[MASK]"] & ~kinds["kept"]}.items(
     print(f"{name:7} {100 * right:4.0f} % of {np.sum(picked & where)} guessed right")
 
 # %% [markdown]
-# A piece that was kept is easiest: the model may copy it, if it fits. Random pieces
-# are about as hard as `[MASK]`. The model has noticed that the word does not fit, and
-# names the one that does.
+# A piece that was kept is easiest: the model may copy it, if it fits. Random pieces are
+# about as hard as `[MASK]`. The model has noticed that the word does not fit, and names
+# the one that does.
 #
 # ## Are 15 % per token or per sentence?
 #
@@ -130,13 +130,13 @@ plots.curves(number, {**by_rule, "the binomial law": law},
              xlabel="picked pieces in the row", ylabel="share of the rows")
 
 # %% [markdown]
-# The fixed number is one spike at 5. The coins give the *binomial law*. It is the law of
-# heads among $n$ throws of a coin, which shows heads with probability $p$:
+# The fixed number is one spike at 5. The coins give the *binomial law*. It is the law
+# of heads among $n$ throws of a coin, which shows heads with probability $p$:
 #
 # $$P(k) = \binom{n}{k} \, p^k (1 - p)^{n - k}$$
 #
-# Here $n = 32$ and $p = 0.15$. A short text may get no label at all, which the law tells
-# us: $P(0) = 0.85^n$.
+# Here $n = 32$ and $p = 0.15$. A short text may get no label at all, which the law
+# tells us: $P(0) = 0.85^n$.
 
 # %%
 for n in (4, 8, 16, 32):
@@ -147,17 +147,17 @@ for n in (4, 8, 16, 32):
     assert binomial.two_sided(round(4000 * none), 4000, 0.85 ** n, 0.85 ** n) > 1e-6
 
 # %% [markdown]
-# A sentence of 8 pieces has no label in a quarter of all draws. If all labels of a batch
-# are -100, some programs divide by zero, and the loss is `nan`. In a batch of many texts
-# this hardly ever happens.
+# A sentence of 8 pieces has no label in a quarter of all draws. If all labels of a
+# batch are -100, some programs divide by zero, and the loss is `nan`. In a batch of
+# many texts this hardly ever happens.
 #
 # So the answer is "per token" with one program, and "per sentence" with the other.
 #
 # ### Exercise 07.1
 #
-# Write Google's rule. `lengths` is an array of row lengths, `[CLS]` and `[SEP]` included.
-# `most` is the limit. Return how many pieces each row gets, as integers. Round to the
-# nearest number, a half to the even one, as `round` does.
+# Write Google's rule. `lengths` is an array of row lengths, `[CLS]` and `[SEP]`
+# included. `most` is the limit. Return how many pieces each row gets, as integers.
+# Round to the nearest number, a half to the even one, as `round` does.
 
 # %% tags=["exercise"]
 def numbers(lengths, most):
@@ -174,10 +174,10 @@ check("07.1", numbers)
 # %% [markdown]
 # ### Exercise 07.2
 #
-# Now the split. All arrays are `(T,)`. `picked` says which pieces are picked. `draw` holds
-# random numbers between 0 and 1, and `other` random pieces. A picked piece becomes
-# `[MASK]`, which is 4, if its draw is below 0.8. It becomes `other` below 0.9, and else it
-# stays. Return the masked ids and the labels. Do not change `ids` itself.
+# Now the split. All arrays are `(T,)`. `picked` says which pieces are picked. `draw`
+# holds random numbers between 0 and 1, and `other` random pieces. A picked piece
+# becomes `[MASK]`, which is 4, if its draw is below 0.8. It becomes `other` below 0.9,
+# and else it stays. Return the masked ids and the labels. Do not change `ids` itself.
 
 # %% tags=["exercise"]
 def mask(ids, picked, draw, other):
@@ -218,9 +218,10 @@ plots.shares([*two_draws(n, 0.5), *two_draws(n, 0.1)], asked * 2, [*low, *low],
                               for name in names])
 
 # %% [markdown]
-# The second draw sees only the 20 % that are left. Half of 20 % is 10 %, so 0.5 is right.
-# With 0.1 only 2 % become random, and 18 % stay. The bar shows where the share lies when
-# the program is right. By chance alone it lies outside once in a million times.
+# The second draw sees only the 20 % that are left. Half of 20 % is 10 %, so 0.5 is
+# right. With 0.1 only 2 % become random, and 18 % stay. The bar shows where the share
+# lies when the program is right. By chance alone it lies outside once in a million
+# times.
 #
 # ### Exercise 07.3
 #
@@ -259,14 +260,15 @@ plots.heat_map(np.concatenate(drawings), [f"{kind} {i}" for kind in
 # In the upper half each piece has a coin of its own. In the lower half each *word* has
 # one. Its first piece throws it, and the pieces that begin with `##` follow.
 #
-# Which pieces are one word is for the tokenizer to say. Here "don't" is three words. The
-# recent collator of Hugging Face goes by what touches in the text, so it takes it for one.
+# Which pieces are one word is for the tokenizer to say. Here "don't" is three words.
+# The recent collator of Hugging Face goes by what touches in the text, so it takes it
+# for one.
 #
 # ### Exercise 07.4
 #
-# `drawn` says for each piece what its coin shows, and `continues` whether it begins with
-# `##`. Both are `(T,)`. Return which pieces are picked, if the first piece of each word
-# decides.
+# `drawn` says for each piece what its coin shows, and `continues` whether it begins
+# with `##`. Both are `(T,)`. Return which pieces are picked, if the first piece of each
+# word decides.
 
 # %% tags=["exercise"]
 def whole_words(drawn, continues):
@@ -299,14 +301,14 @@ for pair in pairs[:6]:
 
 # %% [markdown]
 # **0 means that B follows A**, and 1 that B is random. It is the other way round than
-# most people guess. Read it as the number of a class, and not as yes or no. A checkpoint
-# of BERT has this order in its weights. With labels turned round, a fine-tuned model first
-# has to unlearn what it knows.
+# most people guess. Read it as the number of a class, and not as yes or no. A
+# checkpoint of BERT has this order in its weights. With labels turned round, a
+# fine-tuned model first has to unlearn what it knows.
 #
 # ### Exercise 07.5
 #
-# A model returns two logits for each pair, `(B, 2)`. Return the probability that B follows
-# A, `(B,)`.
+# A model returns two logits for each pair, `(B, 2)`. Return the probability that B
+# follows A, `(B,)`.
 
 # %% tags=["exercise"]
 def follows(logits):
@@ -344,16 +346,17 @@ for name, texts in (("short", corpus), ("long", joined)):
               f"{100 * share:2.0f} % of {len(found)} pairs")
 
 # %% [markdown]
-# It is *less* than half. The program collects sentences until a row is full, and cuts them
-# into A and B. If there is only one sentence, nothing is left for B, and B must be random.
-# This is the rule if a row has room for one sentence only. It also happens at the end of
-# each document, and our documents are short. Long documents in long rows come near 50 %.
-# A test that insists on 50 % would call Google's own code wrong.
+# It is *less* than half. The program collects sentences until a row is full, and cuts
+# them into A and B. If there is only one sentence, nothing is left for B, and B must be
+# random. This is the rule if a row has room for one sentence only. It also happens at
+# the end of each document, and our documents are short. Long documents in long rows
+# come near 50 %. A test that insists on 50 % would call Google's own code wrong.
 #
 # ## Prove that it is right
 #
-# Somebody hands you masked data. Is 14.1 % instead of 15 % a bug, or chance? The binomial
-# law answers. A right program lies outside of these bounds once in a million times.
+# Somebody hands you masked data. Is 14.1 % instead of 15 % a bug, or chance? The
+# binomial law answers. A right program lies outside of these bounds once in a million
+# times.
 
 # %%
 for n in (100, 1000, 10000, 100000, 1000000):
@@ -362,13 +365,14 @@ for n in (100, 1000, 10000, 100000, 1000000):
 
 # %% [markdown]
 # With 1,000 pieces 14.1 % is nothing special. With 100,000 it is a bug. The width falls
-# with the root of $n$: a hundred times as much data shows a difference a tenth as large.
+# with the root of $n$: a hundred times as much data shows a difference a tenth as
+# large.
 #
-# The bounds are exact: each is a sum of terms of the law. The usual approximation by a bell
-# curve fails far out in the tails, by orders of magnitude.
+# The bounds are exact: each is a sum of terms of the law. The usual approximation by a
+# bell curve fails far out in the tails, by orders of magnitude.
 #
-# `numbert.testing.masking_report` makes 22 such checks. What must never happen is counted,
-# and once is enough. What is left to chance is compared with exact bounds.
+# `numbert.testing.masking_report` makes 22 such checks. What must never happen is
+# counted, and once is enough. What is left to chance is compared with exact bounds.
 
 # %%
 rows = [masking.pair_inputs(pair, vocab)["input_ids"] for pair in pairs]
@@ -406,16 +410,18 @@ for pipeline in (one_coin, two_coins, in_place):
                   f"    Likely: {found.likely}.")
 
 # %% [markdown]
-# The report names the mistake, although it sees only the ids before and after. You can give it the data of
-# any pipeline: `numbert verify-masking data.jsonl --tokenizer FOLDER` reads it from a file.
+# The report names the mistake, although it sees only the ids before and after. You can
+# give it the data of any pipeline: `numbert verify-masking data.jsonl --tokenizer
+# FOLDER` reads it from a file.
 #
 # ## Once, or anew in each epoch?
 #
 # Google's code masked the corpus ten times and saved it. Today most programs mask each
 # batch when it is read, so the model rarely sees the same mask twice. In numbert
 # `numbert.training.masking.masking_collate` does so, or
-# `numbert.DataCollatorForLanguageModeling` under the name that you may know. A common bug
-# is a generator that starts anew in each epoch: then all epochs have the same masks.
+# `numbert.DataCollatorForLanguageModeling` under the name that you may know. A common
+# bug is a generator that starts anew in each epoch: then all epochs have the same
+# masks.
 #
 # ## What you have learnt
 #
@@ -425,5 +431,5 @@ for pipeline in (one_coin, two_coins, in_place):
 # * The label 0 means that B follows A, and less than half of the pairs have it.
 # * Exact bounds tell a bug from chance, and say how much data you need.
 #
-# Next: [08 · Backward by hand](08_backward.ipynb). Notebook [09](09_training.ipynb) trains
-# a model on such data.
+# Next: [08 · Backward by hand](08_backward.ipynb). Notebook [09](09_training.ipynb)
+# trains a model on such data.

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 16 · Reading a trained BERT: what is in there, and how sure can we be?
 #
-# *About 60 minutes. You need notebook [03](03_attention.ipynb), and what a gradient is.*
+# *About 60 minutes. You need notebook [03](03_attention.ipynb), and what a gradient
+# is.*
 #
 # After this notebook you can
 #
@@ -11,8 +12,8 @@
 # * ask for the gradient of a prediction, and compare it with an experiment;
 # * say what such pictures do not prove.
 #
-# Every method here gives a nice picture. So after each we ask: what would the picture be if
-# there were nothing to see?
+# Every method here gives a nice picture. So after each we ask: what would the picture
+# be if there were nothing to see?
 
 # %%
 import numpy as np
@@ -20,7 +21,7 @@ import numbert
 from numbert import plots
 from numbert.testing.lessons import check
 from numbert.training import masking
-from numbert.world import HELD_OUT, documents
+from numbert.world import HELD_OUT, TRAIN, documents
 
 path = numbert.example_checkpoint("fill-mask")
 tokenizer = numbert.BertTokenizer.from_pretrained(path)
@@ -29,8 +30,8 @@ model = numbert.BertForPreTraining.from_pretrained(path, dtype="float64")
 # %% [markdown]
 # ## Part 1: what heads look at
 #
-# Our BERT has 3 layers of 4 heads. We number the heads from 0 to 11, through all layers.
-# A trace records their probabilities for one text.
+# Our BERT has 3 layers of 4 heads. We number the heads from 0 to 11, through all
+# layers. A trace records their probabilities for one text.
 
 # %%
 def look_inside(text):
@@ -51,9 +52,9 @@ plots.attention_maps(probs, tokens)
 #
 # ### Exercise 16.1
 #
-# `probs` has shape `(N, T, T)`: heads, queries, keys. Return for each head the mean weight
-# that a token gives to the token `offset` places further on, `(N,)`. An offset of -1 is
-# the token before. Tokens that have no such neighbour do not count.
+# `probs` has shape `(N, T, T)`: heads, queries, keys. Return for each head the mean
+# weight that a token gives to the token `offset` places further on, `(N,)`. An offset
+# of -1 is the token before. Tokens that have no such neighbour do not count.
 
 # %% tags=["exercise"]
 def looks(probs, offset):
@@ -68,7 +69,7 @@ def looks(probs, offset):
 check("16.1", looks)
 
 # %% [markdown]
-# Here are six patterns, over 60 texts that the model has not seen. The last row is the
+# Here are six patterns, over 50 texts that the model has not seen. The last row is the
 # control. It is a head that spreads its weight evenly, and knows nothing.
 #
 # **Predict:** which heads will stand out, and in which columns?
@@ -79,7 +80,7 @@ def patterns(probs, tokens):
     return np.stack([*(np.diagonal(probs, k, 1, 2).mean(-1) for k in (-1, 1, 2, 0)),
                      probs[:, :, dots].sum(-1).mean(-1), probs[..., -1].mean(-1)], -1)
 
-texts = [" ".join(document) for document in documents(60, HELD_OUT)]
+texts = [" ".join(document) for document in documents(50, HELD_OUT)]
 found = []
 for text in texts:
     tokens, _, probs = look_inside(text)
@@ -92,15 +93,16 @@ plots.heat_map(np.mean(found, 0).round(2), [*(f"head {i}" for i in range(12)), "
                numbers=True, low=0, high=1, said="mean weight")
 
 # %% [markdown]
-# Three heads of layer 0 do one thing each: the word before, the word after, the word after
-# that. The other nine fit none of these columns. In a large BERT many heads look mostly at
-# `[SEP]`, as if they had nothing to do (Clark et al. 2019). Ours has no such head.
+# Three heads of layer 0 do one thing each: the word before, the word after, the word
+# after that. The other nine fit none of these columns. In a large BERT many heads look
+# mostly at `[SEP]`, as if they had nothing to do (Clark et al. 2019). Ours has no such
+# head.
 #
 # ## The same name
 #
 # In the maps above, *tom* looks at the other *tom*. Is there a head that finds the same
-# name again? We make an experiment with "*Tom* lives in Oslo. *Tom* is a baker." and seven
-# more names. How much does the second name look at the first?
+# name again? We make an experiment with "*Tom* lives in Oslo. *Tom* is a baker." and
+# seven more names. How much does the second name look at the first?
 #
 # **Predict:** which control would you add? The figure has two of them.
 
@@ -118,20 +120,20 @@ plots.heat_map(table, list(weights), [f"head {i}" for i in range(12)], numbers=T
                low=0, high=1, said="weight on the first word")
 
 # %% [markdown]
-# The top row alone tells a fine story: eight heads put a third of their weight or more on
-# the same name. The two rows below it take the story apart:
+# The top row alone tells a fine story: eight heads put a third of their weight or more
+# on the same name. The two rows below it take the story apart:
 #
 # * heads 5, 7, 8 and 10 look at *any* name, the same or not;
 # * head 9, and partly head 11, look at the first word, even if it is *mice*;
-# * heads 3 and 4 prefer the same name. Only these two earn the title.
+# * heads 3 and 4 prefer the same name, head 3 only a little. Only they earn the title.
 #
 # A head deserves a name only after the controls.
 #
 # ### Exercise 16.2
 #
 # Measure it for any text. `ids` are its token ids, `(T,)`. Take the tokens that have at
-# least one other copy in the text. How much weight do they give to all their other copies
-# together? Return the mean of this for each head, `(N,)`.
+# least one other copy in the text. How much weight do they give to all their other
+# copies together? Return the mean of this for each head, `(N,)`.
 
 # %% tags=["exercise"]
 def on_copies(probs, ids):
@@ -150,11 +152,12 @@ check("16.2", on_copies)
 # %% [markdown]
 # ## Does the head matter?
 #
-# A head may look at something, and the model may make no use of it. To find out, we take
-# the head away. Its output goes through $D = 24$ columns of a matrix. If they are 0, the
-# head is silent. Then we measure how well the model guesses hidden words.
+# A head may look at something, and the model may make no use of it. To find out, we
+# take the head away. Its output goes through $D = 24$ columns of a matrix. If they are
+# 0, the head is silent. Then we measure how well the model guesses hidden words.
 #
-# **Predict:** which will hurt more, to lose a head for the word before, or one for names?
+# **Predict:** which will hurt more, to lose a head for the word before, or one for
+# names?
 
 # %%
 rng, vocab = np.random.default_rng(0), masking.vocabulary(tokenizer)
@@ -181,32 +184,34 @@ assert loss() == before
 plots.scores(rise, xlabel="rise of the loss without the head")
 
 # %% [markdown]
-# The plain heads 1 and 2, which look at the neighbours, are worth most by far. The heads
-# for names draw striking pictures, but the loss rises little without one of them. Perhaps
-# others do the same work and stand in. So a small rise does not prove that a head is idle.
+# The plain heads 1 and 2, which look at the neighbours, are worth most by far. The
+# heads for names draw striking pictures, but the loss rises little without one of them.
+# Perhaps others do the same work and stand in. So a small rise does not prove that a
+# head is idle.
 #
 # ## Part 2: a linear probe
 #
 # Which facts are in a hidden state? A *probe* is a small classifier that reads the
 # state of one token. If it finds the fact, then the fact is in there, in a simple form.
 #
-# Our fact: **which word came before?** We take tokens that follow one of five common words.
-# The embedding of a token cannot know its neighbour. Head 1 fetches it.
+# Our fact: **which word came before?** We take tokens that follow one of five common
+# words. The embedding of a token cannot know its neighbour. Head 1 fetches it.
 #
-# **Predict** how often the probe is right, at the embeddings and after each of 3 layers.
+# **Predict** how often the probe is right, at the embeddings and after each of 3
+# layers.
 #
-# We predict five numbers for each token, 1 for the right word and 0 for the others. With
-# least squares and a small penalty $s$ there is a formula for the weights:
+# We predict five numbers for each token, 1 for the right word and 0 for the others.
+# With least squares and a small penalty $s$ there is a formula for the weights:
 #
 # $$W = (X^\top X + s \, I)^{-1} X^\top Y$$
 #
-# Here $X$ holds the states, `(n, C)`, and $Y$ the targets, `(n, K)`. The penalty $s \, I$
-# keeps the weights small where the data say little.
+# Here $X$ holds the states, `(n, C)`, and $Y$ the targets, `(n, K)`. The penalty $s \,
+# I$ keeps the weights small where the data say little.
 #
 # ### Exercise 16.3
 #
-# Write `fit(X, Y, strength)`. It returns $W$, `(C, K)`. Use `np.linalg.solve(A, B)`, which
-# gives $A^{-1} B$.
+# Write `fit(X, Y, strength)`. It returns $W$, `(C, K)`. Use `np.linalg.solve(A, B)`,
+# which gives $A^{-1} B$.
 
 # %% tags=["exercise"]
 def fit(X, Y, strength):
@@ -223,7 +228,7 @@ check("16.3", fit)
 # %%
 def states(model, split):
     """-> ids (B, T), which are real (B, T), four states (B, T, C) each"""
-    texts = [" ".join(document) for document in documents(250, split, seed=3)]
+    texts = [" ".join(document) for document in documents(200, split, seed=3)]
     batch = tokenizer(texts, padding=True, return_tensors="np")
     trace = numbert.Trace("*embeddings.out", "*layer.?.output.out")
     model(**batch, trace=trace)
@@ -249,34 +254,35 @@ def before_it(ids, real):                                    # -> which tokens, 
     follows = np.pad(hits.any(-1), ((0, 0), (1, 0))) & real
     return follows, np.pad(hits.argmax(-1), ((0, 0), (1, 0)))
 
-def curve(model, task):
-    train, test = (states(model, split) for split in ("train", HELD_OUT))
+def curve(train, test, task):
     (a, y), (b, z) = (task(ids, real) for ids, real, _ in (train, test))
     return [accuracy(x[a], y[a], w[b], z[b]) for x, w in zip(train[2], test[2])]
 
 # %%
 untrained = numbert.BertForPreTraining(model.config, rng=0, dtype="float64")
-found = {"the word before": curve(model, before_it),
-         "the same, untrained": curve(untrained, before_it),
-         "labels by lot": curve(model, lambda ids, real: (real, by_lot[ids]))}
+learnt, raw = ([states(each, split) for split in (TRAIN, HELD_OUT)]
+               for each in (model, untrained))
+found = {"the word before": curve(*learnt, before_it),
+         "the same, untrained": curve(*raw, before_it),
+         "labels by lot": curve(*learnt, lambda ids, real: (real, by_lot[ids]))}
 for name, values in found.items():
     print(f"{name:20}", *(f"{100 * x:4.0f} %" for x in values))
 plots.curves(np.arange(4), found, xlabel="layers that have run", ylabel="right")
 
 # %% [markdown]
-# After one layer the probe is nearly always right. That is head 1. Later layers keep the
-# fact, a little less clearly.
+# After one layer the probe is nearly always right. That is head 1. Later layers keep
+# the fact, a little less clearly.
 #
 # In the untrained BERT no layer helps. Its heads look everywhere alike.
 #
-# But look at the start of the first curve. Without any layer the probe is right in three of
-# four cases, although the state knows nothing about the neighbour! *oslo* often
-# follows *in*, and *baker* follows *a*. The token itself gives the answer away. So the
-# fair opponent of a probe is not chance, 20 %. It is the word alone.
+# But look at the start of the first curve. Without any layer the probe is right in
+# three of four cases, although the state knows nothing about the neighbour! *oslo*
+# often follows *in*, and *baker* follows *a*. The token itself gives the answer away.
+# So the fair opponent of a probe is not chance, 20 %. It is the word alone.
 #
-# The labels by lot are learnt far better than chance as well. They are not "in" the model:
-# we made them up after it was trained. The probe has simply remembered words (Hewitt and
-# Liang 2019).
+# The labels by lot are learnt far better than chance as well. They are not "in" the
+# model: we made them up after it was trained. The probe has simply remembered words
+# (Hewitt and Liang 2019).
 #
 # ## Part 3: neighbours of an embedding
 #
@@ -297,8 +303,8 @@ plots.heat_map(rows @ rows.T, shown, shown, said="cosine", low=-1, high=1)
 #
 # ### Exercise 16.4
 #
-# `table` is `(V, C)`. Return the `n` rows that are nearest to row `i` by the cosine, the
-# nearest first. Leave out `i` itself.
+# `table` is `(V, C)`. Return the `n` rows that are nearest to row `i` by the cosine,
+# the nearest first. Leave out `i` itself.
 
 # %% tags=["exercise"]
 def nearest(table, i, n):
@@ -329,18 +335,18 @@ best = np.sort(noise @ noise.T, axis=1)[:, -2]
 print(f"in a table of noise the nearest has a cosine of {best.mean():.2f}")
 
 # %% [markdown]
-# *cold* is among the neighbours of *hot*, and *he* is nearest to *she*. Neighbours fit into
-# the same gaps. They need not mean the same. *may* sits among the months, although it
-# also is a verb: one vector must serve all meanings.
+# *cold* is among the neighbours of *hot*, and *he* is nearest to *she*. Neighbours fit
+# into the same gaps. They need not mean the same. *may* sits among the months, although
+# it also is a verb: one vector must serve all meanings.
 #
-# The last line is the control again. Every word has a nearest neighbour, even in noise. A
-# cosine of 0.3 means nothing here.
+# The last line is the control again. Every word has a nearest neighbour, even in noise.
+# A cosine of 0.3 means nothing here.
 #
 # ## Part 4: the gradient of a prediction
 #
-# Why does the model guess *tokyo*? The gradient asks: if we changed the vector of
-# a token a little, how much would the answer change? Let $p_k$ be the probability
-# of the guess, and $z$ the logits at `[MASK]`. Then
+# Why does the model guess *tokyo*? The gradient asks: if we changed the vector of a
+# token a little, how much would the answer change? Let $p_k$ be the probability of the
+# guess, and $z$ the logits at `[MASK]`. Then
 #
 # $$\log p_k = z_k - \log \sum_j e^{z_j} \qquad
 # \text{dlogits}_j = \frac{\partial \log p_k}{\partial z_j}$$
@@ -383,8 +389,8 @@ dx = trace["grad:embeddings.word_embeddings"][0]             # (T, C)
 print(f"{tokenizer.convert_ids_to_tokens(int(k))} with probability {p[k]:.2f}")
 
 # %% [markdown]
-# Is it right? We move the vector of *japan* a little in a random direction, both ways, and
-# compare the change with what the gradient says.
+# Is it right? We move the vector of *japan* a little in a random direction, both ways,
+# and compare the change with what the gradient says.
 
 # %%
 def log_p(x, k):                                             # x (1, T, C)
@@ -422,25 +428,26 @@ plots.heat_map([np.round(row / np.max(row), 2) for row in three.values()], list(
                tokens, numbers=True, low=0, high=1, said="share of the largest")
 
 # %% [markdown]
-# Attention says *capital*. The experiment says *japan*, by far, and the gradient agrees with
-# the experiment about the winner. It makes sense: hide *capital*, and the rest still
-# points to Tokyo. Hide *japan*, and any capital will do.
+# Attention says *capital*. The experiment says *japan*, by far, and the gradient agrees
+# with the experiment about the winner. It makes sense: hide *capital*, and the rest
+# still points to Tokyo. Hide *japan*, and any capital will do.
 #
 # Why can attention mislead? After two layers the state at *capital* is no longer about
-# that word only. Earlier heads have mixed its neighbours into it. Attention weights tell from
-# which **place** the model reads, and not which **word** the information came from.
+# that word only. Earlier heads have mixed its neighbours into it. Attention weights
+# tell from which **place** the model reads, and not which **word** the information came
+# from.
 #
-# The gradient has limits too. It speaks about tiny changes, and no text is a tiny change
-# away from another. Where the answer is nearly certain, it is flat, and the gradient is small
-# for every token.
+# The gradient has limits too. It speaks about tiny changes, and no text is a tiny
+# change away from another. Where the answer is nearly certain, it is flat, and the
+# gradient is small for every token.
 #
 # ## What such pictures do not prove
 #
 # | picture | it shows | it does not show | ask for |
 # |---|---|---|---|
-# | attention map | where a head reads | that the model uses it | the loss without the head |
-# | head with a name | that a pattern occurs | that it is *this* pattern | a control text |
-# | probe | that a fact can be read | that the model reads it | the word alone, labels by lot |
+# | attention map | where a head reads | the model uses it | the loss without the head |
+# | head with a name | a pattern occurs | it is *this* pattern | control texts |
+# | probe | a fact can be read | the model reads it | the word alone, labels by lot |
 # | neighbours | what fits the same gaps | what means the same | a table of noise |
 # | gradient | the effect of tiny changes | the effect of another word | hiding the word |
 #
@@ -454,5 +461,5 @@ plots.heat_map([np.round(row / np.max(row), 2) for row in three.values()], list(
 # * A probe needs a fair opponent, and every finding needs a control.
 # * When methods disagree, believe the experiment.
 #
-# This is the last notebook of the path. Notebook [14](14_debug_a_port.ipynb) uses traces for
-# another purpose: to find the bug in a model that is wrong.
+# This is the last notebook of the path. Notebook [14](14_debug_a_port.ipynb) uses
+# traces for another purpose: to find the bug in a model that is wrong.
