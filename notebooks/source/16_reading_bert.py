@@ -228,14 +228,13 @@ check("16.3", fit)
 # %%
 def states(model, split):
     """-> ids (B, T), which are real (B, T), four states (B, T, C) each"""
-    texts = [" ".join(document) for document in documents(200, split, seed=3)]
-    batch = tokenizer(texts, padding=True, return_tensors="np")
+    batch = tokenizer([" ".join(document) for document in documents(200, split, 3)],
+                      padding=True, return_tensors="np")
     trace = numbert.Trace("*embeddings.out", "*layer.?.output.out")
     model(**batch, trace=trace)
     return batch["input_ids"], batch["attention_mask"] == 1, list(trace.values())
 
 def accuracy(X, y, X_new, y_new):
-    """Fit a probe to X (n, C) and y (n,), and try it on others."""
     X, X_new = (np.c_[x, np.ones(len(x))] for x in (X, X_new))           # a bias
     W = np.linalg.solve(X.T @ X + np.eye(X.shape[1]), X.T @ np.eye(5)[y])
     return ((X_new @ W).argmax(-1) == y_new).mean()
