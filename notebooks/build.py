@@ -75,7 +75,7 @@ def target(source, solved):
 def run(notebook):
     """Run a notebook, all cells in order; keep what it prints, but no timings."""
     notebook = copy.deepcopy(notebook)
-    # A learner's folder is notebooks/; one thread, so that two notebooks share two cores.
+    # A learner works in notebooks/.  One thread each: two notebooks share two cores.
     threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3",
                             extra_arguments=["--log-level=ERROR"],
@@ -165,8 +165,9 @@ def main():
         for source, wrong in zip(chosen, pool.map(
                 checked if options.check else build, chosen)):
             failed |= bool(wrong)
-            print(source.stem, *(wrong or ["is right" if options.check else "is built"]),
-                  sep="\n  " if wrong else " ", flush=True)
+            done = "is right" if options.check else "is built"
+            print(source.stem, *(wrong or [done]), sep="\n  " if wrong else " ",
+                  flush=True)
     sys.exit(failed)
 
 

@@ -115,12 +115,15 @@ GENERATION = (
               "it loads a model",
               "leaves them there and reads them in every call, unless the model has a "
               "generation_config"),
-    Deviation("stopping_criteria_of_beams",
-              "takes stopping_criteria in a beam search",
-              "raises ValueError"),
+    Deviation("settings_that_numbert_lacks",
+              "applies all its settings from generation_config.json, and ignores "
+              "unknown ones",
+              "keeps those that it lacks, and generate refuses them by name; warns of "
+              "unknown ones"),
     Deviation("embeddings_as_prompts",
-              "lets a decoder continue inputs_embeds",
-              "raises TypeError; an encoder-decoder's generate takes them"),
+              "takes inputs_embeds of another length than input_ids in a decoder's "
+              "generate, and none without a cache",
+              "raises ValueError for another length; a cache is not needed"),
 )
 SECTIONS = {"Models": MODELS, "Generation and encoder-decoders": GENERATION,
             "Tokenizers": TOKENIZERS, "Pipelines": PIPELINES}

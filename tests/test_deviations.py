@@ -38,10 +38,11 @@ ELSEWHERE = {
     "settings_in_the_configuration":
         "test_generation_defaults.py::"
         "test_defaults_in_the_configuration_are_those_of_the_call",
-    "stopping_criteria_of_beams":
-        "test_generate_arguments.py::test_functions_end_rows",
+    "settings_that_numbert_lacks":
+        "test_generation_defaults.py::"
+        "test_a_setting_that_numbert_lacks_stays_in_its_file_and_is_refused",
     "embeddings_as_prompts":
-        "test_generate_arguments.py::test_embeddings_are_read_by_encoders_only",
+        "test_generate_arguments.py::test_embeddings_of_the_words_are_the_words",
 }
 
 

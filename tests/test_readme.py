@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 import runpy
 import shlex
@@ -136,6 +137,15 @@ with safe_open(given, "np") as file:
     save_file(candidate(make_case(file.metadata()["case"])), made)
 """
 # The files that the examples name.
+TOKENIZER = (ROOT / "tests" / "testing" / "vector_program.py").read_text("utf-8")
+
+
+def masked(*ids, mask):
+    """A row of a masked language model's data, of which the third piece is hidden."""
+    return json.dumps({"original": ids, "masked": (*ids[:2], mask, *ids[3:]),
+                       "labels": [-100, -100, ids[2], *[-100] * (len(ids) - 3)]})
+
+
 FILES = {
     "sentences.txt": "Anna lives in Oslo.\nTom is a baker.\n",
     "texts.txt": "Anna lives in [MASK].\nThe [MASK] eats grass.\n",
@@ -152,8 +162,11 @@ FILES = {
     "labels.txt": "POSITIVE\nNEGATIVE\nNEUTRAL\n",
     **dict.fromkeys(("train.conll", "dev.conll"), NAMES),
     **dict.fromkeys(("corpus.txt", "held-out.txt"), STORY),
+    "masked.jsonl": masked(2, 85, 214, 84, 949, 83, 1000, 8, 3, mask=4),
+    "bert.jsonl": masked(101, 1996, 3007, 1997, 2605, 2003, 3000, 1012, 102, mask=103),
     "mybert.py": CANDIDATE,
     "bert": f"#!{sys.executable}\n{CANDIDATE}{PROGRAM}",
+    "my_tokenizer": f"#!{sys.executable}\n{TOKENIZER}",
     "names.toml": "[[rule]]\nmatch = 'pooled'\nto = 'bert.pooler.out'\n",
     "config.json": numbert.BertConfig(vocab_size=60, hidden_size=8, intermediate_size=9,
                                       num_hidden_layers=1, num_attention_heads=2,
@@ -240,7 +253,8 @@ def test_commands_run(line, made, monkeypatch, tmp_path, capsysbinary):
     for name, text in FILES.items():
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(text, "utf-8")
-    Path("bert").chmod(0o755)
+    for name in ("bert", "my_tokenizer"):
+        Path(name).chmod(0o755)
     if read:
         monkeypatch.setattr("sys.stdin", open(read, encoding="utf-8"))
     code = cli.main(words)

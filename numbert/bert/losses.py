@@ -1,9 +1,8 @@
 """Losses: pure pairs like those of ops.  Each gives one number, of the logits' dtype.
 
 A loss is a mean: a sum divided by `count`.  By default that is the number of labels
-that are not ignored, or the sum of their weights if there are weights.  For mse and
-bce_with_logits it is the number of entries.  Training gives the count of the whole
-batch when it computes the batch in parts.
+that are not ignored, and for mse and bce_with_logits the number of entries.  Training
+gives the count of the whole batch when it computes the batch in parts.
 """
 
 import numpy as np
@@ -22,31 +21,21 @@ def log_softmax(x):
     return x - np.log(np.exp(x).sum(-1, keepdims=True))
 
 
-def cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, count=None, weights=None,
-                  smoothing=0.0):
+def cross_entropy(logits, labels, ignore_index=IGNORE_INDEX, count=None):
     """The mean of -log p(label) over all labels that are not ignored.
 
     logits (..., K), labels (...) -> loss ()
-    weights: one for each of the K classes; then the mean is a weighted one.
-    smoothing: e of `soft_targets`, which is 0 for a label that is sure.
     HF: if every label is ignored, the mean is 0 / 0 = nan, and its gradient 0.
     """
     labels = labels.reshape(-1)                            # (R,)
     used = labels != ignore_index                          # (R,)
     logp = log_softmax(rows(logits))                       # (R, K)
     safe = np.where(used, labels, 0)                       # (R,)
-    if weights is None and not smoothing:
-        soft = None
-        losses = -logp[np.arange(len(logp)), safe]         # (R,)
-    else:
-        soft = soft_targets(logp, safe, weights, smoothing)            # (R, K)
-        losses = -(soft * logp).sum(-1)                    # (R,)
+    losses = -logp[np.arange(len(logp)), safe]             # (R,)
     total = losses.sum(where=used, dtype=logits.dtype)
-    if count is None:
-        count = int(used.sum()) if weights is None else \
-            float(np.asarray(weights)[safe].sum(where=used))
+    count = int(used.sum()) if count is None else count
     loss = total / count if count else total * float("nan")
-    return loss, (logits.shape, logp, safe, soft, used, count)
+    return loss, (logits.shape, logp, safe, used, count)
 
 
 def cross_entropy_backward(dloss, saved):
@@ -55,31 +44,13 @@ def cross_entropy_backward(dloss, saved):
     A label c has the loss -log p_c = log(sum_j exp z_j) - z_c.  Its derivative with
     respect to z_k is exp z_k / sum_j exp z_j - 1[k = c], or softmax_k - one-hot_k.
     The loss is a sum over labels divided by count: hence the factor dloss / count.
-    Soft targets t have the loss -sum_k t_k log p_k, which is a sum of such terms, so
-    its derivative is (sum_k t_k) softmax - t.
     """
-    shape, logp, safe, soft, used, count = saved
+    shape, logp, safe, used, count = saved
     dlogits = np.exp(logp)                                 # (R, K)
-    if soft is None:
-        dlogits[np.arange(len(logp)), safe] -= 1
-    else:
-        dlogits *= soft.sum(-1, keepdims=True)
-        dlogits -= soft
+    dlogits[np.arange(len(logp)), safe] -= 1
     dlogits *= dloss / (count or 1)
     dlogits[~used] = 0
     return dlogits.reshape(shape)
-
-
-def soft_targets(logp, labels, weights, smoothing):
-    """What each class counts for in the loss of a label, -sum_k t_k log p_k.
-
-    logp (R, K), labels (R,) -> out (R, K): t_k = w_k ((1 - e) 1[k = label] + e / K)
-    A share e of each label is spread evenly over all K classes, so that a model which
-    is surer than 1 - e pays for it.  Szegedy et al. 2016, section 7
-    """
-    out = np.full_like(logp, smoothing / logp.shape[-1])   # (R, K)
-    out[np.arange(len(logp)), labels] += 1 - smoothing
-    return out if weights is None else out * np.asarray(weights, logp.dtype)
 
 
 def mse(outputs, targets, count=None):

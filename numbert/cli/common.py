@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,44 @@ MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's 
               "small checkpoint that comes with numbert")
 
 
+class Defaults(argparse.RawDescriptionHelpFormatter):
+    """A formatter of help that adds the defaults of the function that a command calls.
+
+    An argument that was not given is not passed on.  So the function alone knows its
+    default, and is asked only when help is printed.
+    """
+
+    def __init__(self, function: str, prog: str):
+        super().__init__(prog)
+        self.function = function                 # such as "finetuning.finetune"
+
+    def _get_help_string(self, action):
+        from ..tasks import Settings
+        file, _, name = self.function.partition(".")
+        called = getattr(importlib.import_module(f"..tasks.{file}", __package__), name)
+        defaults = {**Settings._field_defaults, **{
+            x.name: x.default for x in inspect.signature(called).parameters.values()}}
+        default = defaults.get(action.dest)
+        if default is None or action.nargs == 0 or "(default: " in action.help or \
+                default in ((), inspect.Parameter.empty):
+            return action.help
+        shown = " ".join(map(str, default)) if action.nargs else default
+        return f"{action.help} (default: {shown})"
+
+
 def add_command(commands, name: str, run: Callable | None, help: str,
-                examples: str = "", description: str = "") -> argparse.ArgumentParser:
-    """Add a command whose help ends with examples; `run(args)` does its work."""
+                examples: str = "", description: str = "", function: str = ""
+                ) -> argparse.ArgumentParser:
+    """Add a command whose help ends with examples; `run(args)` does its work.
+
+    function: where the defaults of its arguments are; see `Defaults`.
+    """
     epilog = f"examples:\n{examples}" if examples else None
+    formatter: Any = argparse.RawDescriptionHelpFormatter
     command = commands.add_parser(
         name, help=help, description=description or help[0].upper() + help[1:] + ".",
-        epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter)
+        epilog=epilog,
+        formatter_class=partial(Defaults, function) if function else formatter)
     command.set_defaults(run=run)
     return command
 
@@ -45,7 +78,7 @@ def positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(
-            f"got {text!r}, expected a whole number above 0: correct it")
+            f"the value is {text!r}, expected a whole number above 0: correct it")
     return number
 
 
@@ -84,6 +117,7 @@ def check_picture(path: str | None) -> None:
     Raises:
         ImportError: matplotlib is not installed.
         ValueError: the name of the file does not tell a format.
+        FileNotFoundError: its folder does not exist.
     """
     if path is None:
         return
@@ -92,6 +126,10 @@ def check_picture(path: str | None) -> None:
     if Path(path).suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--plot is {path}, expected a name that ends in .png, .svg "
                          "or .pdf: add one of them")
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder, expected one for the file "
+                                "of --plot: make it first")
 
 
 def save_picture(figure, path: str) -> None:

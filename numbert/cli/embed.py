@@ -122,9 +122,9 @@ def run(args) -> None:
 def source(args) -> tuple[Iterable[str], int | None]:
     """Return the texts, and how many they are if that is known."""
     if bool(args.text) == bool(args.file):
-        raise ValueError(f"got {'both TEXT and --file' if args.text else 'no text'}, "
-                         "expected TEXT, or --file FILE, or - to read stdin: give one "
-                         "of them")
+        found = "TEXT and --file are both given" if args.text else "TEXT is missing"
+        raise ValueError(f"{found}, expected TEXT, or --file FILE, or - to read stdin: "
+                         "give one of them")
     path = "-" if args.text == ["-"] else args.file
     if not path:
         return args.text, len(args.text)

@@ -121,9 +121,9 @@ def add_texts(command, what: str, metavar: str = "TEXT") -> None:
 def source(args) -> tuple[Iterable[str], int | None]:
     """Return the lines of a file or stdin, or the arguments; and how many, if known."""
     if bool(args.text) == bool(args.file):
-        raise ValueError(f"got {'arguments and --file' if args.text else 'no input'}, "
-                         "expected arguments, or --file FILE, or - to read stdin: give "
-                         "one of them")
+        found = "the input is given twice" if args.text else "the input is missing"
+        raise ValueError(f"{found}, expected arguments, or --file FILE, or - to read "
+                         "stdin: give one of them")
     path = "-" if args.text == ["-"] else args.file
     if not path:
         return args.text, len(args.text)
@@ -182,9 +182,9 @@ def choice(parts: list[str]) -> dict:
 def questions(args) -> tuple[Iterable, int | None]:
     """Return questions, each with the same context."""
     if (args.context is None) == (args.context_file is None):
-        raise ValueError(f"got {'no' if args.context is None else 'more than one'} "
-                         "text to look in, expected one: give --context TEXT or "
-                         "--context-file FILE")
+        found = "missing" if args.context is None else "given twice"
+        raise ValueError(f"the text to look in is {found}, expected one: give "
+                         "--context TEXT or --context-file FILE")
     context = args.context
     if context is None:
         context = "\n".join(common.read_lines(args.context_file))

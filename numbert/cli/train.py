@@ -69,27 +69,34 @@ OF_ONE_TASK = {"doc_stride": "question-answering",
                "max_answer_length": "question-answering",
                "label_all": "token-classification", "mask_probability": "masked-lm",
                "whole_word": "masked-lm", "max_target_length": "seq2seq"}
-# The arguments of numbert.train that both commands have: type, default, help.
+RULES = ("exact", "bernoulli")             # of masking
+# The arguments of numbert.train that both commands have: type, help.
 TRAINING = {
-    "batch-size": (common.positive, 32, "examples per update"),
-    "accumulate": (common.positive, 2, "cut each batch into N parts, which N "
-                                       "processors compute at once; the update stays "
-                                       "the same up to rounding"),
-    "optimizer": (("adamw", "bertadam"), "adamw",
+    "lr": (float, "the highest learning rate"),
+    "warmup": (float, "how long the learning rate climbs: a share of all updates if "
+                      "below 1, else a number of updates"),
+    "batch-size": (common.positive, "examples per update"),
+    "accumulate": (common.positive, "cut each batch into N parts, which N processors "
+                                    "compute at once; the update stays the same up to "
+                                    "rounding"),
+    "optimizer": (("adamw", "bertadam"),
                   "bertadam is the optimizer of google-research/bert"),
-    "schedule": (("linear", "cosine", "constant"), "linear",
+    "schedule": (("linear", "cosine", "constant"),
                  "how the learning rate falls after the warm-up"),
-    "weight-decay": (float, 0.01, "how far to shrink weights; biases and LayerNorm do "
-                                  "not shrink"),
-    "clip": (float, 1.0, "the largest norm that a gradient may have"),
-    "eval-every": (common.positive, None, "evaluate on --dev every N updates (default: "
-                                          "after each epoch)"),
-    "patience": (common.positive, None, "stop after N evaluations without a better "
-                                        "score"),
-    "checkpoint-every": (common.positive, None, "save the unfinished run every N "
-                                                "updates, so that it can go on later "
-                                                "(default: after each epoch)"),
-    "log-every": (common.positive, 10, "write a line of log.jsonl every N updates"),
+    "weight-decay": (float, "how far to shrink weights; biases and LayerNorm do not "
+                            "shrink"),
+    "clip": (float, "the largest norm that a gradient may have"),
+    "eval-every": (common.positive, "evaluate on --dev every N updates (default: after "
+                                    "each epoch)"),
+    "patience": (common.positive, "stop after N evaluations without a better score"),
+    "checkpoint-every": (common.positive, "save the unfinished run every N updates, so "
+                                          "that it can go on later (default: after "
+                                          "each epoch)"),
+    "log-every": (common.positive, "write a line of log.jsonl every N updates"),
+    "seed": (int, "the same seed repeats all that is random"),
+    "dtype": (("float32", "float64"), "compute in this type"),
+    "eps": (float, "added to the root of Adam's second mean (default: 1e-8 for adamw, "
+                   "1e-6 for bertadam)"),
 }
 
 
@@ -104,7 +111,7 @@ def register_finetune(commands) -> None:
     """Add `numbert finetune`."""
     command = common.add_command(
         commands, "finetune", run_finetune, "train a checkpoint on a task",
-        FINETUNE_EXAMPLES, f"{FINETUNE}\n\n{FORMATS}")
+        FINETUNE_EXAMPLES, f"{FINETUNE}\n\n{FORMATS}", "finetuning.finetune")
     command.add_argument("task", choices=TASKS, metavar="TASK",
                          help="one of the tasks above")
     files = command.add_argument_group("files")
@@ -119,12 +126,11 @@ def register_finetune(commands) -> None:
     common.add_model(files)
     add_out(files)
     add_inputs(command)
-    group = add_training(command, lr=5e-5, warmup=0.1)
-    group.add_argument("--epochs", type=common.positive, default=3,
-                       help="passes over the data (default: 3)")
+    group = add_training(command)
+    group.add_argument("--epochs", type=common.positive, help="passes over the data")
     group.add_argument("--label-smoothing", type=float, metavar="X",
-                       help="spread this share of each label over all classes (default:"
-                            " 0; 0.1 is usual)")
+                       help="spread this share of each label over all classes; 0.1 is "
+                            "usual")
     group.add_argument("--class-weights", metavar="A,B,...|balanced",
                        help="how much each class counts, in the order of --labels or, "
                             "without it, sorted by name; balanced lets rare classes "
@@ -134,11 +140,10 @@ def register_finetune(commands) -> None:
                        help="learn from this model, too; it must be fine-tuned on the "
                             "same labels")
     group.add_argument("--temperature", type=float, metavar="T",
-                       help="soften the probabilities of teacher and student by T "
-                            "(default: 2)")
+                       help="soften the probabilities of teacher and student by T")
     group.add_argument("--soft-weight", type=float, metavar="W",
                        help="from 0, where only the labels count, to 1, where only the "
-                            "teacher does (default: 0.5)")
+                            "teacher does")
 
 
 def register_evaluate(commands) -> None:
@@ -147,7 +152,8 @@ def register_evaluate(commands) -> None:
         commands, "evaluate", run_evaluate, "score a fine-tuned model on a file",
         EVALUATE_EXAMPLES, "Score a model on a file, by the metrics of its task.  A "
         "model that `numbert finetune`\nmade knows its task and settings.  Without "
-        f"--model, --task chooses one that comes with\nnumbert.\n\n{FORMATS}")
+        f"--model, --task chooses one that comes with\nnumbert.\n\n{FORMATS}",
+        "finetuning.evaluate")
     common.add_model(command)
     command.add_argument("--data", required=True, metavar="FILE", help="labelled data")
     command.add_argument("--task", choices=TASKS, metavar="TASK",
@@ -157,8 +163,8 @@ def register_evaluate(commands) -> None:
                          help="write each example to this file, one per line: its "
                               "text, its right answer (gold), the prediction, and how "
                               "sure the model is (score)")
-    command.add_argument("--batch-size", type=common.positive, default=32, metavar="N",
-                         help="examples per forward pass (default: 32)")
+    command.add_argument("--batch-size", type=common.positive, metavar="N",
+                         help="examples per forward pass")
     command.add_argument("--json", action="store_true",
                          help="print the scores as one JSON object")
 
@@ -167,7 +173,7 @@ def register_pretrain(commands) -> None:
     """Add `numbert pretrain`."""
     command = common.add_command(
         commands, "pretrain", run_pretrain, "train a BERT from scratch",
-        PRETRAIN_EXAMPLES, PRETRAIN)
+        PRETRAIN_EXAMPLES, PRETRAIN, "pretraining.pretrain")
     files = command.add_argument_group("files")
     files.add_argument("--corpus", required=True, metavar="FILE",
                        help="text to train on")
@@ -180,21 +186,21 @@ def register_pretrain(commands) -> None:
                        help="keep upper case in the vocabulary that is learnt")
     add_out(files)
     data = command.add_argument_group("data")
-    add_number(data, "max-length", common.positive, None, "tokens in a pair of segments"
-               " (default: 128, or what the model takes if less)")
-    add_number(data, "repeats", common.positive, 1,
+    add_number(data, "max-length", common.positive, "tokens in a pair of segments "
+               "(default: 128, or what the model takes if less)")
+    add_number(data, "repeats", common.positive,
                "cut the corpus into pairs N times, each time differently")
-    add_number(data, "short-probability", float, 0.1,
+    add_number(data, "short-probability", float,
                "the share of pairs that are short on purpose")
-    data.add_argument("--rule", choices=("exact", "bernoulli"), default="exact",
+    data.add_argument("--rule", choices=RULES,
                       help="exact masks an exact share of each pair, as "
                            "google-research/bert does; bernoulli draws for each piece "
-                           "by itself, as Hugging Face does (default: exact)")
-    add_number(data, "probability", float, 0.15, "the share of pieces to mask")
-    add_number(data, "max-predictions", common.positive, None,
-               "with --rule exact: the most pieces to mask in a pair (default: 20)")
+                           "by itself, as Hugging Face does")
+    add_number(data, "probability", float, "the share of pieces to mask")
+    add_number(data, "max-predictions", common.positive,
+               "with --rule exact: the most pieces to mask in a pair")
     data.add_argument("--whole-word", action="store_true", help="mask whole words")
-    group = add_training(command, lr=1e-4, warmup=0.01)
+    group = add_training(command)
     length = group.add_mutually_exclusive_group(required=True)
     length.add_argument("--epochs", type=common.positive,
                         help="passes over the pairs")
@@ -214,75 +220,60 @@ def add_out(group) -> None:
                             "run")
 
 
-def add_number(group, name: str, kind, default, text: str) -> None:
-    """Add one argument, with its default in the help."""
-    shown = "" if default is None else f" (default: {default})"
+def add_number(group, name: str, kind, text: str) -> None:
+    """Add one argument."""
     choices = kind if isinstance(kind, tuple) else None
     group.add_argument(f"--{name}", type=None if choices else kind, choices=choices,
-                       default=default, help=text + shown,
-                       metavar=None if choices else "N")
+                       help=text, metavar=None if choices else "N")
 
 
 def add_inputs(command: argparse.ArgumentParser) -> None:
     """Add how examples become inputs: the fields of tasks.Settings."""
     group = command.add_argument_group("inputs")
-    add_number(group, "max-length", common.positive, None,
+    add_number(group, "max-length", common.positive,
                "cut inputs to N tokens (default: what the model takes)")
-    add_number(group, "doc-stride", common.positive, None,
+    add_number(group, "doc-stride", common.positive,
                "question-answering: tokens that neighbouring windows share (default: "
                "128, or a quarter of --max-length if that is less)")
-    add_number(group, "max-answer-length", common.positive, None,
-               "question-answering: tokens in the longest answer (default: 30)")
+    add_number(group, "max-answer-length", common.positive,
+               "question-answering: tokens in the longest answer")
     group.add_argument("--label-all", action="store_true", default=None,
                        help="token-classification: train on every piece of a word, not "
                             "only on the first")
-    add_number(group, "mask-probability", float, None,
-               "masked-lm: the share of pieces to mask (default: 0.15)")
+    add_number(group, "mask-probability", float,
+               "masked-lm: the share of pieces to mask")
     group.add_argument("--whole-word", action="store_true", default=None,
                        help="masked-lm: mask whole words")
-    add_number(group, "max-target-length", common.positive, None,
+    add_number(group, "max-target-length", common.positive,
                "seq2seq: cut targets to N tokens (default: 128, or what the model "
                "takes if that is less)")
 
 
-def add_training(command: argparse.ArgumentParser, lr: float, warmup: float):
+def add_training(command: argparse.ArgumentParser):
     """Add the arguments that go to `train`; return their group."""
     group = command.add_argument_group("training")
-    add_number(group, "lr", float, lr, "the highest learning rate")
-    add_number(group, "warmup", float, warmup,
-               "how long the learning rate climbs: a share of all updates if below 1, "
-               "else a number of updates")
-    for name, (kind, default, text) in TRAINING.items():
-        add_number(group, name, kind, default, text)
-    add_number(group, "seed", int, 0, "the same seed repeats all that is random")
-    group.add_argument("--dtype", choices=("float32", "float64"), default="float32",
-                       help="compute in this type (default: float32)")
+    for name, (kind, text) in TRAINING.items():
+        add_number(group, name, kind, text)
     group.add_argument("--betas", type=float, nargs=2, metavar=("B1", "B2"),
-                       help="how slowly Adam's two means forget (default: 0.9 0.999)")
-    add_number(group, "eps", float, None,
-               "added to the root of Adam's second mean (default: 1e-8 for adamw, 1e-6 "
-               "for bertadam)")
+                       help="how slowly Adam's two means forget")
     group.add_argument("--freeze", dest="frozen", nargs="+", metavar="PATTERN",
                        help='do not train parameters with such names, as in '
                             '"bert.embeddings.*"')
-    group.add_argument("--no-dropout", dest="dropout", action="store_false",
-                       help="train without dropout")
-    group.add_argument("--group-by-length", action="store_true",
+    group.add_argument("--no-dropout", dest="dropout", action="store_const",
+                       const=False, help="train without dropout")
+    group.add_argument("--group-by-length", action="store_true", default=None,
                        help="put examples of similar length into one batch, which is "
                             "faster")
     return group
 
 
 def training_of(args) -> dict:
-    """Return what add_training read, as arguments of `train`."""
+    """Return what add_training read and was given, as arguments of `train`."""
     if args.dev is None and (args.patience or args.eval_every):
         raise ValueError("--dev is missing, expected a file for --patience and "
                          "--eval-every: add --dev FILE, or leave these out")
-    names = [*TRAINING, "lr", "warmup", "seed", "dtype", "dropout", "group-by-length",
-             "epochs", "overwrite"]
-    found = {name.replace("-", "_"): getattr(args, name.replace("-", "_"))
-             for name in names}
-    return found | given(args, ("betas", "eps", "frozen"))
+    return given(args, (*(name.replace("-", "_") for name in TRAINING), "betas",
+                        "frozen", "dropout", "group_by_length", "epochs", "overwrite"))
 
 
 # --------------------------------------------------------------------------- running
@@ -368,20 +359,18 @@ def applying(args) -> dict:
 def run_pretrain(args) -> None:
     """Train, and print the scores."""
     from ..tasks.pretraining import pretrain
-    masking = given(args, ("max_predictions",))
-    if masking and args.rule != "exact":
+    if args.max_predictions is not None and args.rule not in (None, "exact"):
         raise ValueError(f"--rule is {args.rule}, expected exact for --max-predictions:"
                          f" leave --max-predictions out, as {args.rule} draws for each "
                          "piece by itself")
     if args.tokenizer is not None and args.cased:
-        raise ValueError("got --cased and --tokenizer, expected one of them: leave "
+        raise ValueError("--cased and --tokenizer are both given, expected one: leave "
                          "--cased out, as the tokenizer has its vocabulary already")
     result = pretrain(
         args.corpus, args.config, args.out, dev=args.dev, tokenizer=args.tokenizer,
-        lowercase=not args.cased, max_length=args.max_length, repeats=args.repeats,
-        short_probability=args.short_probability, rule=args.rule,
-        probability=args.probability, whole_word=args.whole_word, steps=args.steps,
-        **masking, **training_of(args))
+        lowercase=not args.cased, **training_of(args), **given(args, (
+            "max_length", "repeats", "short_probability", "rule", "probability",
+            "max_predictions", "whole_word", "steps")))
     report(result, args.out)
 
 
@@ -417,8 +406,8 @@ def run_evaluate(args) -> None:
     from ..system.places import refuse_inputs
     from ..tasks.finetuning import evaluate
     if args.model is None and args.task is None:
-        raise ValueError("got no model, expected --model DIR, or --task TASK for one "
-                         "that comes with numbert: give one of them")
+        raise ValueError("--model is missing, expected --model DIR, or --task TASK "
+                         "for one that comes with numbert: give one of them")
     output = Path(args.predictions or ".").resolve()        # follows a link
     if not output.parent.is_dir():
         raise FileNotFoundError(f"{output.parent} is not a folder, expected one for "
@@ -426,7 +415,7 @@ def run_evaluate(args) -> None:
     refuse_inputs(args.predictions, data=args.data, model=args.model)
     scores, examples, _ = evaluate(
         common.model_folder(args.model, args.task), args.data, task=args.task,
-        batch_size=args.batch_size, predictions=args.predictions)
+        predictions=args.predictions, **given(args, ("batch_size",)))
     if args.json:
         common.print_json({"examples": len(examples), **scores})
     else:

@@ -100,7 +100,7 @@ def seconds(text: str) -> float:
         value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(
-            f"got {text!r}, expected a number of seconds above 0: correct it")
+            f"the value is {text!r}, expected a number of seconds above 0: correct it")
     return value
 
 

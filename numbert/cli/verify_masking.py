@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from ..system.places import refuse_inputs
@@ -38,11 +37,11 @@ exit codes:
   1  wrong: something in the data is not as it should be
   2  the file could not be checked"""
 EXAMPLES = """\
-  numbert verify-masking masked.jsonl --tokenizer mybert
-  numbert verify-masking masked.jsonl --tokenizer mybert --rule count
-  numbert verify-masking masked.jsonl --vocab-size 30522 --mask-id 103 \\
+  numbert verify-masking masked.jsonl --tokenizer DIR
+  numbert verify-masking masked.jsonl --tokenizer DIR --rule count
+  numbert verify-masking bert.jsonl --vocab-size 30522 --mask-id 103 \\
     --special-ids 0,100,101,102 --pad-id 0 --unk-id 100 --plot masking.png
-  mypipeline | numbert verify-masking - --tokenizer mybert --json"""
+  mypipeline | numbert verify-masking - --tokenizer DIR --json"""
 
 
 def register(commands) -> None:
@@ -92,7 +91,7 @@ def whole(text: str) -> int:
     """Return an integer of at least 0; a type for argparse."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(
-            f"got {text!r}, expected a whole number: correct it")
+            f"{text!r} is not a whole number, expected one: correct it")
     return int(text)
 
 
@@ -103,21 +102,22 @@ def numbers(kind: type):
             return [kind(part) for part in text.split(",")]
         except ValueError:
             raise argparse.ArgumentTypeError(
-                f"got {text!r}, expected numbers with commas between them: correct it"
-            ) from None
+                f"{text!r} is not a list of numbers, expected commas between them: "
+                "correct it") from None
     return read
 
 
 def run(args) -> int:
     """Check the file, print the report, and return the exit code."""
     from ..testing.masking_report import judged, text, to_json
-    if args.plot:
-        check_plot(args)
+    common.check_picture(args.plot)
+    refuse_inputs(args.plot, file=args.file, tokenizer=args.tokenizer)
     asked = rules_asked(args)
     report = judged(rows(args.file), asked, "stdin" if args.file == "-" else args.file)
     print(to_json(report) if args.json else text(report, args.everything), end="")
     if args.plot:
-        draw(report, args.plot)
+        from ..plots import masking_histogram
+        common.save_picture(masking_histogram(report), args.plot)
     return 0 if report.verdict == "right" else 1
 
 
@@ -149,32 +149,7 @@ def rows(path: str) -> Any:
     """Yield the rows of a file or of stdin; a bar on a terminal counts them."""
     from ..system.datafiles import decoded_lines, text_lines
     from ..system.progress import progress
-    from ..testing.masking_rows import file_rows
+    from ..testing.masking_report.rows import file_rows
     lines = decoded_lines(sys.stdin.buffer, "stdin") if path == "-" else \
         text_lines(path)
     return progress(file_rows(lines), common.count_lines(path), "checking", unit="row")
-
-
-def check_plot(args) -> None:
-    """Refuse a picture that could not be written, before any work is done."""
-    from importlib.util import find_spec
-    if not args.plot.lower().endswith((".png", ".svg", ".pdf")):
-        raise ValueError(f"--plot is {args.plot}, expected a name that ends in .png, "
-                         ".svg or .pdf: correct it")
-    if find_spec("matplotlib") is None:
-        raise ImportError("matplotlib is not installed, expected it for --plot: "
-                          'pip install "numbert[notebooks]"')
-    folder = Path(args.plot).absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder, expected one for the file "
-                                "of --plot: make it first")
-    refuse_inputs(args.plot, file=args.file, tokenizer=args.tokenizer)
-
-
-def draw(report, path: str) -> None:
-    """Write the picture."""
-    from ..system.saving import atomic_file
-    from ..testing.masking_picture import masking_histogram
-    figure = masking_histogram(report)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary)

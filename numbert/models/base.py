@@ -154,11 +154,7 @@ class BertPreTrainedModel(PreTrainedWeights):
 
     def start(self, options: dict) -> tuple[Run, Watch]:
         """Return the run of a call, and what collects the states that it returns."""
-        unknown = sorted(set(options) - {*OPTIONS, "keep"})
-        if unknown:
-            raise TypeError(f"{type(self).__name__} takes no argument "
-                            f"{', '.join(unknown)}, expected those of its forward or "
-                            f"{', '.join(OPTIONS)}: check the spelling")
+        check_options(type(self).__name__, options)
         watch = Watch(
             selected_layers(wanted(options, self.config, "output_hidden_states"),
                             self.config.num_hidden_layers),
@@ -280,6 +276,14 @@ class BertPreTrainedModel(PreTrainedWeights):
         shape = np.shape(arguments["input_ids"]) if embeds is None else \
             np.shape(embeds)[:-1]
         return checked_targets(self.terms, self.config, shape, arguments)
+
+
+def check_options(cls: str, options: dict) -> None:
+    """Refuse options of a call that a class of this name does not have."""
+    unknown = sorted(set(options) - {*OPTIONS, "keep"})
+    if unknown:
+        raise TypeError(f"{cls} takes no argument {', '.join(unknown)}, expected those "
+                        f"of its forward or {', '.join(OPTIONS)}: check the spelling")
 
 
 def wanted(options: dict, config, name: str):

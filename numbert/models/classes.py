@@ -264,7 +264,7 @@ class BertForMultipleChoice(BertPreTrainedModel):
     Inputs have an axis of choices after the batch: input_ids (B, M, T), and so on.
     """
 
-    pooler, heads = True, ("choice",)
+    pooler, heads, rows = True, ("choice",), "B M"
     output = outputs.MultipleChoiceModelOutput
     terms = (Term("logits", "labels", choice_targets),)
 

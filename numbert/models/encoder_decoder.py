@@ -16,7 +16,9 @@ from ..bert.losses import IGNORE_INDEX
 from ..bert.scope import Run
 from ..system import checkpoint, saving
 from ..system.absent import refuse_arguments
+from ..system.numbers import generator
 from . import params as parameters
+from .base import check_options, signatures
 from .cache import given_cache
 from .classes import BertLMHeadModel, BertModel
 from .config import check_attention
@@ -34,8 +36,6 @@ from .targets import Term, checked_targets, checked_totals, output_gradients
 from .targets import total_loss, word_targets
 from .trace import GRADIENT, end_run, within
 from .weights import ModuleNames, check_layers, check_safetensors, loaded_dtype
-
-BOTH = ("output_attentions", "output_hidden_states", "rng", "keep")
 
 
 class Saved(NamedTuple):
@@ -70,6 +70,7 @@ class EncoderDecoderModel(ModuleNames):
     terms = (Term("logits", "labels", word_targets),)
     config_class = EncoderDecoderConfig
     base_model_prefix = "encoder_decoder"
+    halves = ("encoder", "decoder")
 
     def __init__(self, config=None, encoder=None, decoder=None, *, dtype="float32",
                  rng=0, params=None):
@@ -81,12 +82,12 @@ class EncoderDecoderModel(ModuleNames):
                 encoder.config, decoder.config)
         self.generation_config = None           # the defaults of generate
         dtype = checked_dtype(dtype) if encoder is None else encoder.dtype
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         kwargs = {"dtype": dtype, "rng": rng}
         self.encoder = encoder or BertModel(config.encoder, **kwargs)
         self.decoder = decoder or BertLMHeadModel(config.decoder, **kwargs)
         check_halves(self.encoder, self.decoder)
-        for name in ("encoder", "decoder"):
+        for name in self.halves:
             if getattr(config, name) != getattr(self, name).config:
                 raise ValueError(f"the {name} has another configuration than "
                                  f"config.{name}, expected the same: leave config out, "
@@ -176,14 +177,11 @@ class EncoderDecoderModel(ModuleNames):
 
     # ------------------------------------------------------------------ computing
 
-    def __call__(self, *args, **kwargs):
-        """Return the output of `forward`, and keep nothing for backward."""
-        return self.forward(*args, **kwargs, keep=False)[0]
-
     def forward(self, input_ids=None, attention_mask=None, decoder_input_ids=None,
                 decoder_attention_mask=None, encoder_outputs=None, cache=None,
                 inputs_embeds=None, decoder_inputs_embeds=None, labels=None,
-                use_cache=None, **options):
+                use_cache=None, *, token_type_ids=None, position_ids=None,
+                decoder_token_type_ids=None, decoder_position_ids=None, **options):
         """Return (Seq2SeqLMOutput, saved).
 
         input_ids, attention_mask (B, S): the source; or inputs_embeds (B, S, C).
@@ -191,51 +189,51 @@ class EncoderDecoderModel(ModuleNames):
         decoder_inputs_embeds (B, T, C).  By default the labels, moved one place right.
         labels (B, T): the target, -100 to ignore; the logits at t are compared with the
         label at t.
-        encoder_outputs: those of an earlier call, in place of the source.
+        encoder_outputs: those of an earlier call, in place of the source, of which
+        only attention_mask is read then.
         cache, use_cache: see BertLMHeadModel.
-        **options: those of BertPreTrainedModel go to both halves, those that start with
-        `decoder_` to the decoder, all others (token_type_ids, ...) to the encoder.
+        token_type_ids, position_ids: of the source, and decoder_... of the target.
+        **options: those of BertPreTrainedModel; they go to both halves.
         """
-        return_dict = options.pop("return_dict", None)
         cache = given_cache(options, cache)
-        totals = checked_totals(self.terms, options.pop("label_totals", None))
-        options.pop("labelled_only", None)              # for masked LMs only
-        trace = options.pop("trace", None)
-        shared = {name: options[name] for name in BOTH if name in options}
-        for_decoder = under("decoder_", options)
-        for_encoder = {name: value for name, value in options.items()
-                       if not name.startswith("decoder_")}
+        check_options(type(self).__name__, options)
+        rng, trace = options.get("rng"), options.get("trace")
+        shared = {"return_dict": True, "keep": options.get("keep", True),
+                  "rng": None if rng is None else generator(rng),
+                  "output_attentions": options.get("output_attentions"),
+                  "output_hidden_states": options.get("output_hidden_states")}
+        totals = checked_totals(self.terms, options.get("label_totals"))
         if labels is not None:
             labels = integers("labels", labels, self.config.decoder.vocab_size,
                               "vocab_size", ignore=IGNORE_INDEX)
             if decoder_input_ids is None and decoder_inputs_embeds is None:
-                decoder_input_ids = self.prepare_decoder_input_ids_from_labels(labels)
+                decoder_input_ids, mask = self.decoder_inputs(labels)
                 if decoder_attention_mask is None:
-                    pad = self.config.pad_token_id
-                    decoder_attention_mask = decoder_input_ids != pad
+                    decoder_attention_mask = mask
         encoder_saved = None
         if encoder_outputs is None:
             encoder_outputs, encoder_saved = self.encoder.forward(
-                input_ids, attention_mask, inputs_embeds=inputs_embeds,
-                return_dict=True, **for_encoder, trace=within("encoder.", trace))
+                input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds,
+                trace=within("encoder.", trace), **shared)
         source, projection_saved = self.project(encoder_outputs[0])
         out, decoder_saved = self.decoder.forward(
-            decoder_input_ids, decoder_attention_mask,
-            inputs_embeds=decoder_inputs_embeds, encoder_hidden_states=source,
-            encoder_attention_mask=attention_mask, cache=cache,
-            use_cache=use_cache, return_dict=True, **for_decoder, **shared,
-            trace=within("decoder.", trace))
+            decoder_input_ids, decoder_attention_mask, decoder_token_type_ids,
+            decoder_position_ids, decoder_inputs_embeds, source, attention_mask,
+            cache=cache, use_cache=use_cache, trace=within("decoder.", trace), **shared)
         targets = checked_targets(self.terms, self.config.decoder,
                                   out.logits.shape[:-1], {"labels": labels})
         loss, term_losses = total_loss(self.run(trace), self.terms, targets,
                                        {"logits": out.logits}, totals)
+        end_run(trace, self)
         saved = Saved(encoder_saved, decoder_saved, projection_saved, source,
                       term_losses, {"logits": out.logits.shape})
         output = joined_output(loss, out, encoder_outputs)
-        end_run(trace, self)
+        return_dict = options.get("return_dict")
         if return_dict is None:
             return_dict = getattr(self.config, "return_dict", True)
         return (output if return_dict else output.to_tuple()), saved
+
+    __call__ = signatures(forward)
 
     def run(self, trace) -> Run:
         """Return the run in which the loss and its gradient are computed."""
@@ -255,6 +253,11 @@ class EncoderDecoderModel(ModuleNames):
         """labels (B, T) -> decoder_input_ids (B, T)"""
         return shift_tokens_right(labels, self.config.pad_token_id,
                                   self.config.decoder_start_token_id)
+
+    def decoder_inputs(self, labels):
+        """labels (B, T) -> decoder_input_ids (B, T) and the mask of their padding"""
+        decoder_ids = self.prepare_decoder_input_ids_from_labels(labels)
+        return decoder_ids, decoder_ids != self.config.pad_token_id
 
     def backward(self, saved, *, loss=None, logits=None, trace=None) -> dict:
         """Return the gradient of each parameter, from the loss or from the logits.
@@ -349,7 +352,7 @@ class EncoderDecoderModel(ModuleNames):
         others = {name: value for name, value in options.items()
                   if not name.startswith(("encoder_", "decoder_"))}
         check_fields("from_encoder_decoder_pretrained", others)
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         encoder = half(BertModel, encoder_pretrained_model_name_or_path, False,
                        under("encoder_", options), dtype, rng)
         decoder = half(BertLMHeadModel, decoder_pretrained_model_name_or_path, True,

@@ -201,21 +201,29 @@ def token_list(ids) -> list:
 def read_generation_config(directory) -> GenerationConfig | None:
     """Read a checkpoint's generation_config.json; return None if there is none.
 
-    null means the default.  Settings that numbert doesn't have are ignored, with a
-    warning unless they only ask for more output.
+    null means the default.  Settings that numbert's generate lacks are kept: `merged`
+    refuses those that ask for something, and save_pretrained writes them again.
 
     Raises:
         ValueError: the file is not a JSON object.
+
+    Warns:
+        UserWarning: a setting that transformers does not have either.
     """
     path = Path(directory) / FILE
     if not path.is_file():
         return None
     given = read_settings(path)
-    others = sorted(set(asked(given)) - set(NAMES))
-    if others:
-        warnings.warn(f"{path} sets {', '.join(others)}, which numbert's generate does "
-                      "not have and ignores: remove them from the file", stacklevel=4)
-    return GenerationConfig(**{name: given[name] for name in NAMES if name in given})
+    settings = GenerationConfig(**{name: given.pop(name) for name in NAMES
+                                   if name in given})
+    vars(settings).update({name: value for name, value in given.items()
+                           if not hasattr(GenerationConfig, name)})   # not a method
+    unknown = sorted(set(asked(given)) - GENERATION_NAMES)
+    if unknown:
+        warnings.warn(f"{path} sets {', '.join(unknown)}, expected settings of "
+                      "generate: correct the spelling, or remove them, as they change "
+                      "nothing", stacklevel=4)
+    return settings
 
 
 def read_settings(path) -> dict:
@@ -233,8 +241,8 @@ def is_note(name: str) -> bool:
 
 def asked(values: dict) -> dict:
     """Return the settings that ask for something."""
-    return {name: value for name, value in values.items()
-            if value is not None and NEUTRAL.get(name) != value}
+    return {name: value for name, value in values.items() if value is not None
+            and value is not False and NEUTRAL.get(name) != value}
 
 
 def known_settings(function: str, values: dict) -> dict:
@@ -288,17 +296,24 @@ def merged(given, own, changes: dict, configs) -> GenerationConfig:
             values = (getattr(place, name, None) for place in places)
             value = next((v for v in values if v is not None), None)
         setattr(settings, name, value)
+    for place in (given, own):
+        refuse_lacking(place, "generation_config", "generation_config")
     if own is None:
         for place in configs:
-            for name in GENERATION_NAMES & set(asked(vars(place))):
-                raise ValueError(f"{name} is {vars(place)[name]!r:.80} in the model's "
-                                 f"configuration, expected None: {ABSENT[name]}, then "
-                                 f"set model.config.{name} = None")
+            refuse_lacking(place, "the model's configuration", "model.config")
         if settings.return_dict_in_generate is None:
             # HF: a configuration that asks for more output asks for a GenerateOutput.
             settings.return_dict_in_generate = any(
                 getattr(place, name, None) for place in configs for name in EXTRA)
     return settings
+
+
+def refuse_lacking(place, what: str, attribute: str) -> None:
+    """Refuse a setting that numbert lacks, where a file or a caller has set it."""
+    values = {} if place is None else asked(vars(place))
+    for name in sorted(GENERATION_NAMES & set(values)):
+        raise ValueError(f"{name} is {values[name]!r:.80} in {what}, expected None: "
+                         f"{ABSENT[name]}, then set {attribute}.{name} = None")
 
 
 def filled(settings: GenerationConfig) -> GenerationConfig:

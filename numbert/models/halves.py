@@ -51,7 +51,7 @@ class JointParams(MutableMapping):
             raise TypeError(f"{name} is {new.dtype}, expected {old.dtype}: convert it "
                             "with astype, or assign all of model.params at once")
         if new.shape != old.shape:
-            raise ValueError(f"{name} has the shape {new.shape}, expected {old.shape}: "
+            raise ValueError(f"{name} has shape {new.shape}, expected {old.shape}: "
                              "change a vocabulary with resize_token_embeddings of the "
                              "half")
         params[own] = new

@@ -106,22 +106,15 @@ def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_
     token_type_ids (B, T)}
     """
     if (input_ids is None) == (inputs_embeds is None):
-        both = "both" if input_ids is not None else "neither"
-        raise ValueError(f"{both} of input_ids and inputs_embeds given, expected "
-                         "exactly one: pass ids, or their vectors in their place")
+        given = "None" if input_ids is None else "both given"
+        raise ValueError(f"input_ids and inputs_embeds are {given}, expected exactly "
+                         "one of them: pass ids, or vectors in their place")
     if input_ids is not None:
-        input_ids = integers("input_ids", input_ids, config.vocab_size, "vocab_size")
+        input_ids = word_ids(config, input_ids)
         shape = input_ids.shape
-        if input_ids.ndim != 2:
-            raise ValueError(f"input_ids has shape {shape}, expected (batch, tokens): "
-                             "put a single sequence into a list")
     else:
-        inputs_embeds = floats("inputs_embeds", inputs_embeds, dtype)
+        inputs_embeds = vectors(config, dtype, inputs_embeds)
         shape = inputs_embeds.shape[:-1]
-        if inputs_embeds.ndim != 3 or inputs_embeds.shape[-1] != config.hidden_size:
-            raise ValueError(f"inputs_embeds has shape {inputs_embeds.shape}, expected "
-                             f"(batch, tokens, {config.hidden_size}): give each "
-                             "token a vector of the model's hidden size")
     batch, length = shape
     if batch == 0 or length == 0:
         raise ValueError(f"the input has shape {shape}, expected at least one sequence "
@@ -146,6 +139,25 @@ def token_inputs(config, dtype, input_ids, token_type_ids, position_ids, inputs_
         token_type_ids = np.broadcast_to(token_type_ids, shape)
     return {"ids": input_ids, "inputs_embeds": inputs_embeds,
             "position_ids": position_ids, "token_type_ids": token_type_ids}
+
+
+def word_ids(config, input_ids):
+    """Return the ids of words as integers (B, T), each of them in the vocabulary."""
+    ids = integers("input_ids", input_ids, config.vocab_size, "vocab_size")
+    if ids.ndim != 2:
+        raise ValueError(f"input_ids has shape {ids.shape}, expected (batch, tokens): "
+                         "put a single sequence into a list")
+    return ids
+
+
+def vectors(config, dtype, inputs_embeds):
+    """Return the vectors that stand for words as numbers (B, T, C)."""
+    embeds = floats("inputs_embeds", inputs_embeds, dtype)
+    if embeds.ndim != 3 or embeds.shape[-1] != config.hidden_size:
+        raise ValueError(f"inputs_embeds has shape {embeds.shape}, expected "
+                         f"(batch, tokens, {config.hidden_size}): give each "
+                         "token a vector of the model's hidden size")
+    return embeds
 
 
 def encoder_inputs(config, dtype, states, mask, shape):

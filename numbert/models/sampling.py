@@ -29,9 +29,9 @@ def processed(scores, ids, prompt: int, mask, settings, processors=()):
     for processor in processors:
         changed = np.asarray(processor(ids, scores))
         if changed.shape != scores.shape:
-            raise ValueError(f"a logits_processor gave the shape {changed.shape}, "
-                             f"expected {scores.shape}: return the scores of all tokens"
-                             )
+            raise ValueError("the result of a logits_processor has shape "
+                             f"{changed.shape}, expected {scores.shape}: return the "
+                             "scores of all tokens")
         scores = changed
     if settings.do_sample:
         # A beam search must keep a token that does not end the sequence.

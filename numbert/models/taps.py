@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .params import HEAD_SHAPES
+
 Shapes = dict[str, tuple]
 
 
@@ -25,17 +27,16 @@ def taps(model) -> dict[str, tuple]:
         >>> numbert.taps(model)["bert.encoder.layer.0.attention.self.probs"]
         ("B", 12, "T", "S")
     """
-    if hasattr(model, "decoder"):
-        halves = {f"{name}.{tap}": shape for name in ("encoder", "decoder")
-                  for tap, shape in taps(getattr(model, name)).items()
-                  if tap != "loss"}
+    if model.halves:
+        halves = {f"{half}.{tap}": shape for half in model.halves
+                  for tap, shape in taps(getattr(model, half)).items() if tap != "loss"}
         return {**halves, "loss": ()}
-    batch = "B M" if "choice" in model.heads else "B"
+    config, pooler, rows = model.config, model.pooler, model.rows
     shapes = {f"{model.prefix}{name}": shape
-              for name, shape in backbone_taps(model.config, batch,
-                                               model.pooler).items()}
+              for name, shape in backbone_taps(config, rows, pooler).items()}
     for head in model.heads:
-        shapes |= HEAD_TAPS[head](model.config, batch, model.pooler)
+        shapes |= word_taps(config, rows) if head == "lm" else score_taps(
+            HEAD_SHAPES[head](config), (rows,) if pooler else (rows, "T"))
     if len(model.terms) > 1:
         shapes |= {term.tap: () for term in model.terms}
     return {**shapes, "loss": ()} if model.terms else shapes
@@ -77,8 +78,8 @@ def backbone_taps(config, batch, pooler: bool) -> Shapes:
     return shapes
 
 
-def word_taps(config, batch, pooler) -> Shapes:
-    """The taps of the LM head."""
+def word_taps(config, batch) -> Shapes:
+    """The taps of the LM head, which scores every token."""
     state = (batch, "T", config.hidden_size)
     return {"cls.predictions.transform.dense": state,
             "cls.predictions.transform.act": state,
@@ -86,17 +87,10 @@ def word_taps(config, batch, pooler) -> Shapes:
             "cls.predictions.out": (batch, "T", config.vocab_size)}
 
 
-def class_taps(config, batch, pooler) -> Shapes:
-    """The tap of a classifier, of texts if there is a pooler, else of tokens."""
-    rows = (batch,) if pooler else (batch, "T")
-    return {"classifier.out": (*rows, config.num_labels)}
+def score_taps(head: Shapes, rows: tuple) -> Shapes:
+    """The tap of a head that is one linear layer: a score for each row of its weight.
 
-
-# {a key of params.HEAD_SHAPES: the taps of that head}
-HEAD_TAPS = {
-    "lm": word_taps,
-    "nsp": lambda config, batch, pooler: {"cls.seq_relationship.out": (batch, 2)},
-    "classifier": class_taps,
-    "choice": lambda config, batch, pooler: {"classifier.out": (batch, 1)},
-    "qa": lambda config, batch, pooler: {"qa_outputs.out": (batch, "T", 2)},
-}
+    head: the shapes of its parameters; rows: the other axes, texts or tokens.
+    """
+    return {name.removesuffix("weight") + "out": (*rows, shape[0])
+            for name, shape in head.items() if name.endswith(".weight")}

@@ -220,26 +220,9 @@ def output_gradients(run, term_losses, dloss, dtype, shapes: dict, given: dict) 
     Returns:
         a list in the order of `shapes`; None for an output that is absent.
     """
-    for name in given:
-        if shapes.get(name) is None:
-            there = [name for name, shape in shapes.items() if shape is not None]
-            raise ValueError(f"a gradient is given for {name}, expected one for "
-                             f"{', '.join(there)} or loss, the outputs of this forward "
-                             f"pass: leave {name} out")
+    check_start(term_losses, dloss, shapes, given)
     if dloss is None and not given:
-        if not term_losses:
-            raise ValueError("no gradient is given, and this forward pass had no loss, "
-                             "expected one of these to start from: pass labels to "
-                             "forward, or to backward the gradient of an output "
-                             f"({', '.join(shapes)})")
         dloss = 1.0
-    if dloss is not None and not term_losses:
-        raise ValueError(f"a gradient is given for loss ({dloss!r}), expected none, as "
-                         "this forward pass had no labels and so no loss: pass labels "
-                         "to forward")
-    if dloss is not None and not is_number(plain(dloss)):
-        raise ValueError(f"the gradient of loss is {dloss!r}, expected one number: "
-                         "leave it out for 1")
     total = {name: None if shape is None else np.zeros(shape, dtype)
              for name, shape in shapes.items()}
     if dloss is not None:
@@ -253,6 +236,31 @@ def output_gradients(run, term_losses, dloss, dtype, shapes: dict, given: dict) 
         what = f"the gradient of {name}"
         total[name] += shaped(what, floats(what, d, dtype), shapes[name])
     return list(total.values())
+
+
+def check_start(term_losses, dloss, shapes: dict, given: dict) -> None:
+    """Refuse a backward pass that has nothing to start from, or the wrong thing.
+
+    The arguments are those of output_gradients.
+    """
+    for name in given:
+        if shapes.get(name) is None:
+            there = [name for name, shape in shapes.items() if shape is not None]
+            raise ValueError(f"a gradient is given for {name}, expected one for "
+                             f"{', '.join(there)} or loss, the outputs of this forward "
+                             f"pass: leave {name} out")
+    if dloss is None and not given and not term_losses:
+        raise ValueError("no gradient is given, and this forward pass had no loss, "
+                         "expected one of these to start from: pass labels to forward, "
+                         "or to backward the gradient of an output "
+                         f"({', '.join(shapes)})")
+    if dloss is not None and not term_losses:
+        raise ValueError(f"a gradient is given for loss ({dloss!r}), expected none, as "
+                         "this forward pass had no labels and so no loss: pass labels "
+                         "to forward")
+    if dloss is not None and not is_number(plain(dloss)):
+        raise ValueError(f"the gradient of loss is {dloss!r}, expected one number: "
+                         "leave it out for 1")
 
 
 # ------------------------------------------------------------- positions to score

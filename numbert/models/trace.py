@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..system import versions
+
 GRADIENT = "grad:"          # starts the names that a backward pass records
 BACKBONE = "bert."          # starts the backbone's names in all models but BertModel
 PARTS = ("embeddings.", "encoder.", "pooler.")          # of the backbone
@@ -235,10 +237,10 @@ def end_run(trace, model, backward=False) -> None:
     """
     if not isinstance(trace, Trace):
         return
-    package = __name__.partition(".")[0]
+    package, found = __name__.partition(".")[0], versions()
     trace.metadata = {
         "class": type(model).__name__, "dtype": str(model.dtype),
-        "numbert": sys.modules[package].__version__, "numpy": np.__version__}
+        "numbert": found["numbert"], "numpy": found["numpy"]}
     unmatched = [pattern for pattern in trace.patterns
                  if (backward or not pattern.startswith(GRADIENT))
                  and not any(fits(name, pattern) for name in trace)]

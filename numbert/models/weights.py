@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..system import checkpoint, saving
-from ..system.numbers import is_whole_number
+from ..system.numbers import generator, is_whole_number
 from . import params as parameters
 from .config import BertConfig, check_attention
 from .params import checked_dtype, checked_params, param_shapes
@@ -31,6 +31,7 @@ class ModuleNames:
     device = "cpu"                      # where NumPy computes
     training = False
     generates = False                   # whether `generate` accepts the model
+    halves: tuple[str, ...] = ()        # attributes that are models of their own
 
     def __getattr__(self, name: str):
         from ..system.absent import no_attribute
@@ -97,6 +98,7 @@ class PreTrainedWeights(ModuleNames):
     prefix = "bert."                    # starts the names of the backbone's parameters
     pooler = False                      # whether the backbone has a pooler
     heads: tuple[str, ...] = ()         # keys of params.HEAD_SHAPES
+    rows = "B"                          # what a row of the backbone's input is
     files: tuple[str, ...] = ("config.json", "model.safetensors")   # of a checkpoint
     dtype: Any                          # of the parameters; see BertPreTrainedModel
 
@@ -302,7 +304,7 @@ class PreTrainedWeights(ModuleNames):
         """Replace the word embedding table by one of the same shape."""
         table = np.asarray(value).astype(self.dtype)
         if table.shape != self.get_input_embeddings().shape:
-            raise ValueError(f"value has the shape {table.shape}, expected "
+            raise ValueError(f"value has shape {table.shape}, expected "
                              f"{self.get_input_embeddings().shape}: change the number "
                              "of rows with resize_token_embeddings")
         self.params[self.table_name] = table
@@ -351,7 +353,7 @@ class PreTrainedWeights(ModuleNames):
         if size != old:
             self.config = BertConfig.from_dict(self.config.to_dict(), vocab_size=size)
             self.shapes = param_shapes(self.config, type(self), self.pooler)
-            rng, spread = np.random.default_rng(rng), self.config.initializer_range
+            rng, spread = generator(rng), self.config.initializer_range
             for name, shape in self.shapes.items():
                 x = self.params[name]
                 if x.shape != shape:

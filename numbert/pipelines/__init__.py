@@ -31,7 +31,9 @@ TASKS: dict[str, type[Pipeline]] = {kind.task: kind for kind in (
     FeatureExtractionPipeline, SentenceEmbeddingPipeline, TextGenerationPipeline,
     ZeroShotClassificationPipeline)}
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
-HUB = ("revision", "cache_dir", "local_files_only", "token")   # for names on the hub
+# Where and how to look for files: these go to the config and the tokenizer, too.
+HUB = ("revision", "cache_dir", "local_files_only", "token", "subfolder",
+       "force_download")
 
 
 def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
@@ -59,7 +61,8 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
         dtype: load the model in "float32" (the default) or "float64".
         progress: show a bar for lists: True, False, or None for "if stderr is a
             terminal".
-        model_kwargs: a dict of more arguments for from_pretrained.
+        model_kwargs: a dict of more arguments for from_pretrained.  HF: those that say
+            where to look, such as subfolder, hold for all files, the tokenizer's too.
         config: a BertConfig to use instead of the checkpoint's own, or where to load
             one from.
         revision, token: which version of a repository on the hub, and the key to it.
@@ -80,25 +83,21 @@ def pipeline(task: str, model: Any = None, tokenizer: Any = None, *,
     kind = task_class(task)
     check_device(device)
     dtype = torch_dtype if dtype is None else dtype
-    if isinstance(config, (str, os.PathLike)):
-        config = BertConfig.from_pretrained(config)
-    model_kwargs = {**{name: value for name, value in (
+    given = {**{name: value for name, value in (
         ("config", config), ("revision", revision), ("token", token))
         if value is not None}, **(model_kwargs or {})}
+    hub = {name: value for name, value in given.items() if name in HUB}
     if model is None:
         from ..checkpoints import example_checkpoint
         model = example_checkpoint(kind.task)
-    if not isinstance(model, (str, os.PathLike)):
-        check_given(tokenizer, dtype, model_kwargs)
-    else:
-        given = {"dtype": dtype or "float32", **model_kwargs}
-        hub = {name: value for name, value in given.items() if name in HUB}
-        if tokenizer is None:
-            tokenizer = BertTokenizer.from_pretrained(model, **hub)
+    if isinstance(model, (str, os.PathLike)):
+        tokenizer = model if tokenizer is None else tokenizer
         options = {**kind.saved_options(model, hub), **options}
-        model = loaded(kind.model_class, model, {**kind.load_options(given), **given})
+        model = loaded(kind, model, dtype, given, hub)
+    else:
+        check_given(tokenizer, dtype, given)
     if isinstance(tokenizer, (str, os.PathLike)):
-        tokenizer = BertTokenizer.from_pretrained(tokenizer)
+        tokenizer = BertTokenizer.from_pretrained(tokenizer, **hub)
     return kind(model, tokenizer, batch_size=batch_size, progress=progress, **options)
 
 
@@ -131,14 +130,20 @@ def task_class(task: str) -> type[Pipeline]:
     return TASKS[name]
 
 
-def loaded(model_class, place, settings: dict):
-    """Load a checkpoint as this class; warn if it was saved as another one.
+def loaded(kind: type[Pipeline], place, dtype: str | None, given: dict, hub: dict):
+    """Load a checkpoint for a task; warn if it was saved for another one.
+
+    given, hub: the arguments of from_pretrained, and those of them that are in HUB.
 
     from_pretrained warns of heads that start fresh.  But the classifiers of texts,
     tokens and choices have the same tensor names, so one would load as another
     silently.
     """
-    name = model_class.__name__
+    settings = {"dtype": dtype or "float32", **given}
+    settings = {**kind.load_options(settings), **settings}
+    if isinstance(settings.get("config"), (str, os.PathLike)):
+        settings["config"] = BertConfig.from_pretrained(settings["config"], **hub)
+    model_class, name = kind.model_class, kind.model_class.__name__
     with warnings.catch_warnings():
         # More heads than the one that is needed, as after pre-training, are fine.
         warnings.filterwarnings("ignore", message=f"{name} does not use")

@@ -93,7 +93,7 @@ class Pipeline:
         return with_bar(answers, None, self.task, True) if show else answers
 
     def checked(self, options: dict) -> dict:
-        """Return the options of a call, checked; its own come before the pipeline's."""
+        """Return the options of a call, checked; they override the pipeline's."""
         given = {**self.options, **options}
         return self.check({**self.defaults, **self.known(given, self.defaults)})
 
@@ -109,7 +109,7 @@ class Pipeline:
                 or not isinstance(inputs, Iterable)):
             return True
         if isinstance(inputs, tuple):
-            raise TypeError(f"{self.task} got a tuple, expected an item or a list: "
+            raise TypeError(f"{self.subject} is a tuple, expected an item or a list: "
                             "give several items as a list, and a pair of texts as a "
                             "dict")
         return False
@@ -158,7 +158,7 @@ class Pipeline:
 
     def rows(self, item, options: dict) -> list[Row]:
         """Return the rows of tokens of an item."""
-        return self.encode(text_of(self.task, item), None, options)
+        return self.encode(text_of(self.subject, item), None, options)
 
     def run(self, rows: list[Row], options: dict) -> list[Any]:
         """Return the model's output for each row of a batch."""
@@ -171,6 +171,11 @@ class Pipeline:
     # --------------------------------------------------------------- tools for a task
 
     @property
+    def subject(self) -> str:
+        """What errors call an item."""
+        return f"the input of {self.task}"
+
+    @property
     def longest(self) -> int:
         """The number of tokens that both model and tokenizer allow in a row."""
         return min(self.tokenizer.model_max_length,
@@ -179,7 +184,7 @@ class Pipeline:
     def encode(self, text, pair, options: dict, **kwargs) -> list[Row]:
         """Return the rows of a text or a pair; refuse one too long for the model.
 
-        Rows are never padded: batches are, and no answer shows it.
+        Rows are not padded here.  Batches are, later, which changes no answer.
         """
         kwargs = {"verbose": False, **kwargs, **(options.get("tokenizer_kwargs") or {})}
         one_of("padding", kwargs.pop("padding", options.get("padding")), PADDINGS)
@@ -195,7 +200,7 @@ class Pipeline:
         for row in rows:
             if len(row.ids) > limit:
                 raise ValueError(
-                    f"{shown(text)} has {len(row.ids)} tokens, expected at most the "
+                    f"{text!r:.60} has {len(row.ids)} tokens, expected at most the "
                     f"model's max_position_embeddings {limit}: pass truncation=True "
                     "(--truncate in the command), or a shorter text")
         return rows
@@ -277,32 +282,25 @@ def one_of(name: str, value, allowed: Iterable):
     return value
 
 
-def text_of(task: str, item) -> str:
-    """Return an item that must be a text."""
+def text_of(name: str, item) -> str:
+    """Return an item that must be a text; errors call it `name`."""
     if not isinstance(item, str):
-        raise TypeError(f"{task} got {shown(item)}, of type {type(item).__name__}, "
+        raise TypeError(f"{name} is {item!r:.60}, of type {type(item).__name__}, "
                         "expected a str: give a text, or a list of texts")
     return item
 
 
-def fields_of(task: str, item, *names: str, optional: tuple[str, ...] = ()) -> list:
-    """Return the values of a dict item that must have the keys `names`."""
-    expected = "{" + ", ".join(f'"{name}": ...' for name in names + optional) + "}"
+def fields_of(name: str, item, *names: str, optional: tuple[str, ...] = ()) -> list:
+    """Return the values of a dict that must have the keys `names`; see `text_of`."""
+    expected = "{" + ", ".join(f'"{key}": ...' for key in names + optional) + "}"
     if not isinstance(item, Mapping):
-        raise TypeError(f"{task} got {shown(item)}, of type {type(item).__name__}, "
+        raise TypeError(f"{name} is {item!r:.60}, of type {type(item).__name__}, "
                         f"expected a dict: give {expected}, or a list of them")
-    missing = [name for name in names if item.get(name) is None]
-    unknown = [name for name in item if name not in names + optional]
+    missing = [key for key in names if item.get(key) is None]
+    unknown = [key for key in item if key not in names + optional]
     if missing:
-        raise ValueError(f"{task} got a dict that lacks {missing[0]!r}, expected "
-                         f"{expected}: add it")
+        raise ValueError(f"{name} lacks {missing[0]!r}, expected {expected}: add it")
     if unknown:
-        raise ValueError(f"{task} got a dict with an unknown key {unknown[0]!r}, "
-                         f"expected {expected}: leave it out")
-    return [item.get(name) for name in names + optional]
-
-
-def shown(value) -> str:
-    """Return the beginning of a value, for an error message."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise ValueError(f"{name} has the unknown key {unknown[0]!r}, expected "
+                         f"{expected}: leave it out")
+    return [item.get(key) for key in names + optional]

@@ -93,7 +93,7 @@ class SentenceEmbeddingPipeline(Pipeline):
 
     def rows(self, item, options) -> list[Row]:
         plan = options["plan"]
-        text = plan.prompt + base.text_of(self.task, item)
+        text = plan.prompt + base.text_of(self.subject, item)
         batch = plan.tokenizer(text, truncation=True, max_length=plan.max_length)
         return base.rows_of(batch, plan.tokenizer)
 

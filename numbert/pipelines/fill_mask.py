@@ -54,7 +54,7 @@ class FillMaskPipeline(Pipeline):
         rows = super().rows(item, options)
         if self.tokenizer.mask_token_id not in rows[0].ids:
             cut = " (after truncation)" if options["truncation"] else ""
-            raise ValueError(f"{base.shown(item)} has no {self.tokenizer.mask_token}"
+            raise ValueError(f"{item!r:.60} has no {self.tokenizer.mask_token}"
                              f"{cut}, expected at least one: put it where a word is "
                              "missing")
         return rows
@@ -103,7 +103,7 @@ def target_ids(tokenizer, targets) -> list[int]:
     ids: dict[int, None] = {}
     vocab = tokenizer.get_vocab()
     for word in [targets] if isinstance(targets, str) else targets:
-        token = vocab.get(base.text_of("targets", word))
+        token = vocab.get(base.text_of("a target", word))
         if token is None:
             pieces = tokenizer(word, add_special_tokens=False)["input_ids"]
             if not pieces:

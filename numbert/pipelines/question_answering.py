@@ -55,9 +55,9 @@ class QuestionAnsweringPipeline(Pipeline):
             question, context, inputs = inputs, context_of_inputs, None
         if (inputs is None) == (question is None and context is None):
             raise ValueError(
-                f"question-answering got {'no' if inputs is None else 'two kinds of'} "
-                "input, expected question= and context=, or dicts: give "
-                'question=..., context=..., or {"question": ..., "context": ...}')
+                f"{self.subject} is {'missing' if inputs is None else 'given twice'}, "
+                "expected question= and context=, or dicts: give question=..., "
+                'context=..., or {"question": ..., "context": ...}')
         if inputs is None:
             inputs = paired(question, context)
         # HF: a list of one question gives the same result as the question itself.
@@ -88,7 +88,7 @@ class QuestionAnsweringPipeline(Pipeline):
 
     def rows(self, item, options):
         """Return one row per window: [CLS] question [SEP] context [SEP]."""
-        question, context = base.fields_of(self.task, item, "question", "context")
+        question, context = base.fields_of(self.subject, item, "question", "context")
         for name, text in (("question", question), ("context", context)):
             if not base.text_of(name, text):
                 raise ValueError(f"the {name} is empty, expected a text: give both a "
@@ -112,7 +112,7 @@ class QuestionAnsweringPipeline(Pipeline):
                            max_length=length, stride=stride,
                            return_overflowing_tokens=True)
         if not context_tokens(rows[0]).any():
-            raise ValueError(f"the context {base.shown(context)} has no tokens, "
+            raise ValueError(f"the context {context!r:.60} has no tokens, "
                              "expected at least one: give a text with words")
         return rows
 
@@ -223,7 +223,7 @@ def add_answer(answers: list[dict], context: str, start: int, end: int,
                score: float) -> None:
     """Add an answer to the list, or only its score if the list has that text already.
 
-    HF: the answer keeps the first place with its text, and case does not matter.
+    HF: the answer keeps the place of the first with its text, and case is ignored.
     """
     text = context[start:end]
     for answer in answers:

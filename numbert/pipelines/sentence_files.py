@@ -1,4 +1,4 @@
-"""What a sentence-transformers checkpoint says of how it makes vectors.
+"""How a sentence-transformers checkpoint wants its vectors made.
 
 modules.json lists the modules that a text goes through: a Transformer, a Pooling, and
 any number of others.  Each has a folder of its own, except the first.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,7 @@ def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
 
     Args:
         name_or_path: a folder with a checkpoint, or a name on the Hugging Face hub.
-        **hub: revision, cache_dir, local_files_only and token, for the hub.
+        **hub: where and how to look for it; the arguments of system.hub.resolve.
 
     Returns:
         a dict with what modules.json and the files of its modules set of pooling,
@@ -69,13 +69,10 @@ def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
     if not (directory / "modules.json").is_file():
         return {}
     modules = read_modules(directory)
-    if not Path(name_or_path).is_dir():      # the folder's name is that of its commit
-        resolve(name_or_path, ["modules.json", *(
-            f"{folder}/{file}" for _, folder in modules if folder
-            for file in ("config.json", "model.safetensors"))],
-            **{**hub, "revision": directory.name})
+    if not Path(name_or_path).is_dir():
+        fetch_modules(name_or_path, directory, modules, hub)
     settings = {**text_settings(directory), **prompt_settings(directory)}
-    steps = []
+    steps: list[Callable] = []
     for kind, folder in modules[1:]:
         for file in ("config.json", "model.safetensors"):
             checkpoint.check_inside(directory, f"{folder}/{file}")
@@ -84,7 +81,39 @@ def sentence_settings(name_or_path, **hub) -> dict[str, Any]:
             settings.update(pooling_settings(config, directory / folder))
         else:
             steps += STEPS[kind](config, directory / folder)
+            check_widths(directory, settings["pooling"], steps, directory / folder)
     return {**settings, "steps": tuple(steps)} if steps else settings
+
+
+def fetch_modules(name: str, directory: Path, modules: list[tuple[str, str]],
+                  hub: dict) -> None:
+    """Fetch the files of the modules of a repository, from the commit of the others.
+
+    directory: where the others are: the folder of their commit, and the subfolder.
+    """
+    inside = PurePosixPath(hub.get("subfolder") or "")
+    commit = directory.parents[len(inside.parts) - 1] if inside.parts else directory
+    resolve(name, ["modules.json", *(
+        f"{folder}/{file}" for _, folder in modules if folder
+        for file in ("config.json", "model.safetensors"))],
+        **{**hub, "revision": commit.name})
+
+
+def check_widths(directory: Path, pooling: str | tuple[str, ...],
+                 steps: list[Callable], folder: Path) -> None:
+    """Refuse the last of the steps, that of `folder`, if it does not fit the others."""
+    width: Any = optional(directory / "config.json").get("hidden_size")
+    if not is_whole_number(width):
+        return                                   # BertConfig says what is wrong
+    width *= 1 if isinstance(pooling, str) else len(pooling)
+    for step in steps:
+        weight = getattr(step, "keywords", {}).get("weight")   # (E, C), or (C,)
+        if weight is None:
+            continue
+        if weight.shape[-1] != width:
+            raise ValueError(f"{folder}: a vector has {width} values, expected "
+                             f"{weight.shape[-1]}: {AGAIN}")
+        width = len(weight)
 
 
 def read_modules(directory: Path) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ class NextSentencePipeline(Pipeline):
     defaults = base.TOKENIZING
 
     def rows(self, item, options):
-        text, pair = base.fields_of(self.task, item, "text", "text_pair")
+        text, pair = base.fields_of(self.subject, item, "text", "text_pair")
         return self.encode(text, pair, options)
 
     def run(self, rows, options):
@@ -70,12 +70,12 @@ class MultipleChoicePipeline(Pipeline):
 
     def rows(self, item, options):
         """Return one row per choice: [CLS] prompt [SEP] choice [SEP]."""
-        prompt, choices = base.fields_of(self.task, item, "prompt", "choices")
-        base.text_of(self.task, prompt)
+        prompt, choices = base.fields_of(self.subject, item, "prompt", "choices")
+        base.text_of(self.subject, prompt)
         if not isinstance(choices, (list, tuple)) or not choices:
-            raise ValueError(f"choices is {base.shown(choices)}, expected a list of at "
+            raise ValueError(f"choices is {choices!r:.60}, expected a list of at "
                              'least one text: give {"prompt": ..., "choices": [...]}')
-        return [self.encode(prompt, base.text_of("choices", choice), options)[0]
+        return [self.encode(prompt, base.text_of("a choice", choice), options)[0]
                 for choice in choices]
 
     def run(self, rows, options):

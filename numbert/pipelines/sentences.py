@@ -1,8 +1,8 @@
 """Sentence embeddings: one vector per text, from BertModel's last hidden states.
 
 Mean pooling and normalisation: Reimers and Gurevych 2019, Sentence-BERT, section 3.
-What a text goes through: a prompt before it, the tokenizer, BERT, `pool`, the steps.
-sentence_files reads from a checkpoint how it wants this done.
+A text gets a prompt in front, then goes through the tokenizer, BERT, `pool` and the
+steps.  sentence_files reads from a checkpoint what it asks for at each stage.
 """
 
 from __future__ import annotations
@@ -349,7 +349,7 @@ def chosen_prompt(prompt: str | None, name: str | None, prompts: dict | None) ->
 
 
 def with_prompt(prompt: str, texts: list) -> list:
-    """Put the prompt before each text; what is no text stays, for the tokenizer."""
+    """Put the prompt before each text; leave what is not a str to the tokenizer."""
     return [prompt + text if isinstance(text, str) else text for text in texts] \
         if prompt else texts
 

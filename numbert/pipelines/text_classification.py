@@ -61,11 +61,11 @@ class TextClassificationPipeline(Pipeline):
     def rows(self, item, options):
         pair = options["text_pair"]
         if not isinstance(item, Mapping):
-            return self.encode(base.text_of(self.task, item), pair, options)
+            return self.encode(base.text_of(self.subject, item), pair, options)
         if pair is not None:
-            raise ValueError(f"text_pair is {base.shown(pair)} and the item is a dict, "
+            raise ValueError(f"text_pair is {pair!r:.60} and the item is a dict, "
                              "expected one of the two: put it into each dict")
-        text, pair = base.fields_of(self.task, item, "text", optional=("text_pair",))
+        text, pair = base.fields_of(self.subject, item, "text", optional=("text_pair",))
         return self.encode(text, pair, options)
 
     def run(self, rows, options):
@@ -92,11 +92,11 @@ FUNCTIONS = {"softmax": lambda logits: softmax(logits)[0],
 
 
 def check_threshold(threshold, top_k) -> None:
-    """Refuse a threshold that is no number, or that has no list to shorten."""
+    """Refuse a threshold that is not a number, or one without a list to shorten."""
     if threshold is None:
         return
     if not is_number(threshold):
-        raise TypeError(f"threshold is {base.shown(threshold)}, expected a number: "
+        raise TypeError(f"threshold is {threshold!r:.60}, expected a number: "
                         "give one, such as 0.5")
     if top_k == BEST:
         raise ValueError(f"threshold is {threshold} without top_k, expected both, as "
@@ -104,7 +104,7 @@ def check_threshold(threshold, top_k) -> None:
 
 
 def default_function(config) -> str:
-    """Return the name of what turns logits into scores, by the kind of problem."""
+    """Return the name of the function from logits to scores, by the kind of problem."""
     if config.problem_type == "regression":
         return "none"
     if config.problem_type == "multi_label_classification" or config.num_labels == 1:

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from ..models.classes import BertLMHeadModel
+from ..system.numbers import generator
 from . import base
 from .base import Pipeline
 
@@ -61,22 +62,22 @@ class TextGenerationPipeline(Pipeline):
         if "generation_config" not in settings:
             settings = {**sampling(settings), **settings}
         # One generator for all batches of a call, so that their draws differ.
-        settings["rng"] = np.random.default_rng(settings.get("rng"))
+        settings["rng"] = generator(settings.get("rng"))
         return {**self.defaults, **given, "generate": settings}
 
     def rows(self, item, options):
-        prompt = options["prefix"] + base.text_of(self.task, item)
+        prompt = options["prefix"] + base.text_of(self.subject, item)
         rows = self.encode(prompt, None, options,
                            add_special_tokens=options["add_special_tokens"])
         if not rows[0].ids:
-            raise ValueError(f"the prompt {base.shown(item)} has no tokens, expected "
+            raise ValueError(f"the prompt {item!r:.60} has no tokens, expected "
                              "at least one: give a text, or leave add_special_tokens "
                              "on")
         limit = self.model.config.max_position_embeddings
         new = options["generate"].get("max_new_tokens") or 1
         if len(rows[0].ids) + new > limit:
             raise ValueError(
-                f"the prompt {base.shown(item)} has {len(rows[0].ids)} tokens, "
+                f"the prompt {item!r:.60} has {len(rows[0].ids)} tokens, "
                 f"expected at most {limit - new}, as max_position_embeddings {limit} "
                 f"leaves no room for {new} more: shorten it, or lower max_new_tokens")
         return rows

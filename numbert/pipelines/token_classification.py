@@ -10,7 +10,7 @@ import numpy as np
 from ..bert.ops import softmax
 from ..models.classes import BertForTokenClassification
 from . import base
-from .base import Pipeline, Row, shown
+from .base import Pipeline, Row
 
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
@@ -47,7 +47,7 @@ class TokenClassificationPipeline(Pipeline):
         a list of dicts with entity (entity_group with a strategy), score, word, start
         and end (characters), and index (the token; only without a strategy).
 
-    B-... labels begin an entity, and I-... labels go on with one.
+    B-... labels begin an entity, and I-... labels continue one.
     """
 
     task = "token-classification"
@@ -92,11 +92,11 @@ class TokenClassificationPipeline(Pipeline):
         split = options["is_split_into_words"]
         if split:
             if not (isinstance(item, list) and all(isinstance(w, str) for w in item)):
-                raise TypeError(f"{self.task} got {shown(item)}, expected a list of "
+                raise TypeError(f"{self.subject} is {item!r:.60}, expected a list of "
                                 "words: split the text, or leave is_split_into_words "
                                 "out")
         else:
-            base.text_of(self.task, item)
+            base.text_of(self.subject, item)
         windows = {} if options["stride"] is None else {
             "stride": options["stride"], "return_overflowing_tokens": True}
         return self.encode(item, None, options, truncation=True,
@@ -200,7 +200,7 @@ def word_scores(pieces: list[np.ndarray], strategy: str) -> np.ndarray:
 def split_label(label: str) -> tuple[bool, str]:
     """Return whether a label begins an entity, and which: "B-PER" -> (True, "PER").
 
-    HF: a label without B- or I- goes on with the entity before it.
+    HF: a label without B- or I- continues the entity before it.
     """
     return label.startswith("B-"), label[2:] if label[:2] in ("B-", "I-") else label
 
@@ -223,7 +223,8 @@ def group(entities: list[dict], join: Callable[[list[str]], str]) -> list[dict]:
 def drop_overlaps(entities: list[dict]) -> list[dict]:
     """Keep one of two entities that overlap, as those of neighbouring windows may.
 
-    It is the longer one; of equal length the surer one; if still equal, the first.
+    The longer one stays; of two equally long ones, the one with the higher score; and
+    if the scores are equal, too, the first.
     HF: entities are compared in pairs, in the order in which they start.
     """
     kept: list[dict] = []

@@ -66,7 +66,7 @@ class ZeroShotClassificationPipeline(Pipeline):
         if labels is not None and not (
                 isinstance(labels, (list, tuple)) and labels
                 and all(isinstance(label, str) for label in labels)):
-            raise ValueError(f"candidate_labels is {base.shown(labels)}, expected a "
+            raise ValueError(f"candidate_labels is {labels!r:.60}, expected a "
                              "list of at least one str: name the labels to choose from")
         base.text_of("hypothesis_template", template)
         if template.format("a") == template:
@@ -76,7 +76,7 @@ class ZeroShotClassificationPipeline(Pipeline):
 
     def rows(self, item, options):
         """Return one row per label: [CLS] text [SEP] hypothesis [SEP]."""
-        if not base.text_of(self.task, item):
+        if not base.text_of(self.subject, item):
             raise ValueError("the text is empty, expected one to classify: leave it "
                              "out of the list")
         return [self.row(item, options["hypothesis_template"].format(label))

@@ -96,9 +96,9 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
                   if found.shape != tuple(shapes[name])]
     if mismatched and not ignore_mismatched_sizes:
         _refuse_shapes(directory, mismatched)
-    for name, _, _ in mismatched:
-        del chosen[name]
-    params = {name: _read(found, to) for name, found in chosen.items()}
+    left_out = {name for name, _, _ in mismatched}
+    params = {name: _read(found, to) for name, found in chosen.items()
+              if name not in left_out}
     for name, value in params.items():
         used, *others = claims[name]
         for other in others:

@@ -37,9 +37,9 @@ def resolve(name_or_path: str | os.PathLike,
             force_download: bool = False) -> Path:
     """Find the local directory of a checkpoint, fetching files from the hub if needed.
 
-    A directory of this name comes first.  Otherwise a name of one or two parts may be
-    on the hub, even if a directory has the name of its owner.  So the hub is asked, but
-    only once: without a network the error comes at once, too.
+    A directory of this name comes first.  Otherwise, a name of one or two parts may be
+    a repository on the hub, even if there is a directory with the name of its owner.
+    So the hub is asked, but only once: without a network the error comes at once.
 
     Args:
         name_or_path: a directory, which is returned unchanged, or a hub name such as
@@ -64,27 +64,41 @@ def resolve(name_or_path: str | os.PathLike,
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise TypeError(f"{name_or_path!r:.80} is not a model, expected a directory or "
                         "a name on the hub: pass a text or a Path")
-    path = Path(name_or_path)
-    if name_or_path == "":                           # Path would take it for "."
-        raise FileNotFoundError("'' is not a model, expected a directory or a name on "
-                                "the hub: pass '.' for the current directory")
-    inside = PurePosixPath(subfolder or "")
+    path, inside = Path(name_or_path), PurePosixPath(subfolder or "")
     if inside.is_absolute() or ".." in inside.parts or {*inside.as_posix()} & {*"\\:"}:
         raise ValueError(f"subfolder is {subfolder!r}, expected a path inside the "
                          "directory or repository: pass the path itself as the name")
-    if path.is_dir():
+    if path.is_dir() and name_or_path != "":         # Path would take "" for "."
         if not (path / inside).is_dir():
             raise FileNotFoundError(f"{path} has no directory {subfolder!r}, expected "
                                     "one with a checkpoint: check subfolder=...")
         return path / inside
+    _check_repository(name_or_path, path)
+    cache = None if cache_dir is None else Path(cache_dir)
+    prefix = f"{inside}/" if inside.parts else ""
+    repository = Repository(
+        str(name_or_path), prefix, revision, cache, local_files_only, token,
+        force_download and not local_files_only)
+    try:
+        return _from_hub(repository, filenames) / inside
+    except ConnectionError as error:
+        raise ConnectionError(f"{path.absolute()}: no such directory, and {error}"
+                              ) from error
+
+
+def _check_repository(name: str | os.PathLike, path: Path) -> None:
+    """Refuse what is not a directory and can't be on the hub either."""
+    if name == "":
+        raise FileNotFoundError("'' is not a model, expected a directory or a name on "
+                                "the hub: pass '.' for the current directory")
     if path.exists():
         raise NotADirectoryError(f"{path} is a file, expected a directory: pass the "
                                  "directory it is in")
-    if not isinstance(name_or_path, str) or not REPOSITORY.fullmatch(name_or_path):
+    if not isinstance(name, str) or not REPOSITORY.fullmatch(name):
         raise FileNotFoundError(
-            f"{path.absolute()}: no such directory, and {str(name_or_path)!r} is not "
-            "the name of a hub repository ('name' or 'owner/name'), expected one of "
-            "these: check the path")
+            f"{path.absolute()}: no such directory, and {str(name)!r} is not the name "
+            "of a hub repository ('name' or 'owner/name'), expected one of these: "
+            "check the path")
     try:
         import huggingface_hub  # noqa: F401
     except ImportError:
@@ -92,15 +106,6 @@ def resolve(name_or_path: str | os.PathLike,
             f"{path.absolute()}: no such directory, expected one, or the name of a "
             "repository on the Hugging Face hub: pass a directory, or pip install "
             '"numbert[hub]"') from None
-    cache = None if cache_dir is None else Path(cache_dir)
-    prefix = f"{inside}/" if inside.parts else ""
-    repository = Repository(name_or_path, prefix, revision, cache, local_files_only,
-                            token, force_download and not local_files_only)
-    try:
-        return _from_hub(repository, filenames) / inside
-    except ConnectionError as error:
-        raise ConnectionError(f"{path.absolute()}: no such directory, and {error}"
-                              ) from error
 
 
 def _from_hub(repository: Repository, filenames: Sequence[str]) -> Path:
@@ -179,7 +184,7 @@ def _fetch(repository: Repository, choices: Sequence[str]) -> Path | None:
 def _reach(repository: Repository, file: str) -> None:
     """Raise ConnectionError if the hub does not answer one request about a file.
 
-    Without a network, hf_hub_download tries again and again for 23 seconds.
+    Without a network, hf_hub_download would keep trying for 23 seconds.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.utils import HfHubHTTPError, HFValidationError

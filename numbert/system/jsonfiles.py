@@ -1,6 +1,6 @@
-"""JSON: one way to read a file of it, and the two texts that numbert writes.
+"""Read JSON files, and write the two kinds of JSON that numbert writes.
 
-An error names the file, says what was expected in it, and what to do.
+An error names the file, says what was expected in it, and tells what to do.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def parse_json(text: str, name, kind: type = dict, expected: str = "a JSON objec
 def is_deeper(value, text: str) -> bool:
     """Whether a value has more than MOST_LEVELS levels of lists and objects.
 
-    What would walk such a value, level by level, could run out of stack.
+    A recursive function that walks such a value could run out of stack.
     """
     if text.count("[") + text.count("{") <= MOST_LEVELS:       # most files: no walk
         return False

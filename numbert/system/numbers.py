@@ -1,6 +1,7 @@
-"""Values in arguments and files: which types there are, so that every check agrees.
+"""The types of values in arguments and files, each defined once for every check.
 
-JSON turns "False" and 12.0 into values that Python would use without a word.
+A file may say "False" or 12.0 where False or 12 is meant; Python would use either
+without complaint.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 def is_whole_number(value) -> bool:
     """Whether a value is a whole number, of Python or NumPy, and not a boolean.
 
-    Whatever Python takes as an index counts: also an array of one integer, shape ().
+    Anything that Python accepts as an index counts, even an array of shape ().
     """
     if isinstance(value, bool) or getattr(value, "dtype", None) == bool:
         return False                    # older versions of NumPy take them as an index
@@ -32,7 +33,7 @@ def is_number(value) -> bool:
 
 
 def plain(value) -> Any:
-    """Return a number of NumPy as one of Python, which JSON knows; others as they are.
+    """Return a NumPy number as a Python one, which JSON can hold; leave others alone.
     """
     scalar = hasattr(value, "item") and not getattr(value, "shape", ())
     return value.item() if scalar else value
@@ -56,8 +57,8 @@ def check_kind(name: str, value, kind: str,
                remedy: str = "correct it, or leave it out") -> None:
     """Refuse a value that has none of the types in `kind`.
 
-    HF: a strict dataclass checks its fields like this.  There 1 is no float; here a
-    whole number may stand for a number.
+    HF: a strict dataclass checks its fields like this, but refuses 1 as a float; here
+    a whole number is a number, too.
 
     Args:
         name: of the setting, for the error.

@@ -72,8 +72,8 @@ def in_threads(function: Callable, items: Iterable, threads: int) -> list:
     threads inside threads would be slower.
     """
     def limited(item):
-        # Not this thread limits BLAS: Ctrl-C may stop it anywhere, even in a `finally`,
-        # but it stops no worker, and so each of them puts the number back.
+        # The workers limit BLAS, not this thread.  Ctrl-C may stop this thread
+        # anywhere, even in a `finally`, but never a worker: those put the number back.
         with one_blas_thread():
             return function(item)
 

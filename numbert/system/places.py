@@ -1,4 +1,4 @@
-"""Where results may go: never over an input, and not where another run writes."""
+"""Where results may go: never over an input, nor where another run is writing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def files(path, *patterns: str) -> dict[tuple[int, int], Path]:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """Return what two names of one file have in common."""
+    """Return what identifies a file, whatever path leads to it: device and inode."""
     found = path.stat()
     return found.st_dev, found.st_ino
 
@@ -58,7 +58,7 @@ def identity(path: Path) -> tuple[int, int]:
 def one_run(folder) -> Iterator[None]:
     """Keep other runs out of a folder, which is made if absent.
 
-    The operating system holds the lock, so it ends with the process, also when that is
+    The operating system holds the lock, so it ends with the process, even if that is
     killed.
 
     Raises:

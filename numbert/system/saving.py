@@ -22,7 +22,6 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 SHARD = re.compile(r"model(-\d+)?-\d{5}-of-\d{5}\.safetensors")
-STAGING = ".numbert-saving-"
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -42,7 +41,6 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
         OSError: the files could not be written. The old checkpoint is unchanged.
         ValueError: an array is not float, or max_shard_size is not a size.
     """
-    import tempfile                      # not at the top: `import numbert` is quicker
     directory = Path(directory)
     limit = _bytes(max_shard_size)
     _check_floats(params)
@@ -50,10 +48,7 @@ def save(directory: str | os.PathLike, params: Mapping[str, np.ndarray], *,
         raise NotADirectoryError(f"{directory} is a file, expected a directory: pass "
                                  "one to save in")
     directory.mkdir(parents=True, exist_ok=True)
-    for leftover in directory.glob(STAGING + "*"):   # from a save that was killed
-        _remove_folder(leftover)
-    with tempfile.TemporaryDirectory(prefix=STAGING, dir=directory) as folder:
-        staging = Path(folder)
+    with staging_folder(directory, "checkpoint") as staging:
         shards = _split(params, limit)
         files = _shard_names(directory, len(shards))
         for file, shard in zip(files, shards):
@@ -73,32 +68,43 @@ def atomic_file(path: str | os.PathLike) -> Iterator[Path]:
     Readers see the whole old file or the whole new one.  After an error the old one
     stays.  A link is replaced, not followed.
     """
-    from .places import locked           # not at the top: `import numbert` is quicker
     path = Path(path)
-    remove_leftovers(path)
-    # A folder, because safetensors writes to files with names of its own choice.
-    folder = path.with_name(f".{path.name}.{os.urandom(16).hex()}.tmp")
+    with staging_folder(path.parent, path.name) as folder:
+        yield folder / path.name
+        _fsync(folder / path.name)
+        os.replace(folder / path.name, path)
+    fsync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def staging_folder(directory: Path, name: str) -> Iterator[Path]:
+    """Yield a new folder inside `directory`, in which files wait until they are whole.
+
+    It is removed at the end.  If the process is killed, it stays: the next call with
+    the same name removes it.  A folder, and not a file, because safetensors writes to
+    files with names of its own choice, and a checkpoint has several.
+    """
+    from .places import locked           # not at the top: `import numbert` is quicker
+    remove_leftovers(directory, name)
+    folder = directory / f".{name}.{os.urandom(16).hex()}.tmp"
     held = None
     try:
         folder.mkdir()
         held = locked(folder)            # which shows others that this writer lives
-        yield folder / path.name
-        _fsync(folder / path.name)
-        os.replace(folder / path.name, path)
+        yield folder
     finally:
         if held is not None:
             os.close(held)
         _remove_folder(folder)
-    fsync_directory(path.parent)
 
 
-def remove_leftovers(path: str | os.PathLike) -> None:
-    """Remove what an `atomic_file(path)` left behind when its process was killed."""
+def remove_leftovers(directory: Path, name: str) -> None:
+    """Remove the staging folders of this name whose process was killed."""
     from .places import locked
-    path = Path(path)
-    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}\.tmp")
-    for folder in list(path.parent.glob(".*.tmp")):
-        held = locked(folder) if name.fullmatch(folder.name) else None
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{32}}\.tmp")
+    found = os.listdir(directory) if directory.is_dir() else []     # quicker than glob
+    for folder in [directory / file for file in found if ours.fullmatch(file)]:
+        held = locked(folder)
         if held is not None:
             os.close(held)
             _remove_folder(folder)
@@ -184,8 +190,8 @@ def _index_text(files: list[str], shards: list[dict[str, np.ndarray]]) -> str:
 
 def _put_in_place(directory: Path, staging: Path, files: list[str]) -> None:
     """Move config.json and `files`, whose last one is what readers open first."""
-    # Readers, Hugging Face's too, open model.safetensors if it exists, else the index
-    # and the shards that it names. So one step decides which weights they see:
+    # Readers, including Hugging Face's, open model.safetensors if it exists, else the
+    # index and the shards that it names. So one step decides which weights they see:
     #   to a single file:            model.safetensors is replaced, and hides an index.
     #   from shards to shards:       the index is replaced. Until then nothing names the
     #                                new shards, which have names of their own.

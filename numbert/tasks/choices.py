@@ -38,9 +38,9 @@ def read(path) -> list[Choice]:
                  for where, columns in read_tsv(path)]
     for where, _, choices, label in found:
         if len(choices) < 2 or len(choices) != len(found[0].choices):
-            raise ValueError(f"{where}: {len(choices)} choices, expected at least 2, "
-                             "and as many as in the first example, "
-                             f"{len(found[0].choices)}: separate them by TABs")
+            raise ValueError(f"{where}: the number of choices is {len(choices)}, "
+                             "expected at least 2, and as many as in the first example,"
+                             f" {len(found[0].choices)}: separate them by TABs")
         if not 0 <= label < len(choices):
             raise ValueError(f"{where}: label is {label}, expected the number of the "
                              f"right choice, 0 to {len(choices) - 1}: correct it")

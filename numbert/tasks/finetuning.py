@@ -107,34 +107,26 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     student = load_student(chosen, model, examples, guide, dtype, seed, labels) \
         if chosen.load is None else chosen.load(model, tokenizer, dtype, seed)
     refuse_other_vocabulary(tokenizer, student.config)
-    data = chosen.encode(examples, tokenizer, student.config, settings)
-    warn_of_cuts(train_file, data, tokenizer, student.config, settings)
-    dev = None
-    if dev_examples is not None:
-        dev = chosen.encode(dev_examples, tokenizer, student.config, settings)
-        warn_of_cuts(dev_file, dev, tokenizer, student.config, settings)
+    fitted = chosen, tokenizer, student.config, settings
+    data = encoded(train_file, examples, *fitted)
+    dev = None if dev_examples is None else encoded(dev_file, dev_examples, *fitted)
     objective, told = objective_of(
         guide, temperature, soft_weight, label_smoothing, weights_by_id(
             class_weights, labels or chosen.labels and chosen.labels(examples),
             student.config, data))
     identity = {
-        "task": task, **settings._asdict(),
+        "task": task, **settings._asdict(), **told,
         **fingerprints(model=[student.params], train_data=data.inputs,
                        dev_data=dev and dev.inputs, teacher=guide and [guide.params])}
-    identity |= told
     plan = planned(recipe, len(data.inputs))    # errors come before anything is removed
     record = {"task": task, "settings": settings._asdict(), **told,
               **provenance(plan, model, train=train_file, dev=dev_file)}
-    with one_run(out):
-        prepare_folder(out, overwrite)
-        result = train(
-            student, data.inputs, collate=chosen.collate(tokenizer, settings),
-            objective=objective, log=out / "log.jsonl", progress=progress,
-            evaluate=None if dev is None else lambda m: scores(
-                chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
-            checkpoint_dir=out, resume=resume, identity=identity, **training)
-        finish(out, student, tokenizer, result, record)
-    return result
+    return trained_into(
+        out, overwrite, student, tokenizer, data.inputs, record,
+        collate=chosen.collate(tokenizer, settings), objective=objective,
+        evaluate=None if dev is None else lambda m: scores(
+            chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
+        progress=progress, resume=resume, identity=identity, **training)
 
 
 show_settings(finetune, but=["metric"])
@@ -165,15 +157,14 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     refuse_unfinished(Path(model))
     folder = Path(resolve(str(model), REQUIRED))
     record = read_record(folder)
-    chosen = known_task(task or record["task"])
+    chosen = known_task(task) if task else known_task(record["task"], record["where"])
     settings = settings or record["settings"]
     examples = chosen.read(file)
     tokenizer = BertTokenizer.from_pretrained(model)
     loaded = load_finished(chosen, model, dtype) if chosen.load is None else \
         chosen.load(model, tokenizer, dtype)
     refuse_other_vocabulary(tokenizer, loaded.config)
-    data = chosen.encode(examples, tokenizer, loaded.config, settings)
-    warn_of_cuts(file, data, tokenizer, loaded.config, settings)
+    data = encoded(file, examples, chosen, tokenizer, loaded.config, settings)
     found, guesses = scores(chosen, loaded, data, tokenizer, settings, batch_size,
                             progress)
     if predictions is not None:
@@ -199,6 +190,17 @@ def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
                       names_of(model.config)), guesses
 
 
+def trained_into(out: Path, overwrite: bool, model, tokenizer, dataset, record: dict,
+                 **training) -> TrainingResult:
+    """Train a model, and write it to a folder that no other run uses meanwhile."""
+    with one_run(out):
+        prepare_folder(out, overwrite)
+        result = train(model, dataset, log=out / "log.jsonl", checkpoint_dir=out,
+                       **training)
+        finish(out, model, tokenizer, result, record)
+    return result
+
+
 def finish(out: Path, model, tokenizer, result: TrainingResult, record: dict) -> None:
     """Write the result of a run, and only then remove its checkpoint."""
     model.save_pretrained(out)
@@ -219,10 +221,10 @@ def fingerprints(**parts) -> dict[str, str | None]:
             for name, rows in parts.items()}
 
 
-def known_task(name: str) -> Task:
-    """Look up a task by name."""
+def known_task(name: str, where: str = "") -> Task:
+    """Look up a task by name.  where: the file that names it, for the error."""
     if name not in TASKS:
-        given = f"task is {name!r}" if name else "the model names no task"
+        given = f"{where}task is {name!r:.60}" if name else f"{where}no task is named"
         raise ValueError(f"{given}, expected one of {', '.join(TASKS)}: pass task "
                          "(--task)")
     return TASKS[name]
@@ -262,9 +264,10 @@ def refuse_unfinished(folder: Path) -> None:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read the task and settings that `finetune` recorded beside a model.
+    """Read the task and settings that `finetune` recorded beside a model, and where.
 
     A model from elsewhere has no record: its task is "", its settings are the defaults.
+    The task need not be one of TASKS: `pretrain` writes records, too.
 
     Raises:
         ValueError: the record does not hold what `finetune` writes.
@@ -279,10 +282,7 @@ def read_record(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{path}: the setting {name} is {value!r:.60}, expected "
                              f"{', '.join(Settings._fields)} as `finetune` writes them:"
                              " correct the file, or pass task and settings")
-    if record and task not in TASKS:
-        raise ValueError(f"{path}: task is {task!r:.60}, expected one of "
-                         f"{', '.join(TASKS)}: correct the file, or pass task (--task)")
-    return {"task": task, "settings": Settings(**given)}
+    return {"task": task, "where": f"{path}: ", "settings": Settings(**given)}
 
 
 def fits(value, default) -> bool:
@@ -294,8 +294,10 @@ def fits(value, default) -> bool:
     return is_whole_number(value) or default is value is None
 
 
-def warn_of_cuts(file, data: Data, tokenizer, config, settings: Settings) -> None:
-    """Say how many examples of a file lost their ends."""
+def encoded(file, examples: list, task: Task, tokenizer, config,
+            settings: Settings) -> Data:
+    """Encode the examples of a file, and warn if some of them lose their ends."""
+    data = task.encode(examples, tokenizer, config, settings)
     if data.cut:
         length = longest(tokenizer, config, settings)
         more = length < reading(config).max_position_embeddings
@@ -303,6 +305,7 @@ def warn_of_cuts(file, data: Data, tokenizer, config, settings: Settings) -> Non
                       f" than {length} tokens, so their ends were cut" + more * (
                           ": train with a larger max_length (--max-length) to use more "
                           "of them"))
+    return data
 
 
 def load_student(task: Task, model, examples: list, guide, dtype, seed: int,
@@ -341,8 +344,8 @@ def load_student(task: Task, model, examples: list, guide, dtype, seed: int,
 def load_teacher(task: Task, teacher, tokenizer, dtype):
     """Load the teacher, which must read the same tokens as the model."""
     if task.load is not None:
-        raise ValueError(f"got a teacher for {task.name}, expected none, as it would "
-                         "teach classes: leave it out (--teacher)")
+        raise ValueError(f"the teacher is {teacher}, expected none for {task.name}, as "
+                         "it would teach classes: leave it out (--teacher)")
     if BertTokenizer.from_pretrained(teacher).get_vocab() != tokenizer.get_vocab():
         raise ValueError(f"the teacher {teacher} has another vocabulary than the "
                          "model, expected the same: both read the same inputs")

@@ -17,16 +17,15 @@ from ..models.classes import BertForPreTraining
 from ..models.config import BertConfig
 from ..system.datafiles import text_lines
 from ..system.jsonfiles import refuse_pipe
-from ..system.places import one_run
 from ..system.progress import bar
 from ..tokenization import BertTokenizer
-from ..training.loop import TrainingResult, require_finite, train
+from ..training.loop import TrainingResult, require_finite
 from ..training.masking import (Document, Vocabulary, masking_collate,
                                 next_sentence_pairs, pair_inputs, read_documents, tally,
                                 vocabulary)
 from ..training.recipe import planned, recipe_of, show_settings
-from .finetuning import (finish, fingerprints, prepare_folder, refuse_folder,
-                         refuse_other_vocabulary)
+from .finetuning import (fingerprints, refuse_folder, refuse_other_vocabulary,
+                         trained_into)
 from .records import provenance
 
 
@@ -99,19 +98,14 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     plan = planned(recipe, len(examples))       # errors come before anything is removed
     record = {"task": "pretraining",
               **provenance(plan, shape, corpus=corpus, dev=dev)}
-    with one_run(out):
-        prepare_folder(out, overwrite)
-        model = BertForPreTraining(config, dtype=dtype, rng=seed)
-        identity = {"task": "pretraining", "rule": rule, **masking} | fingerprints(
-            model=[model.params], train_data=examples, dev_data=held_out)
-        result = train(
-            model, examples, collate=collate, log=out / "log.jsonl",
-            evaluate=None if held_out is None else partial(
-                scores, batches=held_out, progress=progress),
-            progress=progress, checkpoint_dir=out, resume=resume, identity=identity,
-            **training)
-        finish(out, model, words, result, record)
-    return result
+    model = BertForPreTraining(config, dtype=dtype, rng=seed)
+    identity = {"task": "pretraining", "rule": rule, **masking} | fingerprints(
+        model=[model.params], train_data=examples, dev_data=held_out)
+    return trained_into(
+        out, overwrite, model, words, examples, record, collate=collate,
+        evaluate=None if held_out is None else partial(
+            scores, batches=held_out, progress=progress),
+        progress=progress, resume=resume, identity=identity, **training)
 
 
 show_settings(pretrain, but=["metric", "lower_is_better"])

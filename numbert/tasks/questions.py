@@ -69,8 +69,8 @@ def question(where: str, row: dict) -> Question:
     texts, starts = (field(where, answers, name, list)
                      for name in ("text", "answer_start"))
     if len(texts) != len(starts):
-        raise ValueError(f"{where}: {len(texts)} answers and {len(starts)} starts, "
-                         "expected one start for each answer: correct the row")
+        raise ValueError(f"{where}: answer_start has {len(starts)} entries, expected "
+                         f"{len(texts)}, one for each answer: correct the row")
     return Question(where, field(where, row, "question"), context,
                     [answer(where, context, *pair) for pair in zip(texts, starts)])
 

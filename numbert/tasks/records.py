@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import platform
-import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ..system import versions
 from ..training.recipe import Plan
 
 
@@ -25,14 +22,11 @@ def provenance(plan: Plan, model, **files) -> dict[str, Any]:
         {"model": name, "data": {name: {"file": ..., "sha256": ...}}, "training":
         {"lr": ..., "epochs": ..., ...}, "versions": {"numbert": ..., ...}}
     """
-    package = __name__.partition(".")[0]
     return {"model": str(model),
             "data": {name: {"file": str(path), "sha256": file_sha256(path)}
                      for name, path in files.items() if path is not None},
             "training": vars(plan),
-            "versions": {"numbert": sys.modules[package].__version__,
-                         "numpy": np.__version__,
-                         "python": platform.python_version()}}
+            "versions": versions()}
 
 
 def file_sha256(path) -> str | None:

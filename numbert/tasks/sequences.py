@@ -41,9 +41,9 @@ def read(path) -> list[Pair]:
         found = []
         for where, columns in read_tsv(path):
             if len(columns) != 2:
-                raise ValueError(f"{where}: {len(columns)} columns, expected 2 (text, "
-                                 "target) with a TAB between: look for missing or "
-                                 "extra TABs")
+                raise ValueError(f"{where}: the number of columns is {len(columns)}, "
+                                 "expected 2 (text, target) with a TAB between: look "
+                                 "for missing or extra TABs")
             found.append(Pair(where, *columns))
     for where, text, target in found:
         if not text.strip() or not target.strip():

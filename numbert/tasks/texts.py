@@ -48,9 +48,10 @@ def read(path, from_column: Callable, from_json: Callable) -> list[Text]:
         found = []
         for where, columns in read_tsv(path):
             if len(columns) not in (2, 3):
-                raise ValueError(f"{where}: {len(columns)} columns, expected 2 (text, "
-                                 "label) or 3 (text, second text, label) with a TAB "
-                                 "between: look for missing or extra TABs")
+                raise ValueError(f"{where}: the number of columns is {len(columns)}, "
+                                 "expected 2 (text, label) or 3 (text, second text, "
+                                 "label) with a TAB between: look for missing or extra "
+                                 "TABs")
             found.append(Text(where, columns[0], columns[1] if columns[2:] else None,
                               from_column(where, columns[-1])))
     paired = {example.pair is not None for example in found}
@@ -83,8 +84,8 @@ def some_labels(where: str, column: str) -> list[str]:
     """Split a column at its commas; an empty column means that no label holds."""
     names = [name.strip() for name in column.split(",")] if column else []
     if not all(names):
-        raise ValueError(f"{where}: an empty label in {column!r}, expected names with "
-                         "one comma between them: remove the extra comma")
+        raise ValueError(f"{where}: the labels are {column!r}, expected names with one "
+                         "comma between them: remove the extra comma")
     return names
 
 

@@ -43,8 +43,9 @@ def refuse_weighting(task: Task, weights, smoothing, teacher) -> None:
         raise ValueError(f"the task is {task.name}, expected {' or '.join(ONE_CLASS)} "
                          f"for {name} (--{name.replace('_', '-')}): leave it out")
     if teacher is not None:
-        raise ValueError(f"got a teacher and {name}, expected one of them, as a teacher"
-                         " says itself how sure a label is: leave the other out")
+        raise ValueError(f"teacher is {teacher}, expected None with {name}, as a "
+                         "teacher says itself how sure a label is: leave one of them "
+                         "out")
 
 
 def weights_by_id(weights, names, config, data: Data) -> list[float] | None:

@@ -32,9 +32,9 @@ def read(path) -> list[Sentence]:
         found = [Sentence(*row) for row in read_conll(path)]
     for where, words, labels in found:
         if len(words) != len(labels) or not words:
-            raise ValueError(f"{where}: {len(words)} tokens and {len(labels)} labels, "
-                             "expected at least one token and a label for each: "
-                             "correct the sentence")
+            raise ValueError(f"{where}: tokens and labels are {len(words)} and "
+                             f"{len(labels)}, expected at least one token and a label "
+                             "for each: correct the sentence")
     return nonempty(found, path)
 
 

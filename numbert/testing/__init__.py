@@ -1,15 +1,57 @@
 """Tools for testing an implementation of BERT: numbert's own, or anybody's.
 
-Start with gradcheck, which compares backward passes with finite differences.  Then
-strategies, which draws texts and vocabularies that tokenizers get wrong, stateful,
-which looks for a sequence of operations that breaks a KV cache, and masking_report,
-which judges data for pre-training.  This room may import verify, models, tokenization,
-training, bert and system.
+Start with gradcheck, which compares backward passes with finite differences.  Go on to
+strategies (what is hard to get right), properties (laws that must hold), vectors (cases
+with their outputs), stateful and masking_report; USAGE, below, shows how.
+This room may import verify, backends, tasks, models, tokenization, training,
+checkpoints, bert and system.
 """
 
 from importlib import import_module
 
-MODULES = ("gradcheck", "masking_report", "stateful", "strategies")
+USAGE = """\
+From nothing to a failing property of your own tokenizer:
+
+    pip install numbert hypothesis pytest
+
+Save this as test_mine.py.  `encode` calls your code; here it is a wrong one, which
+takes white space for all that separates words.
+
+    import pytest
+    from numbert.testing.properties.table import PROPERTIES, check
+    from numbert.testing.properties.targets import TokenizerTarget
+
+    VOCAB = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4,
+             "the": 5, "a": 6, "##b": 7, "b": 8, ",": 9, "'": 10}
+
+    def encode(text, pair=None, *, add_special_tokens=True, **options):
+        tokens = [word if word in VOCAB else "[UNK]" for word in text.lower().split()]
+        return {"tokens": tokens, "ids": [VOCAB[token] for token in tokens]}
+
+    MINE = TokenizerTarget(encode, VOCAB)
+    WANTED = ["white_space_only_separates", "texts_side_by_side",
+              "punctuation_stands_alone", "the_cut_is_greedy"]
+
+    @pytest.mark.parametrize("law", [p for p in PROPERTIES if p.name in WANTED],
+                             ids=lambda law: law.name)
+    def test_my_tokenizer(law):
+        check(law, MINE)
+
+Run `pytest test_mine.py`.  It ends with the smallest text that breaks a law, what came,
+what was expected, and which bugs break this law:
+
+    the tokens of a text: got ['[UNK]'], expected ...
+    T22 (exact), punctuation_stands_alone, catches: punctuation that stays with its ...
+
+To go on: fill in more of TokenizerTarget, then take all the laws,
+`applying("tokenizer", MINE)`.  `help(targets)` tells what a target is, for masking,
+models and operations too.  A law is a plain function that needs no Hypothesis:
+
+    from numbert.testing.properties.tokenizer import texts_side_by_side
+    texts_side_by_side(MINE, a="the", b="a")
+"""
+MODULES = ("gradcheck", "lessons", "masking_report", "properties", "stateful",
+           "strategies", "vectors")
 
 
 def __getattr__(name):

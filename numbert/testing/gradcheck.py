@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.scope import Run, Scope
+from ..system.numbers import generator
 
 STEPS = (2e-2, 2e-3, 2e-4)      # the steps h to try, until one is fine enough
 SAFETY = 4                      # a right gradient is off by at most 4 bounds
@@ -130,7 +131,7 @@ def check(objective: Callable[[dict], Any], values: Mapping[str, np.ndarray],
         ValueError, TypeError: a gradient of the wrong shape, a number that is not
             finite, or values that are not float64.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     here, report = as_pair(objective(dict(values))), []
     if not math.isfinite(here[0]):
         raise ValueError(f"the objective is {here[0]}, expected a finite number: if it "
@@ -264,7 +265,7 @@ def check_pair(forward: Callable, backward: Callable, *arguments, rng=0,
     is the inner product of out and a random cotangent.  The report calls the
     arguments argument0, argument1, ...  options: directions, full, fixed; see `check`.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     names = [f"argument{i}" for i, x in enumerate(arguments) if is_float_array(x)]
     out, saved = forward(*arguments)
     dout = rng.standard_normal(np.shape(out))
@@ -292,7 +293,7 @@ def check_block(forward: Callable, backward: Callable, config, params: dict, *in
         dropout_seed: turns dropout on, drawn from this seed in every evaluation.
         rng, **options: see `check`.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
 
     def run(p, arguments):
         drop = None if dropout_seed is None else np.random.default_rng(dropout_seed)
@@ -334,7 +335,7 @@ def check_model(model, inputs: Mapping[str, Any], *, cotangents=None,
     HF: a query that may attend to nothing passes a gradient to its scores, which have
     no effect.  Such inputs are reported as wrong: leave them out.
     """
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     twin = copy.copy(model)
 
     def run(values):

@@ -6,7 +6,7 @@ import warnings
 from ..system.absent import refuse_arguments
 from .rows import inputs, options
 from .rows.batch import BatchEncoding, check_tensor_type
-from .rows.padding import NO_PAD_TOKEN, pad as pad_rows
+from .rows.padding import check_pad_token, pad as pad_rows
 from .vocabulary import files, loading
 from .vocabulary.tokens import Vocabulary
 
@@ -78,15 +78,13 @@ class TokenizerBase(Vocabulary):
                 "text_pair_target": text_pair_target, **given._asdict(),
                 "max_target_length": max_target_length, **tokenizer_kwargs})
         settled = self._settle(given)
-        if text_target is None:
-            if text is None:
-                raise ValueError("text is None, expected a text: pass one, or a batch")
-            samples = self._read(text, text_pair, settled.words)
-            return self._encode(samples, settled)
+        if text is None and text_target is None:
+            raise ValueError("text is None, expected a text: pass one, or a batch")
         batch = BatchEncoding()
         if text is not None:
-            samples = self._read(text, text_pair, settled.words)
-            batch = self._encode(samples, settled)
+            batch = self._encode(self._read(text, text_pair, settled.words), settled)
+        if text_target is None:
+            return batch
         if max_target_length is not None:
             settled = settled._replace(max_length=max_target_length)
         samples = self._read(text_target, text_pair_target, settled.words)
@@ -101,8 +99,8 @@ class TokenizerBase(Vocabulary):
         padding, truncation, max_length = options.resolve(
             given.padding, given.truncation, given.max_length, self.model_max_length,
             given.pad_to_multiple_of, given.verbose)
-        if padding is not None and self.pad_token is None:
-            raise ValueError(NO_PAD_TOKEN)
+        if padding is not None:
+            check_pad_token(self)
         tensors, split = given.return_tensors, given.split_special_tokens
         return options.Options(
             padding=padding, truncation=truncation, max_length=max_length,

@@ -75,12 +75,7 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
         raise ValueError("texts holds no words, expected some to learn from: pass at "
                          "least one text that is not blank (an iterator can be read "
                          "only once)")
-    letters: Counter = Counter()
-    for word, n in counts.items():
-        for c in word:
-            letters[c] += n
-    by_frequency = sorted(letters, key=lambda c: (-letters[c], c))
-    alphabet = sorted(by_frequency[:limit_alphabet])
+    alphabet = _alphabet(counts, limit_alphabet)
     pieces = [*special_tokens, *alphabet,
               *(PREFIX + c for c in alphabet if not _stands_alone(c, chinese_chars))]
     vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
@@ -92,6 +87,15 @@ def train_wordpiece(texts, vocab_size, *, lowercase=True, strip_accents=None,
     kept = set(alphabet)
     known = {word: n for word, n in sorted(counts.items()) if kept.issuperset(word)}
     return _join_pairs(_Corpus(known), vocab, vocab_size, max(min_frequency, 1))
+
+
+def _alphabet(counts, limit):
+    """Return the `limit` most frequent characters of the words, sorted."""
+    letters: Counter = Counter()
+    for word, n in counts.items():
+        for c in word:
+            letters[c] += n
+    return sorted(sorted(letters, key=lambda c: (-letters[c], c))[:limit])
 
 
 def each_text(texts):

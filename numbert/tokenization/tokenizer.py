@@ -1,6 +1,7 @@
 """BertTokenizer: from text to the arrays that a BERT model reads, and back."""
 
 import dataclasses
+from functools import partial
 
 from ..system.absent import refuse_arguments
 from .base import TokenizerBase
@@ -26,6 +27,13 @@ def _normalizer_setting(name):
         self._written.clear()
 
     return property(get, set_, doc=f"The {name} of the normaliser.")
+
+
+def renamed(token, names):
+    """Return a special token, a str or an AddedToken, under its new name if it has one.
+    """
+    text = names.get(str(token), str(token))
+    return text if isinstance(token, str) else dataclasses.replace(token, content=text)
 
 
 class BertTokenizer(TokenizerBase):
@@ -121,7 +129,8 @@ class BertTokenizer(TokenizerBase):
             self._core = compile_core(
                 self._vocab, unk_token=self.model_unk_token,
                 lowercase=self.do_lower_case, strip_accents=self.strip_accents,
-                chinese_chars=self.tokenize_chinese_chars, added_tokens=added)
+                chinese_chars=self.tokenize_chinese_chars, added_tokens=added,
+                source=f"the vocabulary{self.origin}")
         return self._core
 
     @property
@@ -227,14 +236,7 @@ class BertTokenizer(TokenizerBase):
         refuse_arguments("train_new_from_iterator", kwargs, (
             "length", "new_special_tokens", "special_tokens_map", "min_frequency",
             "limit_alphabet", "show_progress"))
-        renamed = special_tokens_map or {}
-
-        def new(token):
-            """Return a special token, a str or an AddedToken, under its new name."""
-            text = renamed.get(str(token), str(token))
-            return text if isinstance(token, str) else dataclasses.replace(
-                token, content=text)
-
+        new = partial(renamed, names=special_tokens_map or {})
         more = [as_special(token) for token in check_extra(new_special_tokens or [])]
         special = [new(token) for token in in_order(self._added).values()
                    if token.special]

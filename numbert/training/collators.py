@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
+from ..system.numbers import is_whole_number
 from .masking import mask_bernoulli, require_generator, vocabulary
 
 
@@ -87,6 +88,10 @@ class DataCollatorForLanguageModeling:
     rng: np.random.Generator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
+        if self.seed is not None and not (
+                is_whole_number(self.seed) and self.seed >= 0):
+            raise ValueError(f"seed is {self.seed!r}, expected a whole number >= 0: "
+                             "leave it out for a fresh one each time")
         self.rng = np.random.default_rng(self.seed)
         shares = self.mask_replace_prob, self.random_replace_prob
         for name, value in (("mlm_probability", self.mlm_probability),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..bert import losses
 from ..bert.losses import IGNORE_INDEX
-from ..bert.ops import rows
+from ..bert.ops import rows, softmax
 from .objectives import Objective, label_counts
 
 
@@ -30,7 +30,7 @@ def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=Non
     used = labels != IGNORE_INDEX                          # (R,)
     count = int(used.sum()) if count is None else count
     hard, hard_saved = losses.cross_entropy(logits, labels, count=count)
-    probs = np.exp(losses.log_softmax(teacher / temperature))   # (R, K)
+    probs, _ = softmax(teacher / temperature)              # (R, K)
     logp = losses.log_softmax(logits / temperature)        # (R, K)
     each = -(probs * logp).sum(-1)                         # (R,)
     soft = temperature ** 2 * each.sum(where=used, dtype=logits.dtype) / max(count, 1)

@@ -301,8 +301,9 @@ def as_metrics(found) -> dict[str, float]:
     except (TypeError, ValueError):
         metrics = {}
     if not metrics:
-        raise ValueError(f"evaluate gave {found!r}, expected a dict of name and number "
-                         "with at least one entry, or one number: return one of these")
+        raise ValueError(f"the result of evaluate is {found!r}, expected a dict of name"
+                         " and number with at least one entry, or one number: return "
+                         "one of these")
     return metrics
 
 
@@ -316,7 +317,7 @@ def is_better(metrics: dict, best: dict | None, plan: Plan) -> bool:
     if best is None:
         return not math.isnan(value)
     if name not in best:
-        raise ValueError(f"evaluate gives {', '.join(metrics)}, expected "
+        raise ValueError(f"evaluate's metrics are {', '.join(metrics)}, expected "
                          f"{', '.join(best)}, as before: give the same names each time")
     return value > (-best[name] if plan.lower_is_better else best[name])
 

@@ -10,10 +10,49 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..bert import losses
-from ..bert.losses import IGNORE_INDEX
+from ..bert.losses import IGNORE_INDEX, log_softmax
+from ..bert.ops import rows
 from ..system.numbers import is_number
 from .objectives import Objective, label_counts
+
+
+def soft_cross_entropy(logits, labels, weights=None, smoothing=0.0, count=None):
+    """The mean of -sum_k t_k log p_k over all labels that are not -100.
+
+    logits (..., K), labels (...) -> loss ()
+
+        t_k = w_k ((1 - e) 1[k = label] + e / K)
+
+    A share e = smoothing of each label is spread evenly over all K classes, so that a
+    model which is surer than 1 - e pays for it.  weights (K,): w; None means 1 for all.
+    count: divide by this instead of the sum of the labels' weights.
+    """
+    labels, logp = labels.reshape(-1), log_softmax(rows(logits))       # (R,), (R, K)
+    used = labels != IGNORE_INDEX                                      # (R,)
+    safe = np.where(used, labels, 0)                                   # (R,)
+    soft = np.full_like(logp, smoothing / logp.shape[-1])              # (R, K)
+    soft[np.arange(len(logp)), safe] += 1 - smoothing
+    if weights is not None:
+        soft *= np.asarray(weights, logp.dtype)
+    if count is None:
+        count = int(used.sum()) if weights is None else \
+            float(np.asarray(weights)[safe].sum(where=used))
+    total = -(soft * logp).sum(-1).sum(where=used, dtype=logits.dtype)
+    loss = total / count if count else total * float("nan")
+    return loss, (logits.shape, logp, soft, used, count)
+
+
+def soft_cross_entropy_backward(dloss, saved):
+    """dloss () -> dlogits (..., K): ((sum_k t_k) softmax - t) / count, 0 where ignored
+
+    The loss of a row is a sum over k of t_k times the cross-entropy of the class k,
+    whose derivative is softmax - one-hot_k.
+    """
+    shape, logp, soft, used, count = saved
+    dlogits = np.exp(logp) * soft.sum(-1, keepdims=True) - soft        # (R, K)
+    dlogits *= dloss / (count or 1)
+    dlogits[~used] = 0
+    return dlogits.reshape(shape)
 
 
 def from_weights(weights: Sequence[float] | None = None, smoothing: float = 0.0
@@ -24,7 +63,7 @@ def from_weights(weights: Sequence[float] | None = None, smoothing: float = 0.0
         weights: a number above 0 for each class, in the order of their ids.  A label of
             weight 2 counts as much as two of weight 1.  None: all count the same.
         smoothing: the share of each label, from 0 to 1, that is spread evenly over all
-            classes; see `losses.cross_entropy`.
+            classes; see `soft_cross_entropy`.
 
     Raises:
         ValueError: a weight or the smoothing is out of range.  In training: the model's
@@ -44,10 +83,9 @@ def from_weights(weights: Sequence[float] | None = None, smoothing: float = 0.0
         labels, (term,) = class_labels(model, part, each), model.terms
         inputs = {name: x for name, x in part.items() if name != term.labels}
         out, saved = model.forward(**inputs, rng=rng, return_dict=True)
-        loss, loss_saved = losses.cross_entropy(
-            out[term.output], labels, count=totals[0], weights=each,
-            smoothing=smoothing)
-        dlogits = losses.cross_entropy_backward(1.0, loss_saved)
+        loss, loss_saved = soft_cross_entropy(out[term.output], labels, each, smoothing,
+                                              totals[0])
+        dlogits = soft_cross_entropy_backward(1.0, loss_saved)
         return float(loss), model.backward(saved, **{term.output: dlogits})
 
     return Objective(counts, gradients)

@@ -185,19 +185,26 @@ def from_onnx(path_of: Callable[[Case], Any], outputs: Mapping[str, str], *,
             raise CandidateError(f"{escaped(str(path))} can't be loaded "
                                  f"({escaped(str(error))}), expected ONNX: export it "
                                  "again") from None
-        made, known = [x.name for x in session.get_outputs()], set(run(case))
-        asked = {fit(name, known): out for name, out in outputs.items() if out in made}
-        asked = {name: out for name, out in asked.items() if name in known}
-        if not asked:
-            raise CandidateError(
-                f"{escaped(str(path))} has the outputs {escaped(', '.join(made))}, "
-                f"expected one of {escaped(', '.join(outputs.values()))} for a step of "
-                "the case: change the names, or make steps outputs of the graph")
+        asked = _onnx_outputs(session, case, outputs, path)
         values = session.run(list(asked.values()), _onnx_inputs(session, case))
         return dict(zip(asked, values))
 
     candidate.__name__ = "from_onnx"
     return candidate
+
+
+def _onnx_outputs(session, case: Case, outputs: Mapping[str, str], path: Path
+                  ) -> dict[str, str]:
+    """Return the outputs that both the graph and the case have, by pack name."""
+    made, known = [x.name for x in session.get_outputs()], set(run(case))
+    asked = {fit(name, known): out for name, out in outputs.items() if out in made}
+    asked = {name: out for name, out in asked.items() if name in known}
+    if not asked:
+        raise CandidateError(
+            f"{escaped(str(path))} has the outputs {escaped(', '.join(made))}, "
+            f"expected one of {escaped(', '.join(outputs.values()))} for a step of "
+            "the case: change the names, or make steps outputs of the graph")
+    return asked
 
 
 def _onnx_inputs(session, case: Case) -> dict[str, np.ndarray]:
@@ -247,22 +254,37 @@ def from_program(argv: Sequence[str], *, timeout: float = 10.0) -> Candidate:
             given, made = Path(folder) / "in.safetensors", \
                 Path(folder) / "out.safetensors"
             write_tensors(tensors, given, metadata)
-            _execute([*map(str, argv), str(given), str(made)], timeout,
-                     Path(folder) / "log.txt")
+            execute([*map(str, argv), str(given), str(made)], timeout,
+                    Path(folder) / "log.txt")
             return _results(made, f"{shown}: out.safetensors")
 
     shown = candidate.__name__ = escaped(" ".join(map(str, argv)))
     return candidate
 
 
-def _execute(command: list[str], timeout: float, log: Path) -> None:
-    """Run a command to its end, or kill it and all that it started."""
+def execute(command: Sequence[str], timeout: float, log: Path,
+            stdin: Path | None = None, stdout: Path | None = None) -> None:
+    """Run a command to its end, or kill it and all that it started.
+
+    Args:
+        command: the program and its arguments.
+        timeout: the seconds that it may take.
+        log: the file for what it prints on stderr, and on stdout too by default.
+        stdin: the file that it reads; by default there is nothing to read.
+        stdout: the file for what it prints on stdout.
+
+    Raises:
+        CandidateError: it could not be started, took too long, or failed.
+    """
     shown = escaped(command[0])
-    with open(log, "wb") as printed:
+    with contextlib.ExitStack() as files:
+        printed = files.enter_context(open(log, "wb"))
+        given = subprocess.DEVNULL if stdin is None else \
+            files.enter_context(open(stdin, "rb"))
+        out = printed if stdout is None else files.enter_context(open(stdout, "wb"))
         try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                       stdout=printed, stderr=printed,
-                                       start_new_session=True)
+            process = subprocess.Popen(command, stdin=given, stdout=out,
+                                       stderr=printed, start_new_session=True)
         except OSError as error:
             raise CandidateError(
                 f"{shown} could not be started ({error.strerror}), expected a program: "

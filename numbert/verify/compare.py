@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import graphlib
 import platform
-import sys
 import time
 
-import numpy as np
-
+from ..system import versions
 from .adapters import Candidate, called
 from .diagnose import diagnosis
 from .judge import compare
@@ -56,7 +54,7 @@ def verify(pack: Pack, candidate: Candidate, *, profile: str = "fp32",
     if diagnose and wrong:
         named, partly, nearest = diagnosis(compared, wrong)
     return Report(
-        label(candidate), profile, described(pack), versions(), tensors,
+        label(candidate), profile, described(pack), computed_by(), tensors,
         wrong[0] if wrong else None, wrong[1:], named, partly, nearest, variants,
         pack.manifest.get("undecidable", {}).get(profile, []),
         time.perf_counter() - start, diagnose,
@@ -111,8 +109,6 @@ def described(pack: Pack) -> dict:
             "sha256": pack.sha256, "numbert": pack.manifest["numbert"]}
 
 
-def versions() -> dict:
-    """Return the versions of what computed the comparison."""
-    return {"numbert": sys.modules[__name__.split(".")[0]].__version__,
-            "numpy": np.__version__, "python": platform.python_version(),
-            "machine": platform.machine()}
+def computed_by() -> dict[str, str]:
+    """Return what computed the comparison: versions, and the kind of machine."""
+    return {**versions(), "machine": platform.machine()}

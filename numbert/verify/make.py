@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from ..system import versions
 from ..system.jsonfiles import json_text
 from ..system.progress import bar
 from ..system.saving import atomic_file
@@ -64,7 +64,7 @@ def make_files(cases=None, prove: bool = True, enabled: bool | None = None) -> d
                 add_effects(effects, case, truth, described[case.name]["tensors"])
             shown.update()
     manifest = {
-        "format": FORMAT, "numbert": sys.modules[__name__.split(".")[0]].__version__,
+        "format": FORMAT, "numbert": versions()["numbert"],
         "proven": prove,
         "proven_radius_in_rms_of_the_tensor": WIDEST if prove else None,
         "optimizers": {**SETTINGS, "case": TRAINED, "updates": UPDATES,

@@ -199,15 +199,13 @@ class Noisy:
         return self.add(losses.sum(), size)
 
     def cross_entropy(self, logits, labels, *args, **kwargs):
-        _, (shape, logp, safe, soft, used, count) = NUMPY.cross_entropy(
+        _, (shape, logp, safe, used, count) = NUMPY.cross_entropy(
             logits, labels, *args, **kwargs)
         size = np.abs(rows(logits)).max(-1, keepdims=True) + 1
         logp = self.add(logp, self.profile.sums * size)
-        found = logp[np.arange(len(logp)), safe] if soft is None else \
-            (soft * logp).sum(-1)
-        total = self.total(-found[used])
+        total = self.total(-logp[np.flatnonzero(used), safe[used]])
         return total / count if count else total * math.nan, (
-            shape, logp, safe, soft, used, count)
+            shape, logp, safe, used, count)
 
     def mse(self, outputs, targets, count=None):
         loss, (difference, count) = NUMPY.mse(outputs, targets, count)

@@ -168,6 +168,8 @@ def summary(report: Report) -> Iterator[str]:
         yield "<h2>The first that is wrong</h2>\n" \
             f"<p><code>{safe(report.first)}</code><br>{safe(measures(report.first))}" \
             " <span class=soft>(1 is the most that rounding explains)</span></p>\n"
+        if report.sources:
+            yield f"<p>It is computed from: {safe(', '.join(report.sources))}.</p>\n"
         if report.also:
             yield "<details><summary>Also wrong, each by itself: " \
                 f"{plural(len(report.also), 'tensor')}</summary><ul>\n" + "".join(

@@ -174,7 +174,7 @@ HEADS = [
 BCE, BCE_BACK = "bert.losses.bce_with_logits", "bert.losses.bce_with_logits_backward"
 CE, CE_BACK = "bert.losses.cross_entropy", "bert.losses.cross_entropy_backward"
 USED = "used = labels != ignore_index"
-COUNT = "int(used.sum()) if weights is None"
+COUNT = "int(used.sum()) if count is None"
 TOTAL, GRADIENTS = "models.targets.total_loss", "models.targets.output_gradients"
 SHIFT = "following[:, :-1] = labels[:, 1:]"
 ENDS = "labels < length, np.maximum(labels, 0), IGNORE_INDEX"
@@ -216,9 +216,9 @@ LOSSES = [
     loss("E2", "labels of class 0 are ignored too",
          (CE, USED, f"{USED}\n    used &= labels != 0")),
     loss("E3-all", "the loss is a mean over ignored labels too",
-         (CE, COUNT, "labels.size if weights is None")),
+         (CE, COUNT, "labels.size if count is None")),
     loss("E3-sum", "the loss is a sum, not a mean",
-         (CE, COUNT, "1 if weights is None")),
+         (CE, COUNT, "1 if count is None")),
     loss("E3-texts", "the loss is a mean of the means of the texts",
          (CE, 'loss = total / count if count else total * float("nan")',
           "each = used.reshape(logits.shape[:-1])\n    "
@@ -312,7 +312,7 @@ LOSSES = [
          (CE, "total = losses.sum", "losses = 0.9 * losses - 0.1 * logp.mean(-1)\n"
           "    total = losses.sum"),
          (CE_BACK, "safe] -= 1",
-          "safe] -= 0.9\n        dlogits -= 0.1 / len(logp[0])")),
+          "safe] -= 0.9\n    dlogits -= 0.1 / len(logp[0])")),
     loss("E17", "the loss is in bits: a logarithm to the base 2",
          (CE, "-logp[np.arange(len(logp)), safe]",
           "-logp[np.arange(len(logp)), safe] / np.log(2)"),

@@ -131,11 +131,11 @@ def test_every_file_with_commands_is_asked_for_them():
 
 @pytest.mark.parametrize("words, says", [
     (["evaluate", "--data", "x.tsv"], "--model"),
-    (["embed"], "got no text, expected TEXT, or --file FILE, or - to"),
-    (["embed", "--model", "{folder}"], "got no text, expected TEXT, or --file FILE"),
+    (["embed"], "TEXT is missing, expected TEXT, or --file FILE, or - to"),
+    (["embed", "--model", "{folder}"], "TEXT is missing, expected TEXT, or --file"),
     (["embed", "a", "--file", "b", "--model", "{folder}"],
-     "got both TEXT and --file, expected TEXT, or --file FILE, or - to read stdin: "
-     "give one of them"),
+     "TEXT and --file are both given, expected TEXT, or --file FILE, or - to read "
+     "stdin: give one of them"),
     (["embed", "a", "--model", "/nowhere"], "/nowhere"),
     (["embed", "a", "--model", "{empty}"], "neither vocab.txt nor tokenizer.json"),
     (["embed", "--file", "{empty}/none.txt", "--model", "{folder}"], "none.txt"),
@@ -181,7 +181,7 @@ def test_mistakes_are_one_line(numbert_main, folder, tmp_path, words, says):
 
 def test_traceback_on_request(monkeypatch, folder):
     monkeypatch.setenv("NUMBERT_TRACEBACK", "1")
-    with pytest.raises(ValueError, match="got no text"):
+    with pytest.raises(ValueError, match="TEXT is missing"):
         main(["embed", "--model", str(folder)])
 
 

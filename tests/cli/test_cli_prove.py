@@ -106,7 +106,7 @@ def test_too_few_bits_are_said(numbert_main):
 @pytest.mark.parametrize("words, says", [
     ("", "the following arguments are required: --text"),
     ("--text a --bits 63", "bits is 63, expected a whole number of at least 64"),
-    ("--text a --bits x", "got 'x', expected a whole number above 0"),
+    ("--text a --bits x", "the value is 'x', expected a whole number above 0"),
     ("--text a --json {here}/none/a.json", "none is not a folder, expected one for the "
      "file of --json: make it first"),
     ("--text a --save {here}", "is a folder, expected a file: give --save"),

@@ -209,15 +209,15 @@ def test_files_and_stdin(run, tmp_path):
 
 @pytest.mark.parametrize("args, message", [
     (("fill-mask", "Paris is it."), "has no [MASK]"),
-    (("fill-mask",), "got no input, expected arguments, or --file FILE, or -"),
-    (("fill-mask", "a", "--file", "b"), "got arguments and --file, expected arguments, "
+    (("fill-mask",), "the input is missing, expected arguments, or --file FILE, or -"),
+    (("fill-mask", "a", "--file", "b"), "the input is given twice, expected arguments, "
      "or --file FILE, or - to read stdin: give one of them"),
     (("fill-mask", "--file", "./nowhere.txt"), "nowhere.txt"),
     (("fill-mask", "-"), "stdin holds no text"),
     (("fill-mask", "[MASK] " + LONG + LONG), "max_position_embeddings 40"),
     (("ner", TEXT, "--strategy", "none", "--stride", "3"), "aggregation_strategy"),
-    (("answer", "Who?"), "got no text to look in, expected one: give --context TEXT"),
-    (("answer", "Who?", "--context", "a", "--context-file", "b"), "got more than one"),
+    (("answer", "Who?"), "the text to look in is missing, expected one: give --con"),
+    (("answer", "Who?", "--context", "a", "--context-file", "b"), "is given twice"),
     (("answer", "Who?", "--context", " "), "no tokens"),
     (("answer", "Who?", "--context", ""), "context is empty"),
     (("answer", "", "--context", "a"), "question is empty"),

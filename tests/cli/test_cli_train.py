@@ -1,5 +1,6 @@
 """The commands finetune, evaluate and pretrain, and numbert.tasks.pretraining."""
 
+import inspect
 import json
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 import tiny
 
 import numbert
-from numbert.tasks import pretraining
-from numbert.cli import main
+from numbert.tasks import finetuning, pretraining
+from numbert.tasks.finetuning import evaluate, finetune
+from numbert.tasks.pretraining import pretrain
+from numbert.cli import main, parser
 from numbert.cli.train import TASKS as NAMED
 from numbert.training.masking import vocabulary
 from numbert.tasks import TASKS
@@ -40,6 +43,32 @@ def config(tmp_path):
 
 def test_the_help_names_every_task():
     assert NAMED == tuple(TASKS)
+
+
+FINETUNE = ["finetune", TEXT, "--train", "t", "--out", "o"]
+PRETRAIN = ["pretrain", "--corpus", "c", "--config", "c", "--out", "o", "--steps", "3"]
+
+
+@pytest.mark.parametrize("words, function", [
+    (FINETUNE, finetune), (PRETRAIN, pretrain),
+    (["evaluate", "--data", "d"], evaluate)])
+def test_a_default_is_that_of_the_function(capsys, words, function):
+    """It is shown, and nothing is passed in its place."""
+    args = vars(parser().parse_args(words))
+    known = inspect.signature(function).parameters
+    kept = {name for name in known.keys() & args.keys() if args[name] not in (
+        None, False, known[name].default)}
+    assert kept <= {"out", "steps", "corpus", "config", "task"}
+    with pytest.raises(SystemExit):
+        main([words[0], "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for name in args.keys() & known.keys():
+        default = known[name].default
+        if isinstance(default, (int, float, str)) and not isinstance(default, bool):
+            assert f"(default: {default})" in said, name
+    assert said.count("(default: 0.9 0.999)") == (words[0] != "evaluate")
+    assert said.count("(default: 30)") == (words[0] == "finetune")
+    assert "[]" not in said and "()" not in said and "inspect" not in said
 
 
 @pytest.mark.parametrize("command", ["finetune", "evaluate", "pretrain"])
@@ -185,7 +214,7 @@ def test_predictions_go_where_a_link_names(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("more, message", [
-    ([], "got no model, expected --model DIR, or --task TASK for one that comes with"),
+    ([], "--model is missing, expected --model DIR, or --task TASK for one that"),
     (["--task", "regression"], "task is 'regression', expected one with a checkpoint"),
 ])
 def test_evaluate_says_which_model_it_lacks(capsys, tmp_path, more, message):
@@ -307,6 +336,21 @@ def test_pretrain(capsys, tmp_path):
     assert code == 2 and "already holds a model" in errors
 
 
+def test_a_pretrained_model_is_evaluated_as_a_masked_lm(capsys, tmp_path, config):
+    out, corpus = tmp_path / "out", tiny.write(tmp_path, "c.txt", CORPUS)
+    assert run(capsys, "pretrain", "--corpus", corpus, "--config", config, "--out", out,
+               "--steps", 2, "--max-length", 20, "--batch-size", 4)[0] == 0
+    file = tiny.write(tmp_path, "t.txt", tiny.FILES["masked-lm"])
+    command = ("evaluate", "--model", out, "--data", file, "--task", "masked-lm")
+    code, text, errors = run(capsys, *command)
+    assert (code, errors) == (0, "") and "perplexity" in text
+    code, _, errors = run(capsys, *command[:-2])
+    assert code == 2 and "training.json: task is 'pretraining', expected one of" in \
+        errors and "pass task (--task)" in errors
+    (out / "training.json").unlink()            # as a model from elsewhere
+    assert run(capsys, *command)[:2] == (0, text)
+
+
 @pytest.mark.parametrize("options", [
     ["--rule", "bernoulli"], ["--whole-word"], ["--repeats", "2", "--seed", "5"],
     ["--tokenizer", "{base}", "--short-probability", "1"], ["--cased"]])
@@ -384,7 +428,7 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
             max_length=20, checkpoint_every=1, tokenizer=base, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretraining, "finish", lambda *args: None)   # as if killed
+        patch.setattr(finetuning, "finish", lambda *args: None)   # as if killed
         again()
     with pytest.raises(ValueError, match=f"a checkpoint of another run, .*{message}"):
         again(**change)
@@ -396,7 +440,7 @@ def test_a_pretraining_does_not_go_on_as_another(base, tmp_path, config, monkeyp
     (["--config", "{config}", "--rule", "bernoulli", "--max-predictions", "20"],
      "--rule is bernoulli, expected exact for --max-predictions: leave"),
     (["--config", "{config}", "--tokenizer", "{base}", "--cased"],
-     "got --cased and --tokenizer, expected one of them: leave --cased out")])
+     "--cased and --tokenizer are both given, expected one: leave --cased out")])
 def test_errors_of_pretrain_are_one_line(capsys, base, tmp_path, config, options,
                                          message):
     corpus = tiny.write(tmp_path, "c.txt", CORPUS)

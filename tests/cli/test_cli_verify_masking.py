@@ -96,7 +96,7 @@ def test_a_picture(numbert_main, wrong, tmp_path):
     ([], "the vocabulary is not given in full"), (IDS[:2], "--special-ids"),
     ([*IDS, "--tokenizer", "t"], "--tokenizer is given with ids"),
     ([*IDS, "--rate", "2"], "rate is 2.0"), ([*IDS, "--split", ".8,.2"], "split is"),
-    ([*IDS, "--split", "a,b"], "got 'a,b', expected numbers"),
+    ([*IDS, "--split", "a,b"], "'a,b' is not a list of numbers"),
     ([*IDS, "--rule", "exact"], "invalid choice"),
     ([*IDS, "--mask-id", "-4"], "expected"), ([*IDS, "--plot", "a.gif"], "a.gif"),
     ([*IDS, "--plot", "nowhere/a.png"], "nowhere is not a folder"),

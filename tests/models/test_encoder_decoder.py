@@ -186,6 +186,12 @@ def test_dropout_only_with_a_generator():
     assert a == b != model(**inputs).loss == model(**inputs).loss
 
 
+def test_a_seed_of_dropout_drops_other_numbers_in_each_half():
+    model, inputs = encoder_decoder(), {**source(), "labels": labels()}
+    rng = np.random.default_rng(3)
+    assert model(**inputs, rng=3).loss == model(**inputs, rng=rng).loss
+
+
 def test_tuples_and_dtypes():
     model, inputs = encoder_decoder(), CALLS["labels"]()
     out = model(**inputs)

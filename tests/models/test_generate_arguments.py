@@ -141,19 +141,68 @@ def test_functions_change_the_scores_as_in_hugging_face(call):
     for given in (ban, [ban]):
         got = model.generate(prompt, **call, logits_processor=given)
         assert got.tolist() == want and not np.isin(got[:, 4:], banned).any()
-    with pytest.raises(ValueError, match="logits_processor gave the shape"):
+    with pytest.raises(ValueError, match=r"logits_processor has shape \(23,\), expe"):
         model.generate(prompt, logits_processor=lambda i, s: s[0])
     with pytest.raises(TypeError, match="logits_processor holds a int, expected"):
         model.generate(prompt, logits_processor=[3])
 
 
-def test_embeddings_are_read_by_encoders_only():
+def test_an_encoder_reads_embeddings():
     model, prompt = build("encoder_decoder", 0), ids((2, 4), V)
     states = model.get_input_embeddings()[prompt]
     assert model.generate(inputs_embeds=states, max_new_tokens=4).tolist() == \
         model.generate(prompt, max_new_tokens=4).tolist()
-    with pytest.raises(TypeError, match="generate has no argument inputs_embeds"):
-        build("decoder", 0).generate(inputs_embeds=states)
+
+
+@pytest.mark.parametrize("with_ids", [False, True])
+@pytest.mark.parametrize("call", [
+    {}, {"max_new_tokens": 5}, {"max_length": 9}, {"num_beams": 3, "max_length": 11},
+    {"min_length": 10, "max_length": 12, "eos_token_id": [1, 2, 3, 4, 5, 6, 7, 8]},
+    {"min_new_tokens": 3, "eos_token_id": [1, 2, 3, 4, 5, 6, 7, 8]},
+    {"repetition_penalty": 3.0}, {"no_repeat_ngram_size": 1, "num_beams": 2},
+    {"masked": True, "num_beams": 2}], ids=str)
+def test_a_decoder_continues_embeddings_as_in_hugging_face(call, with_ids):
+    torch = pytest.importorskip("torch")
+    model, hf = pair("decoder")
+    rng, prompt, call = np.random.default_rng(1), ids((2, 4), V), dict(call)
+    call.setdefault("max_new_tokens", None if "max_length" in call else 6)
+    states = model.get_input_embeddings()[prompt] + 3 * rng.normal(size=(2, 4, 12))
+    given, theirs = {}, {}
+    if call.pop("masked", False):
+        given["attention_mask"] = np.array([[0, 1, 1, 1], [1, 1, 1, 1]])
+        theirs["attention_mask"] = torch.tensor(given["attention_mask"])
+    if with_ids:
+        given["input_ids"], theirs["input_ids"] = prompt, torch.tensor(prompt)
+    with torch.no_grad():
+        want = hf.generate(inputs_embeds=torch.tensor(states), **theirs, **call)
+    got = model.generate(inputs_embeds=states, **given, **call)
+    assert got.tolist() == want.tolist()
+    # HF: without a cache, it refuses.
+    assert model.generate(inputs_embeds=states, **given, **call,
+                          use_cache=False).tolist() == got.tolist()
+
+
+def test_embeddings_of_the_words_are_the_words():
+    model, prompt = build("decoder", 0), ids((2, 4), V)
+    states = model.get_input_embeddings()[prompt]
+    want = model.generate(prompt, max_new_tokens=6)
+    assert model.generate(inputs_embeds=states,
+                          max_new_tokens=6).tolist() == want[:, 4:].tolist()
+    both = model.generate(prompt[:, ::-1], inputs_embeds=states, max_new_tokens=6)
+    assert both.tolist() == np.hstack([prompt[:, ::-1], want[:, 4:]]).tolist()
+    assert both.tolist() != model.generate(prompt[:, ::-1], max_new_tokens=6).tolist()
+    shown = []
+    model.generate(inputs_embeds=states, max_new_tokens=2, streamer=shown.append)
+    assert np.array(shown).T.tolist() == want[:, 4:6].tolist()
+    for bad, message in (
+            ({"inputs_embeds": states[0]}, r"inputs_embeds has shape \(4, 12\), expec"),
+            ({"inputs_embeds": states[..., 1:]}, r"inputs_embeds has shape \(2, 4, 11"),
+            ({"inputs_embeds": states, "input_ids": prompt[:, :3]},
+             r"input_ids has shape \(2, 3\), expected \(2, 4\)"),
+            ({"inputs_embeds": states, "attention_mask": [[1]]},
+             r"attention_mask has shape \(1, 1\), expected \(2, 4\)")):
+        with pytest.raises(ValueError, match=message):
+            model.generate(**bad)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -171,8 +220,65 @@ def test_functions_end_rows(kind):
     one = model.generate(prompt, max_new_tokens=9,
                          stopping_criteria=lambda ids, scores: ids.shape[1] > start)
     assert one.tolist() == free[:, :start + 1].tolist()
-    for error, call in ((ValueError, {"stopping_criteria": at(1), "num_beams": 2}),
-                        (ValueError, {"stopping_criteria": at(1, 2, 3)}),
+    for error, call in ((ValueError, {"stopping_criteria": at(1, 2, 3)}),
+                        (ValueError, {"stopping_criteria": at(1), "num_beams": 3}),
                         (TypeError, {"stopping_criteria": ["stop"]})):
-        with pytest.raises(error, match="stopping.*, expected|expected 1 with"):
+        with pytest.raises(error, match="stopping.*, expected"):
             model.generate(prompt, **call)
+
+
+@pytest.mark.parametrize("early", [True, False, "never"])
+@pytest.mark.parametrize("beams", [2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_functions_end_beams_as_in_hugging_face(kind, beams, early):
+    torch = pytest.importorskip("torch")
+    model, hf = pair(kind)
+    prompt, calls = ids((2, 4), V), 0
+
+    def even(ids, scores):
+        """End the sequences in which an even token follows a token below 12."""
+        nonlocal calls
+        calls += 1
+        assert scores is None
+        return (ids[:, -1] % 2 == 0) & (ids[:, -2] < 12)
+
+    def long(ids, scores):
+        kind = torch if isinstance(ids, torch.Tensor) else np
+        return kind.full((len(ids),), ids.shape[1] >= 7)
+
+    def most(ids, scores):
+        """So many that hardly any beam goes on."""
+        return ids[:, -1] % 7 != 3
+
+    for given in ([even], [even, long], [most], [long, most]):
+        call = {"num_beams": beams, "max_new_tokens": 8, "early_stopping": early,
+                "num_return_sequences": beams, "eos_token_id": 5, "pad_token_id": 1,
+                "stopping_criteria": given}
+        want = asked(hf, prompt, **call).tolist()
+        assert model.generate(prompt, **call).tolist() == want
+    assert calls
+    free = model.generate(prompt, **{**call, "stopping_criteria": None})
+    assert free.tolist() != want
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_draws_of_a_beam_search_are_chosen_as_in_hugging_face(seed, monkeypatch):
+    """With the same noise, the same sequences: the best draws come first."""
+    torch = pytest.importorskip("torch")
+    model, hf = pair("decoder")
+    prompt, beams = ids((1, 4), V), 3
+    noises = np.random.default_rng(seed).gumbel(size=(9, 1, beams * V))
+
+    def give():
+        left = iter(noises)
+        monkeypatch.setattr("numbert.models.beams.log_gumbel",
+                            lambda shape, rng: next(left).reshape(shape))
+        monkeypatch.setattr(torch, "multinomial", lambda p, num_samples: torch.topk(
+            torch.log(p) + torch.tensor(next(left)), num_samples)[1])
+    call = {"num_beams": beams, "max_new_tokens": 8, "do_sample": True, "top_k": 0,
+            "num_return_sequences": beams, "eos_token_id": [5, 6, 7, 8, 9],
+            "pad_token_id": 1}
+    give()
+    want = asked(hf, prompt, **call).tolist()
+    give()
+    assert model.generate(prompt, **call).tolist() == want

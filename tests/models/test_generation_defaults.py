@@ -2,6 +2,7 @@
 """
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -118,3 +119,45 @@ def test_token_ids_may_be_numbers_of_numpy():
                                           max_new_tokens=6).tolist()
     with pytest.raises(ValueError, match="decoder_start_token_id is 'x', expected ids"):
         build("encoder_decoder", 0).generate(prompt, decoder_start_token_id="x")
+
+
+def test_a_setting_with_the_name_of_a_method_does_not_take_its_place(tmp_path):
+    model, prompt = build("decoder", 0), ids((2, 4), V)
+    model.save_pretrained(tmp_path)
+    path, names = tmp_path / "generation_config.json", ("to_dict", "eos", "validate")
+    path.write_text(json.dumps({**dict.fromkeys(names, 3), "max_new_tokens": 2}))
+    with pytest.warns(UserWarning, match="sets eos, to_dict, validate, expected"):
+        again = numbert.BertLMHeadModel.from_pretrained(tmp_path, dtype="float64")
+    again.save_pretrained(tmp_path)
+    assert json.loads(path.read_text()) == {"max_new_tokens": 2}
+    assert again.generate(prompt).tolist() == \
+        model.generate(prompt, max_new_tokens=2).tolist()
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder_decoder"])
+def test_a_setting_that_numbert_lacks_stays_in_its_file_and_is_refused(kind, tmp_path):
+    """transformers applies it, so to ignore it would be a silent wrong result."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    model, prompt = build(kind, 0), ids((2, 4), V)
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "generation_config.json"
+    values = {"forced_eos_token_id": 9, "max_new_tokens": 4, "low_memory": False,
+              "decoder_start_token_id": 3}
+    path.write_text(json.dumps(values))
+    hf = getattr(transformers, type(model).__name__).from_pretrained(
+        tmp_path, dtype=torch.float64, attn_implementation="eager")
+    assert hf.generate(torch.tensor(prompt))[:, -1].tolist() == [9, 9]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")          # the model itself is fine
+        again = type(model).from_pretrained(tmp_path, dtype="float64")
+    words = "forced_eos_token_id is 9 in generation_config, expected None: .* function"
+    with pytest.raises(ValueError, match=words):
+        again.generate(prompt)
+    with pytest.raises(ValueError, match=words):
+        model.generate(prompt, generation_config=again.generation_config)
+    again.save_pretrained(tmp_path / "again")
+    assert json.loads((tmp_path / "again" / path.name).read_text()) == values
+    again.generation_config.forced_eos_token_id = None
+    assert again.generate(prompt).tolist() == \
+        model.generate(prompt, max_new_tokens=4).tolist()

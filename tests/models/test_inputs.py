@@ -12,9 +12,9 @@ X = ids()
 
 
 @pytest.mark.parametrize("error, message, inputs", [
-    (ValueError, "neither of input_ids and inputs_embeds", {}),
-    (ValueError, "both of input_ids", {"input_ids": X,
-                                       "inputs_embeds": np.ones((B, T, 12))}),
+    (ValueError, "input_ids and inputs_embeds are None", {}),
+    (ValueError, "inputs_embeds are both given", {
+        "input_ids": X, "inputs_embeds": np.ones((B, T, 12))}),
     (ValueError, r"input_ids holds 37 at \[1, 2\].*0 to 36.*vocab_size is 37",
      {"input_ids": np.where(np.arange(B * T).reshape(B, T) == 7, 37, X)}),
     (ValueError, "input_ids holds -1", {"input_ids": X - X - 1}),

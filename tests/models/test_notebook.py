@@ -8,6 +8,7 @@ import pytest
 import numbert
 from cases import labels_for
 from common import CLASSES, B, T, config, ids, stressed
+from generation_cases import encoder_decoder
 
 OPTIONS = ["output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
            "label_totals", "labelled_only"]
@@ -29,6 +30,35 @@ def test_a_signature_is_that_of_forward_with_every_option(cls):
     assert list(inspect.signature(model.forward).parameters) == names
     assert list(inspect.signature(cls.forward).parameters) == ["self", *names]
     assert "config" in inspect.signature(cls).parameters   # the class is made, not run
+
+
+def test_the_signature_of_an_encoder_decoder_names_every_argument():
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torch")
+    model, prompt = encoder_decoder(), ids((2, 4), 23)
+    names = list(inspect.signature(model).parameters)
+    forward = transformers.EncoderDecoderModel.forward
+    theirs = list(inspect.signature(forward).parameters)
+    assert names[:10] == theirs[1:11] and theirs[11:] == ["kwargs"]
+    assert names[10:] == ["token_type_ids", "position_ids", "decoder_token_type_ids",
+                          "decoder_position_ids", *OPTIONS]
+    assert list(inspect.signature(model.forward).parameters) == names
+    inputs = {"input_ids": prompt, "labels": prompt}
+    given = {name: None for name in names if name not in inputs}
+    assert model(**inputs, **given).loss == model(**inputs).loss
+
+
+@pytest.mark.parametrize("name", ["tokens_type_ids", "decoder_x", "encoder_x",
+                                  "num_items_in_batch"])
+def test_an_encoder_decoder_refuses_an_unknown_argument_before_any_work(
+        name, monkeypatch):
+    model, prompt = encoder_decoder(), ids((2, 4), 23)
+    encoded = model.encoder(prompt)
+    monkeypatch.setattr(numbert.BertModel, "forward", None)
+    for inputs in ({"input_ids": prompt}, {"encoder_outputs": encoded}):
+        with pytest.raises(TypeError, match=f"EncoderDecoderModel takes no argument "
+                                            f"{name}, expected .*: check the spelling"):
+            model(**inputs, decoder_input_ids=prompt, **{name: 1})
 
 
 @pytest.mark.parametrize("cls", CLASSES)

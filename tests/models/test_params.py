@@ -264,8 +264,8 @@ def test_generation_config(tmp_path):
     assert again.generate(ids()).shape == (2, 7)
     assert again.generate(ids(), max_new_tokens=1).shape == (2, 6)
     path = tmp_path / "generation_config.json"
-    path.write_text('{"min_p": 0.5, "max_new_tokens": 3, "top_k": null, "_x": 1}')
-    with pytest.warns(UserWarning, match="sets min_p, which numbert's generate"):
+    path.write_text('{"max_new_tokens": 3, "top_k": null, "_x": 1, "early": true}')
+    with pytest.warns(UserWarning, match="sets early, expected settings of generate: "):
         again = numbert.BertLMHeadModel.from_pretrained(tmp_path)
     assert again.generation_config == numbert.GenerationConfig(max_new_tokens=3)
     path.write_text("[1]")

@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 from common import ids
 from generation_cases import V, build, hf_of, ours, theirs
 from numbert.models import sampling
-from numbert.models.generation import beam_step, generate
+from numbert.models.beams import beam_step, candidates
+from numbert.models.generation import generate
 from numbert.models.generation_config import GenerationConfig, filled
 
 
@@ -156,8 +157,9 @@ def test_drawn_beams_go_on_in_the_order_of_their_scores():
         num_beams=3, do_sample=True, max_length=9))
     rng = np.random.default_rng(0)
     for _ in range(20):
-        step = beam_step(rng.standard_normal(3 * V), np.zeros((3, 4), int), 2, chosen,
-                         rng)
+        found = candidates(rng.standard_normal(3 * V), np.zeros((3, 4), int), chosen,
+                           rng)
+        step = beam_step(found, np.zeros(len(found.ids), bool), 2, chosen)
         assert (np.diff(step.scores) <= 0).all() and len(step.scores) == 3
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import numbert
 from common import B, SMALL, T, config, ids, of_today, stressed, twin
+from numbert.testing.gradcheck import check
 from numbert.tokenization import BatchEncoding
 
 X = ids()
@@ -141,3 +142,19 @@ def test_hugging_face_selects_the_same():
         want = hf(torch.tensor(X), output_hidden_states=wanted).hidden_states
         assert (got is None) == (want is None)
         assert [x is None for x in got or ()] == [x is None for x in want or ()], wanted
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "x", True, [1, -2]], ids=str)
+def test_a_seed_of_any_function_is_refused_in_words(seed):
+    decoder = stressed(numbert.BertLMHeadModel, config(is_decoder=True))
+    halves = numbert.EncoderDecoderConfig.from_encoder_decoder_configs(
+        config(), config())
+    for call in (lambda: decoder.generate(ids(), max_new_tokens=1, rng=seed),
+                 lambda: decoder.resize_token_embeddings(40, rng=seed),
+                 lambda: numbert.EncoderDecoderModel(halves, rng=seed),
+                 lambda: numbert.EncoderDecoderModel.from_encoder_decoder_pretrained(
+                     "a", "b", rng=seed),
+                 lambda: check(lambda values: 1.0, {}, {}, rng=seed)):
+        with pytest.raises((TypeError, ValueError), match="rng is .*, expected a whole "
+                                                          "number >= 0 or a numpy Gen"):
+            call()

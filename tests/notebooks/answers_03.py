@@ -48,7 +48,8 @@ def merged_by_loop(x):
 ANSWERS = {
     "03.1": {
         "right": [right_attend, attend_in_float32, attend_by_loops],
-        "wrong": [(unscaled, "not divided by the root"), (by_all_channels, "square root"),
+        "wrong": [(unscaled, "not divided by the root"),
+                  (by_all_channels, "square root"),
                   (over_queries, "over the queries' axis"),
                   (without_softmax, "need a softmax first"),
                   (lambda q, k, v: q @ k.T @ v, "your function raised ValueError")]},
@@ -69,6 +70,6 @@ ANSWERS = {
                   (lambda x: x.swapaxes(-2, -3), "its shape is")]},
     "03.4": {
         "right": ["shuffled", "".join(["shuf", "fled"])],
-        "wrong": [("unchanged", "so does the output"), ("different", "order of"),
+        "wrong": [("unchanged", "moves with it"), ("different", "order of"),
                   ("permuted", "three words"), (3, "expected a value")]},
 }

@@ -57,7 +57,7 @@ def test_it_runs_and_prints_what_it_has_kept(source):
 def test_both_notebooks_are_those_of_the_source(source, solved):
     fresh, old = build.made(source, solved), kept(source, solved)
     assert [(cell.cell_type, cell.source) for cell in fresh.cells] == [
-        (cell.cell_type, cell.source) for cell in old.cells], "build the notebooks again"
+        (cell.cell_type, cell.source) for cell in old.cells], "build it again"
     nbformat.validate(old)
 
 

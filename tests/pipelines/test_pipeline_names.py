@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_text_pair_is_the_pair():
     assert want != classify(PAIR["text"], top_k=None)
     with pytest.raises(ValueError, match="text_pair is 'a' and the item is a dict"):
         classify(PAIR, text_pair="a")
-    with pytest.raises(TypeError, match="text_pair got 3, .*expected a str"):
+    with pytest.raises(TypeError, match="text_pair is 3, .*expected a str"):
         classify("a", text_pair=3)
 
 
@@ -131,6 +132,49 @@ def test_revision_goes_to_the_hub(monkeypatch, tmp_path):
     pipeline("text-classification", folder, revision="v1", token="key")
     assert asked and all(hub["revision"] == "v1" and hub["token"] == "key"
                          for hub in asked)
+
+
+@pytest.mark.parametrize("task, name", [("text-classification", "three"),
+                                        ("sentence-embedding", "words")])
+def test_a_checkpoint_in_a_subfolder(task, name, tmp_path):
+    """HF: model_kwargs go to the tokenizer's files and those of the config, too."""
+    folder = cases.saved(tmp_path / "inside", name)
+    want = pipeline(task, folder)(TEXT)
+    for named in ({"model_kwargs": {"subfolder": "inside"}}, {
+            "model_kwargs": {"subfolder": "inside"}, "tokenizer": str(tmp_path)}):
+        np.testing.assert_equal(pipeline(task, str(tmp_path), **named)(TEXT), want)
+
+
+def test_a_checkpoint_in_a_subfolder_as_in_transformers(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    cases.saved(tmp_path / "inside", "three")
+    for named in ({}, {"tokenizer": str(tmp_path)}, {"config": str(tmp_path)}):
+        options = {"model_kwargs": {"subfolder": "inside"}, **named}
+        theirs = transformers.pipeline("text-classification", str(tmp_path), device=-1,
+                                       **options)
+        got, = pipeline("text-classification", str(tmp_path), **options)(TEXT)
+        want, = theirs(TEXT)
+        assert got["label"] == want["label"]
+        np.testing.assert_allclose(got["score"], want["score"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("argument", ["revision", "token", "force_download",
+                                      "cache_dir", "local_files_only"])
+def test_hub_arguments_reach_every_file(argument, monkeypatch, tmp_path):
+    """The model, the tokenizer, the config, and the modules of sentences."""
+    folder = Path(cases.saved(tmp_path, "words"))
+    asked = []
+
+    def resolve(name, filenames=(), **hub):
+        if name != folder:                       # a file of a model that was found
+            asked.append((name, hub.get(argument)))
+        return folder
+    for module in ("system.hub", "models.weights", "pipelines.sentence_files"):
+        monkeypatch.setattr(f"numbert.{module}.resolve", resolve, raising=False)
+    pipeline("sentence-embedding", "owner/a", "owner/b", config="owner/c",
+             model_kwargs={argument: "given"})
+    assert {name for name, _ in asked} == {"owner/a", "owner/b", "owner/c"}
+    assert {value for _, value in asked} == {"given"}
 
 
 def test_a_loaded_model_has_no_revision():

@@ -131,6 +131,15 @@ def test_a_setting_is_applied_or_refused(tmp_path, file, values, says):
         numbert.sentence_settings(tmp_path)
 
 
+@pytest.mark.parametrize("name, step", [("labse", "2_Dense"),
+                                        ("matryoshka", "3_LayerNorm")])
+def test_a_step_made_for_other_vectors_is_named(tmp_path, name, step):
+    folder = cases.saved(tmp_path, name)
+    put(folder / "1_Pooling" / "config.json", {"pooling_mode": ["cls", "max"]})
+    with pytest.raises(ValueError, match=f"{step}: a vector has 24 values, exp.* 12"):
+        numbert.sentence_settings(folder)
+
+
 @pytest.mark.parametrize("entry, says", [
     ({"type": "sentence_transformers.models.LSTM"}, "type 'sent.*LSTM', expected T"),
     ({"type": "elsewhere.Dense"}, "type 'elsewhere.Dense'"),
@@ -170,6 +179,22 @@ def test_links_may_not_leave_the_checkpoint(tmp_path):
     dense.symlink_to(elsewhere / "2_Dense")
     with pytest.raises(ValueError, match="is a link to .*refused"):
         numbert.sentence_settings(folder)
+
+
+def test_a_subfolder_of_a_repository_in_the_cache(tmp_path):
+    pytest.importorskip("huggingface_hub")
+    commit, cache = "c" * 40, tmp_path / "models--owner--name"
+    folder = cases.saved(cache / "snapshots" / commit / "a" / "b", "labse")
+    (cache / "refs").mkdir()
+    (cache / "refs" / "main").write_text(commit)
+    got = numbert.sentence_settings("owner/name", cache_dir=tmp_path, subfolder="a/b",
+                                    local_files_only=True)
+    want = numbert.sentence_settings(folder)
+    assert got.keys() == want.keys() and got["pooling"] == want["pooling"]
+    x = np.linspace(-1, 1, 24).reshape(2, 12)
+    for ours, theirs in zip(got["steps"], want["steps"], strict=True):
+        np.testing.assert_array_equal(ours(x), theirs(x))
+        x = theirs(x)
 
 
 def test_pickles_are_not_read(tmp_path):

@@ -332,6 +332,22 @@ def test_what_a_killed_writer_left_is_removed(tmp_path):
     assert names(tmp_path) == [".log1.csv.x.tmp", "log[1].csv"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows locks open files")
+def test_a_save_removes_what_a_killed_save_left_and_nothing_else(tmp_path):
+    code = ("import os, sys\nfrom pathlib import Path\n"
+            "from numbert.system import saving\n"
+            "saving.os.replace = lambda *names: os._exit(1)\n"
+            "import numpy\n"
+            "saving.save(sys.argv[1], {'w': numpy.zeros(3)}, config_text='{}')")
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)])
+    assert len(names(tmp_path)) == 1
+    with saving.staging_folder(tmp_path, "checkpoint") as alive:   # of another save
+        assert names(tmp_path) == [alive.name]
+        save(tmp_path, {"w": floats(0, 3)})
+        assert alive.is_dir()
+    assert names(tmp_path) == [CONFIG, WEIGHTS]
+
+
 def test_what_a_living_writer_has_stays(tmp_path):
     with saving.atomic_file(tmp_path / "a.txt") as temporary:
         temporary.write_text("first")
@@ -410,5 +426,5 @@ def test_a_full_disk_is_an_os_error_and_the_old_checkpoint_stays(tmp_path, monke
 
 
 def test_leftovers_of_a_folder_that_does_not_exist(tmp_path):
-    saving.remove_leftovers(tmp_path / "nowhere" / "log.jsonl")        # there are none
+    saving.remove_leftovers(tmp_path / "nowhere", "log.jsonl")         # there are none
     assert not (tmp_path / "nowhere").exists()

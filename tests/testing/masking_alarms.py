@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 import masking_bugs as bugs                                           # noqa: E402
 from masking_bugs import CLS, MASK, PAD, RIGHT, SEP, UNK, V, VOCABULARY   # noqa: E402
 
-from numbert.testing import binomial                                  # noqa: E402
+from numbert.testing.masking_report import binomial                  # noqa: E402
 from numbert.testing.masking_report import check_masking, rules       # noqa: E402
 from numbert.training import masking                                  # noqa: E402
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from numbert.testing import binomial
+from numbert.testing.masking_report import binomial
 
 
 def exact_upper(count, trials, p):

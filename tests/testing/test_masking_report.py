@@ -10,7 +10,7 @@ import masking_bugs as bugs
 from masking_alarms import PIPELINES, sources
 from masking_bugs import (BUGS, CLS, MASK, PAD, RIGHT, SEP, UNK, V, VOCABULARY, mlm,
                           nsp)
-from numbert.testing.masking_checks import SHARES
+from numbert.testing.masking_report.checks import SHARES
 from numbert.testing.masking_report import (check_file, check_masking, rules,
                                             rules_of, text, to_json)
 from tiny import tokenizer
@@ -143,7 +143,7 @@ def test_one_row_in_every_form():
 def test_chunks_change_nothing(monkeypatch):
     rows = list(nsp()(np.random.default_rng(3), 30_000))
     whole = check_masking(rows, asked())
-    monkeypatch.setattr("numbert.testing.masking_rows.CHUNK", 500)
+    monkeypatch.setattr("numbert.testing.masking_report.rows.CHUNK", 500)
     small = check_masking(rows, asked())
     assert small.total == whole.total
     for one, other in zip(small.checks, whole.checks):

@@ -219,7 +219,8 @@ def test_what_bert_needs_is_never_none(tmp_path):
     old.save_pretrained(tmp_path)
     again = BertTokenizerLegacy.from_pretrained(tmp_path)
     assert again.unk_token is again.sep_token is None
-    with pytest.raises(ValueError, match="unk_token is None, expected"):
+    with pytest.raises(ValueError, match="unk_token is None, expected a token of the "
+                                         f"vocabulary of {tmp_path} to stand"):
         again.tokenize("zzz")
 
 

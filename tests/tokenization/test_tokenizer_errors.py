@@ -148,6 +148,19 @@ def test_padding_without_a_pad_token():
             pad()
 
 
+@pytest.mark.parametrize("settings, use", [
+    ({"pad_token": None}, lambda tokenizer: tokenizer("a", padding=True)),
+    ({"pad_token": None}, lambda tokenizer: tokenizer.pad({"input_ids": [1]})),
+    ({"unk_token": "[ODD]"}, lambda tokenizer: tokenizer("\u4e00"))])
+def test_what_a_file_lacks_is_missed_by_the_file_s_name(settings, use, tmp_path):
+    """HF: a tokenizer without it loads, and works for texts that do not need it."""
+    make(**settings).save_pretrained(tmp_path)
+    tokenizer = BertTokenizer.from_pretrained(tmp_path)
+    assert tokenizer("a")["input_ids"] == [2, 5, 3]
+    with pytest.raises(ValueError, match=re.escape(f"of {tmp_path}")):
+        use(tokenizer)
+
+
 @pytest.mark.parametrize("inputs, kind, message", [
     ({"a": [1]}, ValueError, "encoded_inputs has the keys ['a'], expected an encoding"),
     ([], ValueError, "encoded_inputs is [], expected an encoding with 'input_ids'"),

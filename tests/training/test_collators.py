@@ -190,3 +190,9 @@ def test_there_is_no_global_seed():
         numbert.set_seed
     with pytest.raises(ImportError):
         from numbert import set_seed  # noqa: F401
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "x", True, [1]], ids=str)
+def test_a_seed_of_the_collator_is_a_whole_number(seed):
+    with pytest.raises(ValueError, match="seed is .*, expected a whole number >= 0: "):
+        DataCollatorForLanguageModeling(tokenizer(), seed=seed)

@@ -14,6 +14,7 @@ from numbert.training import state as training_state
 from training_cases import digest, examples, fresh, run
 
 FLIPS = int(os.environ.get("NUMBERT_TEST_FLIPS", 60))
+MUTATIONS = int(os.environ.get("NUMBERT_TEST_MUTATIONS", 80))
 OPTIONS = {"dataset": examples(32), "checkpoint_every": 1}
 
 
@@ -193,6 +194,58 @@ def test_a_field_that_is_missing_is_named(field, halfway, tmp_path):
         go_on(folder)
 
 
+VALUES = [None, True, False, -1, 0, 1, 2, 18, 20, 21, 10**30, 0.5, 1e308, float("nan"),
+          float("inf"), "17", "", "finished", [], {}, [1], [[]], {"a": 1}, {"step": 1}]
+
+
+def places(value, path=()):
+    """The path to each entry of nested lists and dicts."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) \
+        if isinstance(value, list) else ()
+    for key, inside in entries:
+        yield (*path, key)
+        yield from places(inside, (*path, key))
+
+
+def mutate(values, path, rng):
+    """Replace, remove or add an entry, or put it into a list; return what was done."""
+    *above, key = path
+    for step in above:
+        values = values[step]
+    kind, value = rng.integers(4), VALUES[rng.integers(len(VALUES))]
+    if kind == 0:
+        values.pop(key)
+    elif kind == 1 and isinstance(values, list):
+        values.insert(key, value)
+    elif kind == 1:
+        values[f"{key}x"] = value
+    else:
+        values[key] = value if kind == 2 else [values[key]]
+    return kind, path, value
+
+
+def test_every_mutation_of_the_state_is_refused_by_name_or_harmless(halfway, tmp_path):
+    """With a checksum that fits, as if somebody had edited the file by a program."""
+    refused, rng = 0, np.random.default_rng(5)
+    for _ in range(MUTATIONS):
+        values, tensors, _ = read(halfway[0])
+        paths = list(places(values))
+        top = rng.integers(len(values))         # else most are counts of parameters
+        paths = [path for path in paths if path[0] == list(values)[top]]
+        done = [mutate(values, paths[rng.integers(len(paths))], rng)]
+        write(tmp_path, values, tensors)
+        try:
+            model, result = go_on(tmp_path)
+        except ValueError as error:
+            refused += 1
+            assert training_state.FILE in str(error), (done, error)
+            assert "expected" in str(error), (done, error)
+        else:
+            assert result.steps == 20 and result.stopped == "finished", done
+            assert all(np.isfinite(x).all() for x in model.params.values()), done
+    assert MUTATIONS / 4 < refused < MUTATIONS  # else they are too weak, or too strong
+
+
 @pytest.mark.parametrize("change", [
     lambda s: s["state"].update(state=-1), lambda s: s["state"].update(state=2**200),
     lambda s: s["state"].update(inc="1"), lambda s: s.update(state=1),
@@ -240,7 +293,7 @@ def test_what_is_no_file_is_refused(tmp_path):
 
 def test_an_evaluation_by_other_names_than_before(halfway, tmp_path):
     folder = edited(halfway, tmp_path, lambda *_: None)
-    with pytest.raises(ValueError, match="evaluate gives f1, expected accuracy, loss"):
+    with pytest.raises(ValueError, match="evaluate's metrics are f1, expected acc"):
         run(checkpoint_dir=folder, evaluate=lambda model: {"f1": 0.5}, **OPTIONS)
 
 

@@ -306,7 +306,7 @@ def test_a_class_without_a_loss_is_refused():
 
 @pytest.mark.parametrize("found", [{}, None, "good", {"a": None}, [1.0, 2.0]])
 def test_evaluate_must_give_numbers(found):
-    with pytest.raises(ValueError, match="^evaluate gave .*, expected a dict"):
+    with pytest.raises(ValueError, match="^the result of evaluate is .*, expected a"):
         run(evaluate=lambda model: found)
 
 

@@ -1,5 +1,7 @@
 """Class weights and label smoothing as an objective of training."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -8,7 +10,8 @@ import numbert
 from common import assert_near, config, ids, stressed
 from numbert.training.batches import collate
 from numbert.training.objectives import LABELS, batch_gradients
-from numbert.training.weighting import balanced_weights, from_weights
+from numbert.training.weighting import (balanced_weights, from_weights,
+                                        soft_cross_entropy, soft_cross_entropy_backward)
 
 WEIGHTS = [0.2, 3.0, 1.5]
 TEXT, WORDS = (numbert.BertForSequenceClassification,
@@ -111,3 +114,56 @@ def test_a_model_with_more_classes_than_weights():
     part = collate(examples(TEXT))
     with pytest.raises(ValueError, match="there are 2 class weights, expected one for"):
         batch_gradients(model_of(TEXT), [part], from_weights([1, 2]))
+
+
+# ------------------------------------------------------------------------ the loss
+
+def by_loops(logits, labels, weights, smoothing):
+    """The sum over labels, and the sum of their weights, as the formula has them."""
+    total = 0.0
+    for row, label in zip(logits.tolist(), labels.tolist()):
+        if label == -100:
+            continue
+        norm = math.log(math.fsum(map(math.exp, row)))
+        each = [w * (norm - z) for w, z in zip(weights, row)]     # w_k times -log p_k
+        total += (1 - smoothing) * each[label] + smoothing * math.fsum(each) / len(row)
+    return total, math.fsum(weights[label] for label in labels.tolist() if label >= 0)
+
+
+CASES = st.tuples(st.integers(0, 10 ** 6), st.integers(1, 6), st.integers(2, 5),
+                  st.sampled_from([0.0, 0.1, 0.5, 1.0]), st.booleans(),
+                  st.sampled_from([None, 2.5]))
+
+
+@given(CASES)
+def test_weights_and_smoothing_are_those_of_torch(case):
+    """Values by loops, and values and gradients by torch, in float64."""
+    torch = pytest.importorskip("torch")
+    seed, rows, classes, smoothing, weighted, count = case
+    rng = np.random.default_rng(seed)
+    logits = 3 * rng.standard_normal((rows, classes))
+    labels = rng.integers(0, classes, rows)
+    labels[1:][rng.random(rows - 1) < 0.3] = -100              # the first counts
+    weights = rng.uniform(0.05, 3, classes) if weighted else None
+    loss, saved = soft_cross_entropy(logits, labels, weights, smoothing, count)
+    total, used = by_loops(logits, labels, np.ones(classes) if weights is None
+                           else weights, smoothing)
+    assert loss == pytest.approx(total / (count or used), rel=1e-13)
+    x = torch.tensor(logits, requires_grad=True)
+    want = torch.nn.functional.cross_entropy(
+        x, torch.tensor(labels), label_smoothing=smoothing,
+        weight=None if weights is None else torch.tensor(weights),
+        reduction="mean" if count is None else "sum") / (count or 1)
+    assert loss == pytest.approx(want.item(), rel=1e-13)
+    want.backward()
+    dlogits = soft_cross_entropy_backward(1.0, saved)
+    assert_near(dlogits, x.grad.numpy(), 1e-13)
+    assert np.all(dlogits[labels == -100] == 0)                          # exactly
+
+
+def test_weights_and_smoothing_keep_the_dtype_and_the_shape():
+    logits = np.ones((2, 3, 4), "float32")
+    for options in ({"weights": [1, 2, 3, 4.0]}, {"smoothing": 0.25}):
+        loss, saved = soft_cross_entropy(logits, np.zeros((2, 3), int), **options)
+        dlogits = soft_cross_entropy_backward(1.0, saved)
+        assert loss.dtype == dlogits.dtype == np.float32 and dlogits.shape == (2, 3, 4)

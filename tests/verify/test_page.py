@@ -116,6 +116,12 @@ def test_the_cause_is_on_the_page():
     assert "No known bug explains what fails." in page(wrong(diagnosis=[]))
 
 
+def test_what_the_first_wrong_step_reads_is_on_the_page():
+    said = page(wrong(sources=("embeddings.out", "<b>attention_mask")))
+    assert "It is computed from: embeddings.out, &lt;b&gt;attention_mask." in said
+    assert "computed from" not in page(wrong())
+
+
 @pytest.mark.parametrize("found", [right(), wrong(), evil(), report([])])
 def test_it_is_one_file(found):
     """Nothing is loaded: no address but places in the page itself."""

@@ -3,12 +3,9 @@
     from numbert.testing.lessons import check
     check("03.1", my_merge_heads)       # prints what is right or what went wrong
 
-No answer is stored.  An exercise names a function of numbert, or a few lines beside it,
-that computes the right answer again from fresh inputs.  A wrong answer is compared with
-the answers that well-known mistakes give, so that `check` can name the mistake.
-
-Start with exercise.py, which judges an answer; each lesson_NN.py holds the exercises of
-one notebook.
+No answer is stored: `check` computes the right one again, and the well-known mistakes.
+Start with exercise.py, which judges an answer; each lesson_NN.py belongs to a notebook.
+This room may import what testing may import.
 """
 
 from importlib import import_module
@@ -36,9 +33,9 @@ def judged(name: str, answer) -> tuple[bool, str]:
     """Return whether an answer is right, and the sentences that `check` prints."""
     known = exercises(name[:2]) if isinstance(name, str) else {}
     if name not in known:
-        known = {each: None for lesson in lessons() for each in exercises(lesson)}
-        raise ValueError(f"the exercise is {name!r}, expected one of {', '.join(known)}: "
-                         "give the number that stands over it in the notebook")
+        names = (each for lesson in lessons() for each in exercises(lesson))
+        raise ValueError(f"the exercise is {name!r}, expected one of "
+                         f"{', '.join(names)}: give the number that stands over it")
     return judge(name, known[name], answer)
 
 

@@ -58,7 +58,7 @@ def judge(name: str, exercise: Exercise, answer) -> tuple[bool, str]:
     if not wrong:
         return True, f"{name} is right."
     for mistake, compute in exercise.mistakes.items():
-        if all(agrees(given, compute, arguments, exercise) for arguments, given in calls):
+        if all(agrees(given, compute, inputs, exercise) for inputs, given in calls):
             return False, f"{name} is not right yet.  {told(mistake)}"
     return False, f"{name} is not right yet: {wrong[0]}"
 
@@ -116,7 +116,7 @@ def differs(given, compute: Callable, arguments: tuple, exercise: Exercise) -> s
 
 
 def difference(given, want, rough, digits: int | None) -> str:
-    """Return how one part of an answer differs from the right one; "" if it is right."""
+    """Return how one part of an answer differs from the right one; "" if it doesn't."""
     given, want = plain(given), plain(want)
     if given.dtype == object or given.dtype.kind not in alternatives(want.dtype.kind):
         return f"it is {kind(given)}, expected {kind(want)}."

@@ -74,7 +74,8 @@ EXERCISES = {
                 heads_in_rows,
             "The channels of the heads alternate.  Each head should fill a run of D "
             "channels: check which axis comes last before the reshape.":
-                lambda x: np.moveaxis(x, -3, -1).reshape(*x.shape[:-3], x.shape[-2], -1),
+                lambda x: np.moveaxis(x, -3, -1).reshape(
+                    *x.shape[:-3], x.shape[-2], -1),
             "The heads come in the wrong order.":
                 lambda x: attention.merge_heads(x[..., ::-1, :, :]),
             "The heads are added up.  They should stand side by side.":
@@ -85,7 +86,7 @@ EXERCISES = {
     "03.4": Exercise(
         reference=lambda: "shuffled",
         mistakes={
-            "Each output belongs to its query.  If the query moves, so does the output.":
+            "Each output belongs to its query, and moves with it.":
                 lambda: "unchanged",
             "Each output is a weighted sum over all keys, and a sum does not depend on "
             "the order of its terms.":

@@ -4,7 +4,7 @@ Read normalization, then wordpiece: `tokenize` puts the two together.  Then read
 added_tokens, which finds special tokens such as [MASK], and encode, which adds them and
 notes where in the text each piece stands.  tables holds the Unicode properties of each
 character.
-This room imports nothing else of numbert.
+This room imports nothing else from numbert.
 """
 
 from .normalization import normalize, normalizer_steps, plain, spanned, split_words

@@ -1,8 +1,8 @@
 """Tokens that are found before the text is split: [MASK], [SEP], and a user's own.
 
 There are two searches.  The first looks in the original text for the tokens with
-normalized=False.  The rest of the text is normalised.  There the second looks for the
-tokens with normalized=True, in their normalised form.
+normalized=False.  The rest of the text is then normalised, and the second search looks
+in it for the normalised form of the tokens with normalized=True.
 """
 
 import re

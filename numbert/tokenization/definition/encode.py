@@ -17,6 +17,7 @@ class Core(NamedTuple):
 
     vocab: dict[str, int]
     unk_token: str
+    source: str                             # what errors call the vocabulary
     unk_id: int | None                      # None if the vocabulary lacks unk_token
     steps: list[tuple[str, Callable]]       # of the normaliser
     raw_matcher: Matcher | None             # finds added tokens in the original text
@@ -24,7 +25,7 @@ class Core(NamedTuple):
 
 
 def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None,
-                 chinese_chars=True, added_tokens=None):
+                 chinese_chars=True, added_tokens=None, source="the vocabulary"):
     """Return the Core of a vocabulary.
 
     Args:
@@ -34,12 +35,14 @@ def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None
         strip_accents: strip accents; None means "if lowercase".
         chinese_chars: make every CJK ideograph a word of its own.
         added_tokens: {id: AddedToken}.
+        source: what errors call the vocabulary.
     """
     added = added_tokens or {}
     steps = normalizer_steps(lowercase, strip_accents, chinese_chars)
     raw = {index: token for index, token in added.items() if not token.normalized}
     rest = {index: token for index, token in added.items() if token.normalized}
-    return Core(vocab, unk_token, vocab.get(unk_token), steps, compile_matcher(raw),
+    return Core(vocab, unk_token, source, vocab.get(unk_token), steps,
+                compile_matcher(raw),
                 compile_matcher(rest, lambda content: normal_form(content, steps)))
 
 
@@ -123,7 +126,7 @@ def unknown(core, word):
     """Return the id of the unknown token, which stands for a word without pieces."""
     if core.unk_id is None:
         raise ValueError(
-            f"unk_token is {core.unk_token!r}, expected a token of the vocabulary to "
+            f"unk_token is {core.unk_token!r}, expected a token of {core.source} to "
             f"stand for {word[:40]!r}, which has no pieces: add it to the vocabulary, "
             "or pass another unk_token")
     return core.unk_id

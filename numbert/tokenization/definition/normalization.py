@@ -1,12 +1,12 @@
 """BERT's normaliser: from raw text to words, one character at a time.
 
 A text is a list of (character, start, end): the character comes from text[start:end]
-of the original.  So every word piece can be traced back to its place.  Each step takes
+of the original, so every word piece can be traced back to its place.  Each step takes
 such a list and returns a new one.
 
 Source: the BERT paper says only "WordPiece".  The steps come from BasicTokenizer in
-google-research/bert (tokenization.py).  Their order and the versions of Unicode are the
-ones of Hugging Face's BertNormalizer.
+google-research/bert (tokenization.py).  Their order and the versions of Unicode are
+those of Hugging Face's BertNormalizer.
 """
 
 import unicodedata
@@ -15,7 +15,7 @@ from .tables import CJK, LOWER, MARK, MN, NFD, PUNCT, REMOVED, SPACE, flags, low
 
 
 def check_unicode(text, name="the text"):
-    """Raise a TypeError if a text is not valid Unicode; `name` is what it is called."""
+    """Raise a TypeError, which calls the text `name`, if it is not valid Unicode."""
     try:
         text.isascii() or text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -1,9 +1,9 @@
 """What the tokenizer knows about each character.
 
-`flags(character)` returns one byte.  Each bit of it, listed below, says one thing about
-the character.  Unicode changes with every version, and so does Python's own table.
-Published checkpoints are used with the tables of the `tokenizers` library, so these are
-frozen in `unicode_tables.txt`.
+`flags(character)` returns one byte.  Each of its bits, listed below, says one thing
+about the character.  Python's own tables change with every version of Unicode.  The
+published checkpoints are used with the tables of the `tokenizers` library, so a copy of
+those is frozen in `unicode_tables.txt`.
 """
 
 import functools

@@ -63,11 +63,11 @@ class FastCore:
 
 
 def compile_core(vocab, *, unk_token="[UNK]", lowercase=True, strip_accents=None,
-                 chinese_chars=True, added_tokens=None):
+                 chinese_chars=True, added_tokens=None, source="the vocabulary"):
     """Return the FastCore of a vocabulary; Args as in `definition.encode`."""
     plain = definition.compile_core(
         vocab, unk_token=unk_token, lowercase=lowercase, strip_accents=strip_accents,
-        chinese_chars=chinese_chars, added_tokens=added_tokens)
+        chinese_chars=chinese_chars, added_tokens=added_tokens, source=source)
     accents = lowercase if strip_accents is None else strip_accents
     core = FastCore(plain, lowercase, accents, chinese_chars,
                     splitter=added.compile_splitter(plain.raw_matcher))

@@ -51,6 +51,7 @@ class LegacyCore(NamedTuple):
     basic: BasicTokenizer | None    # None: only split at white space
     wordpiece: WordpieceTokenizer
     unk_token: str = "[UNK]"
+    source: str = "the vocabulary"          # what errors call the vocabulary
     unk_id: int | None = None       # the id of an unknown token, if it has one
     special: frozenset[str] = frozenset()       # special tokens, which stay whole
 

@@ -113,6 +113,7 @@ class BertTokenizerLegacy(TokenizerBase):
             self._core = pieces.compile_core(self._vocab, self._added)
         return self._core._replace(
             unk_token=self.unk_token, unk_id=self._id_of(self.unk_token),
+            source=f"the vocabulary{self.origin}",
             special=frozenset(self.all_special_tokens),
             basic=self.basic_tokenizer if self.do_basic_tokenize else None,
             wordpiece=self.wordpiece_tokenizer)

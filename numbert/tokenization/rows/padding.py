@@ -18,8 +18,6 @@ FILL = {
     "special_tokens_mask": lambda tokenizer: 1,
 }
 NUMBERS = {int, float, bool}
-NO_PAD_TOKEN = ("pad_token is None, expected a token to pad with: set one with "
-                "tokenizer.add_special_tokens({'pad_token': '[PAD]'})")
 
 
 def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
@@ -52,8 +50,8 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
     strategy, _, max_length = options.resolve(
         padding, None, max_length, tokenizer.model_max_length, verbose=verbose)
     side = options.side("padding_side", padding_side or tokenizer.padding_side)
-    if strategy and tokenizer.pad_token is None:
-        raise ValueError(NO_PAD_TOKEN)
+    if strategy:
+        check_pad_token(tokenizer)
     if return_attention_mask is None:
         return_attention_mask = "attention_mask" in tokenizer.model_input_names
     ids = columns["input_ids"]
@@ -63,20 +61,30 @@ def pad(tokenizer, encoded_inputs, padding=True, max_length=None,
         wide = max_length if strategy == "max_length" else max(map(len, ids))
         multiple = pad_to_multiple_of or 1
         pads = [max(-(-wide // multiple) * multiple - len(row), 0) for row in ids]
-        for name in columns.keys() & FILL.keys():
-            if name == "attention_mask" and not return_attention_mask:
-                continue          # HF: a mask that nobody asked for is not padded
-            fill = FILL[name](tokenizer)
-            columns[name] = [_extend(row, [fill] * n, side)
-                             for row, n in zip(columns[name], pads)]
+        fills = {name: FILL[name](tokenizer) for name in columns if name in FILL}
+        if not return_attention_mask:
+            fills.pop("attention_mask", None)   # HF: nobody asked for it: not padded
+        columns.update(_padded(columns, fills, pads, side))
     if not batched:
         columns = {name: rows[0] for name, rows in columns.items()}
     return BatchEncoding(columns, tensor_type=return_tensors)
 
 
-def _extend(row, pads, side):
-    """Return a row with its padding on one side."""
-    return row + pads if side == "right" else pads + row
+def check_pad_token(tokenizer):
+    """Raise ValueError unless a tokenizer has a token to pad with."""
+    if tokenizer.pad_token is None:
+        raise ValueError(f"the pad_token{tokenizer.origin} is None, expected a token "
+                         "to pad with: set one with tokenizer.add_special_tokens("
+                         "{'pad_token': '[PAD]'})")
+
+
+def _padded(columns, fills, pads, side):
+    """Return the columns of `fills` with pads[i] more values in row i, on one side."""
+    def extend(row, more):
+        return row + more if side == "right" else more + row
+
+    return {name: [extend(row, [fill] * n) for row, n in zip(columns[name], pads)]
+            for name, fill in fills.items()}
 
 
 def _columns(encoded_inputs):

@@ -19,7 +19,7 @@ from ...system.saving import atomic_write_text
 from ..definition.added_tokens import AddedToken
 from . import files
 from .reading import (naming, read_added_tokens, read_config, read_saved,
-                      read_special_tokens, shown)
+                      read_special_tokens)
 from .rust import DEFAULTS, saved_token, tokenizer_json, warn_of_other_normalizer
 from .special_tokens import SPECIAL_TOKENS
 
@@ -60,6 +60,38 @@ def load(cls, path, hub, kwargs, tokenizer_file=None, tokenizer_object=None):
     if tokenizer_file is not None:
         found[files.TOKENIZER_FILE] = Path(tokenizer_file)
     saved = read_saved(found.get(files.TOKENIZER_FILE))
+    settings, sources = _settings(found, saved, kwargs)
+    if tokenizer_object is None:
+        warn_of_other_normalizer(saved.normalizer, settings)
+    else:
+        settings = {name: value for name, value in settings.items()
+                    if name in kwargs or name not in DEFAULTS}
+    settings.update({"name_or_path": str(path), **kwargs})
+    vocab = saved.vocab
+    if vocab is None:
+        vocab = files.read_vocabulary(found[files.VOCAB_FILE], not cls.is_fast)
+    _warn_of_legacy_settings(cls, settings)
+    try:
+        return make(cls, vocab, settings, tokenizer_object)
+    except (TypeError, ValueError) as error:
+        source = sources.get(str(error).partition(" ")[0], path)
+        if source is None:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{source}: {error}") from None
+
+
+def _settings(found, saved, kwargs):
+    """Return the settings of a tokenizer, added tokens included, and where each is set.
+
+    Args:
+        found: {name of a file: Path}.
+        saved: what tokenizer.json says.
+        kwargs: settings that override those in the files.
+
+    Returns:
+        {name: value}, and {name: Path, or None for one of kwargs}.
+    """
     config, decoder = read_config(found.get(files.CONFIG_FILE))
     settings = {name: value for name, value in config.items() if name not in ORIGIN}
     settings.update(kwargs)
@@ -73,28 +105,11 @@ def load(cls, path, hub, kwargs, tokenizer_file=None, tokenizer_object=None):
         decoder = _added_tokens(found, saved, settings)
     for name, side in saved.sides.items():      # HF: they become the defaults
         settings.setdefault(name, side)
-    if tokenizer_object is None:
-        warn_of_other_normalizer(saved.normalizer, settings)
-    else:
-        settings = {name: value for name, value in settings.items()
-                    if name in kwargs or name not in DEFAULTS}
-    settings.update({"name_or_path": str(path), "added_tokens_decoder": decoder,
-                     **kwargs})
-    vocab = saved.vocab
-    if vocab is None:
-        vocab = files.read_vocabulary(found[files.VOCAB_FILE], not cls.is_fast)
+    settings["added_tokens_decoder"] = decoder
     sources = {**dict.fromkeys(config, found.get(files.CONFIG_FILE)),
                **dict.fromkeys(special, found.get(files.SPECIAL_TOKENS_MAP_FILE)),
                **dict.fromkeys(kwargs)}
-    _warn_of_legacy_settings(cls, settings)
-    try:
-        return make(cls, vocab, settings, tokenizer_object)
-    except (TypeError, ValueError) as error:
-        source = sources.get(str(error).partition(" ")[0], path)
-        if source is None:
-            raise
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{source}: {error}") from None
+    return settings, sources
 
 
 def make(cls, vocab, settings, tokenizer_object=None):
@@ -117,7 +132,7 @@ def _warn_of_legacy_settings(cls, settings):
     for name, without_effect in LEGACY.items():
         if name not in cls.own_settings and settings.get(name) not in without_effect:
             warnings.warn(
-                f"{files.CONFIG_FILE} says {name}={shown(settings[name])}, which "
+                f"{files.CONFIG_FILE} says {name}={settings[name]!r:.80}, which "
                 "BertTokenizer can't do and ignores, as in transformers: use "
                 "BertTokenizerLegacy", stacklevel=4)
 

@@ -13,7 +13,7 @@ from . import files
 
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 LISTS = ("extra_special_tokens", "additional_special_tokens")       # of special tokens
-OBJECT = "{} is {}, expected a JSON object: download or write it again"
+OBJECT = "{} is {!r:.80}, expected a JSON object: download or write it again"
 
 
 class Saved(NamedTuple):
@@ -83,7 +83,7 @@ def saved_of(values):
     """Return the content of a tokenizer.json as Saved."""
     tokens = values.get("added_tokens") or []
     if not isinstance(tokens, list):
-        raise TypeError(f"added_tokens is {shown(tokens)}, expected a list: "
+        raise TypeError(f"added_tokens is {tokens!r:.80}, expected a list: "
                         "download or write it again")
     sides = {}
     for name in ("truncation", "padding"):
@@ -94,12 +94,6 @@ def saved_of(values):
              for token in tokens]
     return Saved(_vocabulary(_object(values, "model")), dict(added), sides,
                  _object(values, "normalizer"))
-
-
-def shown(value):
-    """Return the repr of a value, cut if it is long."""
-    text = repr(value)
-    return text if len(text) < 80 else text[:76] + " ..."
 
 
 def _object(values, name):
@@ -113,14 +107,14 @@ def _object(values, name):
 
 def _check_object(name, value):
     if not isinstance(value, dict):
-        raise TypeError(OBJECT.format(name, shown(value)))
+        raise TypeError(OBJECT.format(name, value))
 
 
 def _vocabulary(model):
     """Return the vocabulary of the `model` in a tokenizer.json, checked."""
     kind = model.get("type", "WordPiece")
     if kind != "WordPiece":
-        raise ValueError(f"the type of model is {shown(kind)}, expected 'WordPiece': "
+        raise ValueError(f"the type of model is {kind!r:.80}, expected 'WordPiece': "
                          "pass the files of a BERT tokenizer")
     if "vocab" not in model:
         raise ValueError("model has no vocab, expected the vocabulary: save the "
@@ -129,7 +123,7 @@ def _vocabulary(model):
     if isinstance(vocab, list):
         for i, token in enumerate(vocab):
             if not isinstance(token, str):
-                raise TypeError(f"token {i} of vocab is {shown(token)}, expected a "
+                raise TypeError(f"token {i} of vocab is {token!r:.80}, expected a "
                                 "str: pass the files of a BERT tokenizer")
         vocab = {token: i for i, token in enumerate(vocab)}
     return files.check_vocabulary(vocab)
@@ -138,7 +132,7 @@ def _vocabulary(model):
 def _side(name, direction):
     """Return "left" or "right" for the direction of padding or truncation."""
     if direction not in ("Left", "Right"):
-        raise ValueError(f"the direction of {name} is {shown(direction)}, expected "
+        raise ValueError(f"the direction of {name} is {direction!r:.80}, expected "
                          "'Left' or 'Right': correct it")
     return direction.lower()
 
@@ -148,7 +142,7 @@ def _id(value):
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         value = int(value) if len(value) < 20 else value
     if not is_whole_number(value) or not 0 <= value < files.MAX_ID:
-        raise ValueError(f"the id of an added token is {shown(value)}, expected a "
+        raise ValueError(f"the id of an added token is {value!r:.80}, expected a "
                          f"whole number from 0 to {files.MAX_ID - 1}: correct it")
     return int(value)
 
@@ -156,7 +150,7 @@ def _id(value):
 def _added_dict(value):
     """Return the object that stands for an added token."""
     if not isinstance(value, dict):
-        raise TypeError(OBJECT.format("an added token", shown(value)))
+        raise TypeError(OBJECT.format("an added token", value))
     return value
 
 

@@ -5,7 +5,7 @@ import warnings
 from ...system.jsonfiles import parse_json, read_json
 from ..rows.options import flag
 from .files import TOKENIZER_FILE
-from .reading import FLAGS, naming, saved_of, shown
+from .reading import FLAGS, naming, saved_of
 
 # Our names for the settings of the normaliser, the file's names, and the defaults.
 NORMALIZER = (("do_lower_case", "lowercase", True),
@@ -40,7 +40,7 @@ def read(tokenizer_object, tokenizer_file, given):
     else:
         name = "tokenizer_object"
         if not hasattr(tokenizer_object, "to_str"):
-            raise TypeError(f"{name} is {shown(tokenizer_object)}, expected a "
+            raise TypeError(f"{name} is {tokenizer_object!r:.80}, expected a "
                             "tokenizers.Tokenizer: pass the path of a file as "
                             "tokenizer_file")
         values = parse_json(tokenizer_object.to_str(), name)
@@ -67,9 +67,9 @@ def _check(values):
     for part, wanted in parts.items():
         found = values.get(part)
         for key, value in wanted.items():
-            got = found.get(key, value) if isinstance(found, dict) else found
-            if got != value:
-                raise ValueError(f"{key} of {part} is {shown(got)}, expected {value!r},"
+            own = found.get(key, value) if isinstance(found, dict) else found
+            if own != value:
+                raise ValueError(f"{key} of {part} is {own!r:.80}, expected {value!r},"
                                  " as BERT has it: pass the file of a BERT tokenizer")
 
 

@@ -70,6 +70,11 @@ class Vocabulary(SpecialTokens):
         self.split_special_tokens = bool(options.flag(
             "split_special_tokens", kwargs.pop("split_special_tokens", None), True))
 
+    @property
+    def origin(self):
+        """What errors add to name the files: " of DIR", or "" if there are none."""
+        return f" of {self.name_or_path}" if self.name_or_path else ""
+
     @classmethod
     def takes(cls, name, value):
         """Whether the constructor takes a setting, for itself or as a special token."""

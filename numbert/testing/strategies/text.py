@@ -4,15 +4,10 @@
     def test_my_tokenizer(text): ...
 
 The simplest alternatives come first, so failures shrink to short lower-case words.
-Needs hypothesis, an optional package: pip install "numbert[test]".
 """
 
-try:
-    import hypothesis.strategies as st
-    from hypothesis.errors import InvalidArgument
-except ImportError as error:
-    raise ImportError("hypothesis is not installed, expected for numbert.testing: "
-                      'pip install "numbert[test]"') from error
+import hypothesis.strategies as st
+from hypothesis.errors import InvalidArgument
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "un", "unaffable", "hello", "world", "a", "b", "naive", "don't", "3.14")
@@ -39,12 +34,21 @@ KINDS = (WORDS, WHITE_SPACE, PUNCTUATION, ACCENTED, CASES, CJK, LOOKALIKES, CONT
 
 
 def scalars():
-    """Draw any one character that UTF-8 can encode."""
+    """Draw any one character that UTF-8 can encode.
+
+    @given(scalars())
+    def test_a_character_is_cleaned_alone(char):
+        assert len(my_clean(char)) <= 1
+    """
     return st.characters(codec="utf-8")
 
 
 def bert_text(*, vocab=(), max_parts=12):
     """Draw text as a tokenizer meets it: words, and all that is hard about them.
+
+    @given(bert_text(vocab=my_tokenizer.vocab))
+    def test_it_never_raises(text):
+        my_tokenizer.encode(text)
 
     Args:
         vocab: more pieces to make words of; some get one character changed.
@@ -74,12 +78,21 @@ def _near(draw, pieces):
 
 
 def split_text(*, vocab=(), max_words=5):
-    """Draw a text as a list of words; a word may be empty or hold spaces."""
+    """Draw a text as a list of words; a word may be empty or hold spaces.
+
+    @given(split_text())
+    def test_each_word_is_known_by_its_number(words):
+        assert max(my_tokenizer.word_ids(words), default=0) < max(1, len(words))
+    """
     return st.lists(bert_text(vocab=vocab, max_parts=3), max_size=max_words)
 
 
 def vocabularies(*, alphabet="abcdeé中.,'", max_pieces=30, special=True):
     """Draw a small vocabulary, {token: id}: special tokens, then pieces.
+
+    @given(vocabularies(alphabet="ab"), st.text("ab"))
+    def test_pieces_are_of_the_vocabulary(vocab, word):
+        assert set(my_wordpiece(word, vocab)) <= set(vocab)
 
     Args:
         alphabet: the characters that pieces are made of; not all of them need be
@@ -108,6 +121,10 @@ def call_options(*, max_length=24, overflow=True):
 
     So tensors come with padding, a side with what pads, a stride with windows that it
     fits in, and max_length with what needs it.
+
+    @given(bert_text(), call_options())
+    def test_my_tokenizer_takes_what_transformers_takes(text, options):
+        my_tokenizer(text, **options)
 
     Args:
         max_length: the largest max_length to draw; the smallest is 3.

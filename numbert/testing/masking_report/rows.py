@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..bert.losses import IGNORE_INDEX
-from ..system.datafiles import json_rows
-from ..system.jsonfiles import json_text
-from ..system.numbers import is_number, is_whole_number
+from ...bert.losses import IGNORE_INDEX
+from ...system.datafiles import json_rows
+from ...system.jsonfiles import json_text
+from ...system.numbers import is_number, is_whole_number
 
 IDS = ("original", "masked", "labels")
 CHUNK = 2 ** 16                 # tokens that are counted together

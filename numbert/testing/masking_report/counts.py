@@ -16,7 +16,7 @@ from hashlib import blake2b
 import numpy as np
 
 from .binomial import TILTS, log_norms
-from .masking_rows import Rules
+from .rows import Rules
 
 EXAMPLES = 3                    # that are kept of each mistake
 BINS = 16                       # parts of a row, for the places of what is selected
@@ -51,7 +51,7 @@ def new_counts(asked: Rules, reuse_level: float) -> dict:
 
 
 def count(counts: dict, chunk: dict, asked: Rules) -> None:
-    """Add a chunk of rows, as `masking_rows.chunks` makes them."""
+    """Add a chunk of rows, as `rows.chunks` makes them."""
     original, special = chunk["original"], chunk["special"] & ~chunk["padding"]
     unsure = np.zeros_like(special)
     if asked.unk_id is not None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from ..system.jsonfiles import json_text
-from ..system.terminal import escaped
-from .masking_checks import Check, Report
+from ...system.jsonfiles import json_text
+from ...system.terminal import escaped
+from .checks import Check, Report
 
 FORMAT = 1                      # of the JSON; a change that readers notice raises it
 WIDTH = 88

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from . import binomial
-from .masking_counts import BINS, ordinary_pieces
-from .masking_rows import Rules
+from .counts import BINS, ordinary_pieces
+from .rows import Rules
 
 # How the false-alarm rate is divided among the tests.
 SHARES = {"rate": 0.2, "split": 0.15, "fresh": 0.02, "random": 0.08, "ranges": 0.08,

@@ -6,7 +6,7 @@ what was seen, and what to do.  A guess changes no verdict.
 
 from __future__ import annotations
 
-from .masking_rows import Rules
+from .rows import Rules
 
 
 def likely(name: str, counts: dict, asked: Rules) -> str:

@@ -4,30 +4,27 @@
     report = check_file("masked.jsonl", asked)        # or check_masking(rows, asked)
     print(text(report))
 
-What must never happen, such as a masked [SEP], is counted; one case is enough.  What is
-left to chance, such as the 15 %, is compared with exact bounds.  All these tests
-together call a right pipeline wrong with a probability of at most `false_alarms`, one
-in a million.  What dialects of BERT do differently is allowed: whether [UNK] is masked,
-and whether random pieces may be special, or the original itself.
+Read rows, which says what is read, then counts, checks and likely; binomial holds the
+bounds.  This room may import bert and system.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ..system.datafiles import text_lines
-from .masking_checks import SHARES, Report, all_checks
-from .masking_counts import count, new_counts
-from .masking_likely import likely
-from .masking_rows import Rules, chunks, file_rows, given_rows, rules, rules_of
-from .masking_text import text, to_json
+from ...system.datafiles import text_lines
+from .checks import SHARES, Report, all_checks
+from .counts import count, new_counts
+from .likely import likely
+from .rows import Rules, chunks, file_rows, given_rows, rules, rules_of
+from .printed import text, to_json
 
 __all__ = ["check_file", "check_masking", "judged", "rules", "rules_of", "text",
            "to_json"]
 
 
 def check_file(path, asked: Rules, progress: Callable = iter) -> Report:
-    """Check a JSONL file, whose rows masking_rows describes.
+    """Check a JSONL file, whose rows rows describes.
 
     Args:
         path: the file.
@@ -44,9 +41,15 @@ def check_file(path, asked: Rules, progress: Callable = iter) -> Report:
 def check_masking(examples: Iterable, asked: Rules, source: str = "rows") -> Report:
     """Check rows, or batches of rows, in memory or from a generator.
 
+    What must never happen, such as a masked [SEP], is counted; one case is enough.
+    What is left to chance, such as the 15 %, is compared with exact bounds.  All checks
+    together call a right pipeline wrong with a probability of at most `false_alarms`.
+    What dialects of BERT do differently is allowed: whether [UNK] is masked, and
+    whether random pieces may be special, or the original itself.
+
     Args:
         examples: each a mapping with original, masked and labels, lists or arrays (T,)
-            or arrays (B, T), and perhaps the other fields of masking_rows; or a triple
+            or arrays (B, T), and perhaps the other fields of rows; or a triple
             of these three.
         asked: from `rules` or `rules_of`.
         source: what the report calls them.
