@@ -17,8 +17,9 @@
 import numpy as np
 import numbert
 from numbert import plots
-from numbert.testing import binomial, masking_report
+from numbert.testing import masking_report
 from numbert.testing.lessons import check
+from numbert.testing.masking_report import binomial
 from numbert.training import masking
 from numbert.world import documents
 
@@ -383,8 +384,11 @@ print(report.verdict)
 for found in report.checks:
     if found.verdict != "not checked":
         print(f"{found.title:35} {found.observed}")
+plots.masking_histogram(report)
 
 # %% [markdown]
+# In the picture each dot is a share, and the grey band is what chance explains.
+#
 # Here are three pipelines as colleagues write them. Each has one mistake.
 #
 # **Predict:** what will the report find in each of them?
