@@ -287,8 +287,8 @@ check("07.4", whole_words)
 # %% [markdown]
 # ## Pairs of sentences
 #
-# BERT's second task is about two texts. Does text B follow text A? In half of the pairs
-# it does. In the others B is taken from another document, at random.
+# BERT's second task is about two texts. Does text B follow text A? In about half of the
+# pairs it does. In the others B is taken from another document, at random.
 #
 # **Predict:** which label means "B follows A", 0 or 1?
 
@@ -351,7 +351,8 @@ for name, texts in (("short", corpus), ("long", joined)):
 # them into A and B. If there is only one sentence, nothing is left for B, and B must be
 # random. This is the rule if a row has room for one sentence only. It also happens at
 # the end of each document, and our documents are short. Long documents in long rows
-# come near 50 %. A test that insists on 50 % would call Google's own code wrong.
+# come near 50 %.
+# The 54 % are chance, for 180 pairs are few. A test that insists on 50 % would call Google's own code wrong.
 #
 # ## Prove that it is right
 #
@@ -387,7 +388,8 @@ for found in report.checks:
 plots.masking_histogram(report)
 
 # %% [markdown]
-# In the picture each dot is a share, and the grey band is what chance explains.
+# These are the checks that apply here. In the picture each dot is a share, and the grey
+# band is what chance explains.
 #
 # Here are three pipelines as colleagues write them. Each has one mistake.
 #
