@@ -351,8 +351,8 @@ for name, texts in (("short", corpus), ("long", joined)):
 # them into A and B. If there is only one sentence, nothing is left for B, and B must be
 # random. This is the rule if a row has room for one sentence only. It also happens at
 # the end of each document, and our documents are short. Long documents in long rows
-# come near 50 %.
-# The 54 % are chance, for 180 pairs are few. A test that insists on 50 % would call Google's own code wrong.
+# come near 50 %. The 54 % are chance, for 180 pairs are few. A test that insists on
+# 50 % would call Google's own code wrong.
 #
 # ## Prove that it is right
 #

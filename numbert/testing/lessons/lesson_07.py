@@ -13,7 +13,7 @@ def count(length, most):
     return min(most, max(1, round(0.15 * length)))
 
 
-def mask(ids, picked, draw, other, to_mask=0.8, to_random=0.1):
+def mask(ids, picked, draw, other, *, to_mask=0.8, to_random=0.1):
     """ids, picked, draw, other (T,) -> masked (T,), labels (T,)"""
     masked = np.where(picked & (draw < to_mask), MASK_ID, ids)
     random = picked & (draw >= to_mask) & (draw < to_mask + to_random)
