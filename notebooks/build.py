@@ -94,7 +94,7 @@ def complaints(notebook, solved):
         for output in cell.get("outputs", ()):
             if output.output_type == "error" or output.get("name") == "stderr":
                 yield f"{cell.id} prints a warning or an error:\n{printed}"
-        if solved and "solution" in tags(cell) and " is right." not in printed:
+        if solved and "solution" in tags(cell) and " is right" not in printed:
             yield f"{cell.id}, a solution, is not right:\n{printed}"
 
 
