@@ -26,10 +26,10 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 120                       # the longest that one notebook may run
+SECONDS = 240                       # the longest that one cell may run, on a busy machine
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
@@ -80,8 +80,12 @@ def run(notebook):
     client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3",
                             extra_arguments=["--log-level=ERROR"],
                             resources={"metadata": {"path": str(HERE)}})
-    with suppress(CellExecutionError):                 # the cell shows what it is
-        client.execute(env={**os.environ, **threads})
+    try:
+        with suppress(CellExecutionError):             # the cell shows what it is
+            client.execute(env={**os.environ, **threads})
+    except CellTimeoutError:
+        sys.exit(f"{notebook.cells[0].source.splitlines()[0]}: a cell ran longer than "
+                 f"{SECONDS} seconds, expected the whole to take less than two minutes")
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     return notebook
