@@ -7,7 +7,7 @@
 # After this notebook you can
 #
 # * run BERT on a sentence, and say what goes in and what comes out;
-# * read the letters $B$, $T$, $C$, $N$, $D$, $F$ and $V$ in every shape of this course;
+# * read the letters in every shape of this course, such as $(B, T, C)$;
 # * look at any number inside the model with a trace;
 # * find the notebook that answers your question.
 #
@@ -16,6 +16,18 @@
 # trained models come with numbert, so every cell runs without a network.
 
 # %% [markdown]
+# ## What is BERT?
+#
+# BERT is a function. It takes a text and returns a list of numbers for each word, which
+# says what the word means in this text. Search engines compare such lists. Other
+# programs use them to classify texts, to find names or to answer questions.
+#
+# The function is a *neural network*: formulas with many numbers in them, the
+# *parameters*. Nobody chose these numbers. They start at random, and *training* changes
+# them a little, again and again, until the guesses on many texts become good. Google
+# published BERT in 2018 ([Devlin et al. 2019](https://arxiv.org/abs/1810.04805)). We
+# call this "the paper".
+#
 # ## A first result
 #
 # BERT learnt English by filling gaps. Someone hides a word behind `[MASK]`, and BERT
@@ -38,9 +50,10 @@ plots.scores({guess["token_str"]: guess["score"] for guess in guesses},
 # Each bar is a probability that the model gives to one word. The other guesses are
 # cities too, so it knows which *kind* of word is missing.
 #
-# This model is tiny. It has half a million numbers, the BERT of the paper has 110
-# million. It has read about a small made-up world and knows nothing else. But it is
-# built in the same way, from the same formulas, and trained on the same two tasks.
+# This model is tiny. It has half a million parameters; the smaller BERT of the paper,
+# BERT base, has 110 million. It has read about a small made-up world and knows nothing
+# else. But it is built from the same formulas, and was trained on the same two tasks:
+# to fill gaps, and to say whether one sentence follows another.
 #
 # Try sentences of your own. Short ones about cities, days, animals and jobs work best.
 
@@ -81,8 +94,12 @@ for room in ("bert", "tokenization", "models", "training", "verify"):
 # ## From a text to numbers
 #
 # The pipeline hid three steps: a *tokenizer*, a *model* and a *choice*. Let us take
-# them one by one. A tokenizer cuts a text into *tokens*, and gives each its number in
-# a list of known pieces, the *vocabulary*.
+# them one by one. A tokenizer cuts a text into *tokens*: words, parts of words, and
+# punctuation marks. It knows a fixed list of them, the *vocabulary*. Each token gets
+# its number in that list, its *id*.
+#
+# A *checkpoint* is a folder with the files of one trained model. We take the one that
+# the pipeline has used.
 
 # %%
 path = numbert.example_checkpoint()
@@ -99,12 +116,18 @@ assert ids.shape == (1, 9)
 # words have lost their capitals, because this BERT is *uncased*.
 #
 # The array `ids` has the shape $(B, T)$: a *batch* of $B$ texts with $T$ tokens each.
-# Here $B = 1$ and $T = 9$.
+# Here $B = 1$ and $T = 9$. `batch` is a dictionary with two more arrays of this shape.
+# You will meet `attention_mask` below, and `token_type_ids` in notebook
+# [02](02_embeddings.ipynb).
 #
 # ### Exercise 00.1
 #
-# Guess first, then check. How many tokens does the sentence "Tom is a footballer."
-# have? Count all that the model sees. The word *football* is in the vocabulary.
+# This is how exercises work: put your answer in place of `...` and run the cell.
+# `check` says whether it is right. If it is not, `check` names the mistake if it
+# knows it. Try as often as you like.
+#
+# How many tokens does the sentence "Tom is a footballer." have? Count all that the
+# model sees. The vocabulary has *football* but not *footballer*, which is cut in two.
 
 # %% tags=["exercise"]
 T = ...
@@ -120,7 +143,11 @@ check("00.1", T)
 # ## Through the model
 #
 # The model turns each id into a list of $C$ numbers, a *vector*. It then changes these
-# vectors, layer after layer. At the end it gives each word of the vocabulary a score.
+# vectors in several *layers*, each of which computes new vectors from those before. At
+# the end, every place gets a score for each word of the vocabulary.
+#
+# `model(**batch)` passes the three arrays to the model by their names. With `float64`
+# it computes with about 16 digits, rather than the usual 7.
 
 # %%
 model = numbert.BertForPreTraining.from_pretrained(path, dtype="float64")
@@ -130,9 +157,12 @@ print("logits", logits.shape)
 assert logits.shape == (1, 9, 1600)
 
 # %% [markdown]
-# A *logit* is a score that may be any number. One text, nine tokens, a score for each
-# of the 1,600 words of the vocabulary. Which place holds the guess for `[MASK]`? The
-# place of `[MASK]` itself.
+# A *logit* is a score that may be any number. We have one text, nine tokens, and for
+# each token 1,600 scores, one for each entry of the vocabulary. Which place holds the
+# guess for `[MASK]`? The place of `[MASK]` itself.
+#
+# The highest score wins. To make probabilities of the scores, take $e$ to the power of
+# each, so that all are positive. Then divide by their sum.
 
 # %%
 place = tokens.index("[MASK]")
@@ -144,9 +174,13 @@ probability = weights / weights.sum()                        # they sum to 1
 print("probability", probability[best].round(2))
 
 # %% [markdown]
-# That is the pipeline's answer, and its probability. The three lines with `exp` are a
-# *softmax*: it turns scores into shares that sum to 1. You will meet it in half of the
-# notebooks. numbert's own is `numbert.bert.ops.softmax`.
+# That is the pipeline's answer, and its probability. The two lines for `weights` and
+# `probability` are a *softmax*: it turns scores into shares that sum to 1. Why is the
+# largest score subtracted first? It divides all weights by the same number, so the
+# shares stay the same. But $e^{1000}$ would be too large for a computer.
+#
+# You will meet the softmax in half of the notebooks. numbert's own is
+# `numbert.bert.ops.softmax`.
 
 # %% [markdown]
 # ### Exercise 00.2
@@ -173,16 +207,22 @@ check("00.2", fill_gaps)
 # This picture was drawn from a run of our sentence. Data flows from top to bottom, and
 # from left to right. Each box is a step, with its shape in letters and in numbers.
 #
+# You need not understand the boxes yet: notebooks 02 to 06 explain them one by one.
+#
 # **Look for** the one place where a token learns something about other tokens. Its
-# shape is the only one that has two axes of tokens.
+# shapes are the only ones with two axes of tokens.
 
 # %%
 plots.data_flow(model, batch)
 
 # %% [markdown]
-# It is the *attention*, in blue: its scores compare $T$ tokens with $S$ tokens. The
-# other boxes treat each token by itself. (The pooler reads only the first one,
-# `[CLS]`.)
+# It is the *attention*, in blue: its scores compare $T$ tokens with $S$ tokens. Each
+# token looks at all tokens, and collects something from those that matter to it. This
+# happens several times side by side, in $N$ *heads*.
+#
+# The other boxes treat each token by itself. (The pooler reads only the first one,
+# `[CLS]`.) The middle two columns are one layer. They are gone through three times,
+# each time with other parameters.
 #
 # | letter | what it counts | here | BERT base |
 # |---|---|---|---|
@@ -232,9 +272,10 @@ check("00.3", shapes)
 # %% [markdown]
 # ## Looking inside: a first trace
 #
-# Every box of the picture has a name, and every name can be recorded. Make a
-# `numbert.Trace` with a pattern, and pass it to a call. It changes nothing in the
-# model.
+# Every box of the picture has a name, and its numbers can be recorded. Make a
+# `numbert.Trace` with one or more patterns, in which `*` stands for any text. Pass it
+# to a call. It changes nothing in the model. You may leave out `bert.` at the start of
+# a name.
 
 # %%
 trace = numbert.Trace("*embeddings*", "*layer.0.attention.self*")
@@ -246,8 +287,9 @@ assert probs.shape == (B, N, T, T)
 assert trace["encoder.layer.0.attention.self.query"].shape == (B, T, C)
 
 # %% [markdown]
-# How did the model find *paris*? The gap must have looked at other tokens. Its row in
-# each head's `probs` says where it looked.
+# How did the model find *paris*? The gap must have looked at other tokens. In each
+# head, `probs` has a row for each token that looks. The row says how much it looks at
+# each token, in shares that sum to 1.
 #
 # **Predict:** which two tokens does the gap need to look at?
 
@@ -261,7 +303,7 @@ plots.heat_map(looks, names, tokens, low=0, high=1, said="probability",
 
 # %% [markdown]
 # Nobody told the model, but it looks at *capital* and *france*. In layer 0 three heads
-# look at fixed places: one and two tokens ahead, and one back. Later layers look for
+# look at fixed places: two tokens ahead, one back, and one ahead. Later layers look for
 # what matters. Notebook [03](03_attention.ipynb) explains how a head does this.
 
 # %% [markdown]
@@ -282,12 +324,13 @@ assert out.prediction_logits.shape == (2, 7, V)              # B = 2
 # %% [markdown]
 # ## Why do outputs change between calls?
 #
-# Many people ask this when they first use BERT elsewhere. The reason is *dropout*.
-# While a model is trained, random numbers are set to zero, so that it doesn't rely on
-# any one. A model that was left in training mode keeps doing so.
+# Many people ask this when they first use BERT in another library. The reason is
+# *dropout*. During training, some of the model's numbers are set to zero, chosen at
+# random each time, so that it doesn't rely on any one. A model that was left in
+# training mode keeps doing so.
 #
 # numbert has no such mode. Dropout happens if, and only if, you pass a random
-# generator.
+# generator as `rng`, or a number, the *seed*, from which one starts.
 
 # %%
 def guess(**options):
@@ -318,11 +361,11 @@ print("with the same seed, alike: ", np.array_equal(guess(rng=0), guess(rng=0)))
 # | 14 | [Debugging a port](14_debug_a_port.ipynb) | My BERT is wrong: where? |
 # | 16 | [Reading a trained BERT](16_reading_bert.ipynb) | What has it learnt? |
 #
-# Go from 01 to 06 in order. Then choose: 07 to 10 train models, 12 to 14 test them.
+# Go from 01 to 06 in order. Then choose: 07 to 10 train models, 11 writes text, 12 to
+# 14 test programs, and 16 looks inside a trained model.
 #
-# Each notebook has exercises. Replace `...` by your answer and run the cell. `check`
-# compares it with numbert, and names the mistake if it knows it. Later cells never need
-# your answer. Solutions are in the folder `solutions`.
+# Each notebook has exercises. Later cells never need your answers, so you may leave one
+# open and go on. Solutions are in the folder [solutions](solutions).
 
 # %% [markdown]
 # ## What you have learnt

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 01 · WordPiece by hand: how a text becomes tokens
 #
-# *About 45 minutes. You need Python strings and loops; notebook
+# *About 60 minutes. You need Python strings and loops; notebook
 # [00](00_setup.ipynb) helps.*
 #
 # After this notebook you can
@@ -52,18 +52,21 @@ plots.tokenizer_steps(text, plots.tokenizer_stages(text, vocab))
 # unknown, but texts grow long, and a letter alone means little.
 #
 # Word pieces stand between the two. Frequent words stay whole, rare ones are spelt with
-# pieces. Count them for our sentence:
+# pieces. Let us count all three for our sentence, as it is in the row *words* of the
+# picture:
 
 # %%
-text = "A footballer quickly left Brasília!"
-chars = normalization.normalize(spanned(text), normalization.normalizer_steps())
-words = [plain(word) for word in definition.split_words(chars)]
-pieces = tokenizer.tokenize(text)
-for name, parts in (("characters", text.lower()), ("words", words), ("pieces", pieces)):
+words = "a footballer quickly left brasilia !".split()
+characters = list("".join(words))
+pieces = tokenizer.tokenize("A footballer quickly left Brasília!")
+for name, parts in (("characters", characters), ("words", words), ("pieces", pieces)):
     unknown = [part for part in parts if part not in vocab]
-    print(f"{name:10} {len(parts):3}   not in the vocabulary:", *unknown)
+    print(f"{name:10} {len(parts):3}   not in the vocabulary:", *unknown or ["none"])
 
 # %% [markdown]
+# The pieces are hardly more than the words, and none is unknown. Now we go through the
+# picture from top to bottom, in four stages.
+#
 # ## Stage 1: clean
 #
 # Text from the web holds characters that nobody sees. Here are two strings that look
@@ -84,17 +87,22 @@ assert plain(cleaned) == by_hand == seen
 
 # %% [markdown]
 # Unicode gives each character a category. `Cc` are control characters, `Cf` are
-# invisible format marks. The cleaner drops both, private characters (`Co`) too, and
-# makes a plain space of every white space. numbert's version is
-# `numbert.tokenization.definition.normalization.clean`.
+# invisible format marks. The cleaner drops both, and characters for private use (`Co`)
+# too. It makes a plain space of every white space. Tabs and ends of lines belong to
+# `Cc`, but they are white space, so they stay.
+#
+# numbert's version is `numbert.tokenization.definition.normalization.clean`. It works
+# on characters that remember their places in the text. `spanned` attaches the places,
+# and `plain` forgets them again. We need them in the last section.
 #
 # ## Stage 2: normalise, or why accents vanish
 #
 # Unicode can spell é in two ways: as one character, or as *e* and a mark that is drawn
 # over it. Both look the same. To a computer they differ.
 #
-# The form *NFD* takes each character apart. Then the marks can be dropped. They have
-# the category `Mn`, a mark that takes no space.
+# There are standard ways to spell a text, called *normal forms*. The form *NFD* takes
+# each character apart. Then the marks can be dropped. They have the category `Mn`, a
+# mark that takes no space.
 
 # %%
 print("é" == "e\u0301", len("é"), len("e\u0301"))
@@ -125,8 +133,9 @@ check("01.1", strip_accents)
 # entry for both saves room. But something is lost: German *schön* (beautiful) becomes
 # *schon* (already).
 #
-# So there are two kinds of BERT. An *uncased* one lower-cases and strips accents. A
-# *cased* one does neither, and its vocabulary has entries with both.
+# So there are two kinds of BERT. An *uncased* one makes all letters small and strips
+# accents. A *cased* one does neither: its vocabulary has entries with capitals and
+# accents.
 #
 # **Predict:** our vocabulary is uncased. What if we keep the accents all the same?
 
@@ -138,8 +147,8 @@ for name, each in (("as trained", tokenizer), ("accents kept", accents),
     print(f"{name:14}", each.tokenize("Anna likes Brasília"))
 
 # %% [markdown]
-# Words that the model knows well become `[UNK]`. The model gives no error; it just
-# understands less. So always take the settings from the checkpoint's own files. If the
+# Words that the model knows well become `[UNK]`, the token for an unknown word. The
+# model gives no error; it just understands less. So always take the settings from the checkpoint's own files. If the
 # accents of your language vanish, you need a cased model, not another setting.
 #
 # ## Stage 3: split into words
@@ -156,7 +165,8 @@ for text in ("Don't pay $5+tax...", "snake_case e-mail"):
 # ### Exercise 01.2
 #
 # Write `split_words(text)` for ASCII text: a list of words, in which each of the 32
-# symbols of `string.punctuation` stands alone.
+# symbols of `string.punctuation` stands alone. White space may be spaces or tabs, one
+# or many. Import `string` first.
 
 # %% tags=["exercise"]
 def split_words(text):
@@ -222,15 +232,15 @@ print(wordpiece("unhappy", {"un", "##happy", "unh"}))
 
 # %% [markdown]
 # Nothing! It takes `unh`, then finds no piece for *appy*, and gives up. The whole word
-# becomes `[UNK]`, the unknown token, although a way existed. A larger vocabulary made
+# becomes `[UNK]`, although a way existed. A larger vocabulary made
 # the result worse. Trained vocabularies avoid this for the letters of their language:
 # they hold each of them, alone and with `##`.
 #
 # ### Exercise 01.3
 #
 # Write `cut(words, vocab)`: the pieces of all words, in one list. A word that can't be
-# cut to its end gives one `[UNK]`, whatever was found before. (BERT also refuses words
-# of over 100 characters. You need not.)
+# cut to its end gives one `[UNK]`, whatever was found before. (BERT also gives `[UNK]`
+# for a word of over 100 characters. You need not.)
 
 # %% tags=["exercise"]
 def cut(words, vocab):
@@ -265,9 +275,10 @@ check("01.3", cut)
 print(inspect.getsource(definition.tokenize).split('"""')[2])
 
 # %% [markdown]
-# `spanned` gives each character its place in the text, and `plain` forgets the places.
-# `normalizer_steps` lists the steps of stages 1 and 2. One of them is new: it puts
-# spaces around each Chinese character, since Chinese has no spaces between words.
+# `normalizer_steps` lists the steps of stages 1 and 2; `lowercase` is true for an
+# uncased model. One step is new: it puts spaces around each Chinese character, since
+# Chinese has no spaces between words. (*CJK* in the picture means Chinese, Japanese and
+# Korean.) `pieces_of` is another name for `wordpiece` of stage 4.
 #
 # `numbert.BertTokenizer` gives the same result, many times faster. It remembers every
 # word that it has cut. Others build a tree of all pieces, a *trie*, which finds the
@@ -293,9 +304,10 @@ print(" ".join(tokenizer.tokenize("Tom is a [MASK].")))
 #
 # ## Dialects: three tokenizers with one name
 #
-# BERT's tokenizer was written three times: by Google, then at Hugging Face in Python
-# (*legacy*), then there in Rust (*fast*). They agree on English. They differ at the
-# edges:
+# BERT's tokenizer was written three times. The first is Google's. The other two are
+# from Hugging Face, the company whose library *transformers* most people use for BERT:
+# one in Python (*legacy*), and one in Rust (*fast*). They agree on plain English. They
+# differ at the edges:
 #
 # | | Google | legacy | fast |
 # |---|---|---|---|
@@ -322,8 +334,9 @@ for word in ("οδος", "ΟΔΟΣ"):
 
 # %% [markdown]
 # A character alone doesn't know that it is the last one. So for the fast tokenizer, a
-# street in capitals is another word. A port has to know which dialect its model was
-# trained with. `numbert tokenize --explain` prints every stage of a text, for both.
+# street in capitals is another word. Whoever writes a BERT anew must know which dialect
+# its model was trained with. In a terminal, `numbert tokenize --explain "ΟΔΟΣ"` prints
+# every stage of a text.
 #
 # ### Exercise 01.4
 #
@@ -345,8 +358,9 @@ check("01.4", lower)
 # ## Offsets: where a piece comes from
 #
 # A model that finds an answer, or a name, points at tokens. We want the *text*, with
-# its capitals and accents. So the tokenizer can tell, for each piece, from which
-# characters it came. Special tokens come from nowhere: `(0, 0)`.
+# its capitals and accents. So the tokenizer can tell from which characters of the text
+# each piece came. Such a pair of places, where the piece starts and where it ends, is
+# its *offsets*. Special tokens come from nowhere: `(0, 0)`.
 
 # %%
 text = "Brasília's best footballer"
@@ -356,7 +370,8 @@ for token, (start, end) in zip(batch.tokens(), batch["offset_mapping"]):
 
 # %% [markdown]
 # This works because every stage carries the places along: `spanned` attaches them at
-# the start, and no step loses them. To glue pieces together would give *brasilia ' s*.
+# the start, and no step loses them. If we glued the pieces together instead, we would
+# get *brasilia ' s*.
 #
 # ### Exercise 01.5
 #
@@ -380,11 +395,11 @@ check("01.5", answer)
 #
 # * Four stages: clean, normalise, split into words, cut into pieces.
 # * Accents vanish in uncased models, because NFD takes them off and `Mn` is dropped.
-# * The cut is greedy: the longest piece first, and no way back. One gap makes the whole
-#   word `[UNK]`.
+# * The cut is greedy: the longest piece first, and no way back. If one place has no
+#   piece, the whole word becomes `[UNK]`.
 # * Dialects differ at the edges, such as the final sigma.
 # * Offsets lead from each piece back to the text.
 #
-# Where does a vocabulary come from? It is learnt from a corpus: read
+# Where does a vocabulary come from? It is learnt from a large text: read
 # [numbert/tokenization/learn.py](../numbert/tokenization/learn.py). Next:
 # [02 · Embeddings](02_embeddings.ipynb), in which each id becomes a vector.

@@ -12,7 +12,7 @@
 # * derive the gradient of a look-up, and find the bug that most people write first.
 #
 # $B$ is the number of texts, $T$ the number of tokens, $C$ the size of a vector and $V$
-# the size of the vocabulary.
+# the size of the vocabulary. The $C$ places in a vector are called *channels*.
 
 # %%
 import numpy as np
@@ -43,7 +43,8 @@ print("oslo:", words[tokenizer.vocab["oslo"], :6].round(2), "...")
 assert words.shape == (1600, 96)
 
 # %% [markdown]
-# The numbers are learnt. At first they were random. Whenever two words were used in the
+# `model.params` is a dictionary of all parameters; most BERTs use the same names. The
+# numbers are learnt. At first they were random. Whenever two words were used in the
 # same way, training moved their rows the same way.
 #
 # The *cosine* says whether two vectors point in the same direction: 1 if they do, 0 if
@@ -73,7 +74,7 @@ plots.heat_map(rows @ rows.T, some, some, said="cosine")
 # $$\text{sum}_t = \text{word}[\text{id}_t] + \text{position}[t]
 # + \text{kind}[\text{type}_t]$$
 #
-# We take a text of two sentences.
+# We take a text of two sentences. The cell prints each token, its type and its place.
 
 # %%
 batch = tokenizer("Anna lives in Oslo.", "She is a baker.", return_tensors="np")
@@ -114,20 +115,23 @@ print(f"a word and a position: |cosine| is {np.abs(cosines).mean():.2f} on avera
 
 # %% [markdown]
 # All of them! There is room for many directions in 96 dimensions. Rows of different
-# tables stand nearly at right angles, as the last line shows. So each leaves its own
-# mark on the sum.
+# tables stand nearly at right angles: their cosines are close to 0. So each leaves its
+# own mark on the sum.
 #
 # ## LayerNorm comes last
 #
 # The sums differ in size from token to token. So a *LayerNorm* follows. It moves and
 # stretches each vector, so that its $C$ numbers have the mean 0 and the variance 1.
-# Then it multiplies each channel by a learnt $w$ and adds a learnt $b$. Notebook
+# Then it multiplies each channel by a learnt $w$ and adds a learnt $b$. The tiny
+# $\varepsilon = 10^{-12}$ prevents a division by 0. Notebook
 # [04](04_layernorm_gelu.ipynb) takes it apart.
 #
 # $$\text{out} =
 # \frac{\text{sum} - \text{mean}}{\sqrt{\text{var} + \varepsilon}} \, w + b$$
 #
-# Do we get what the model computes? A trace has its numbers.
+# Do we get what the model computes? A trace has its numbers. Two programs that add in
+# another order differ by rounding. So we allow 100 times the rounding of float64, which
+# is $2 \cdot 10^{-16}$ for numbers near 1.
 
 # %%
 w = model.params["bert.embeddings.LayerNorm.weight"]         # (C,)
@@ -152,8 +156,9 @@ assert out.shape == (1, 13, 96) and error < bound
 # ### Exercise 02.1
 #
 # Write it as a function. `ids` and `types` are $(B, T)$; `word`, `position` and `kind`
-# are the tables; `w` and `b` belong to the LayerNorm, whose eps is `1e-12`. You may
-# call `ops.layer_norm(x, w, b, eps)`, which returns the result and what backward needs.
+# are the tables; `w` and `b` belong to the LayerNorm, whose $\varepsilon$ is `1e-12`.
+# You may call `ops.layer_norm(x, w, b, eps)`. It returns two things: the result, and
+# what its gradient will need later. Most functions in `ops` do so.
 
 # %% tags=["exercise"]
 def embed(ids, types, word, position, kind, w, b):
@@ -176,7 +181,8 @@ check("02.1", embed)
 # a token reaches the model only through the table of positions.
 #
 # **Predict:** we set that table to zero. Can the model still tell "Tom loves Anna" from
-# "Anna loves Tom"?
+# "Anna loves Tom"? We compare the *hidden states* of `[CLS]` after the last layer. A
+# hidden state is the vector of a token inside the model.
 
 # %%
 name = "bert.embeddings.position_embeddings.weight"
@@ -188,13 +194,14 @@ for label, each in (("with positions   ", model), ("without positions", orderles
     print(label, f"[CLS] differs by {np.abs(states[0, 0] - states[1, 0]).max():.1e}")
 
 # %% [markdown]
-# Without positions a text is a bag of words. The two vectors of `[CLS]`, which stand
-# for the whole text, agree up to rounding.
+# Without positions a text is a bag of words. The two vectors of `[CLS]`, which are often
+# used for the whole text, agree up to rounding.
 #
 # ## What has the model learnt about places?
 #
-# The first Transformer had a formula for positions: waves of many lengths. BERT has a
-# table, which begins with random numbers. Here are the cosines of all pairs of rows.
+# BERT is built like the *Transformer* of 2017. That had a formula for positions: waves
+# of many lengths. BERT has a table, which begins with random numbers. Here are the
+# cosines of all pairs of rows.
 #
 # **Predict:** what will you see? Are neighbours alike? Are all places learnt equally
 # well?
@@ -215,9 +222,9 @@ plots.curves(distance, {"mean": [np.diagonal(inner, d).mean() for d in distance]
              xlabel="distance of two positions", ylabel="mean cosine")
 
 # %% [markdown]
-# Neighbours are alike. Then the similarity falls and rises like a wave, with about 20
-# places from crest to crest. It is faint, but nobody asked for it: the model has found
-# waves by itself.
+# Neighbours are somewhat alike. Then the similarity falls and rises like a wave, with
+# about 20 places from crest to crest. It is faint, but nobody asked for it: the model
+# has found waves by itself.
 #
 # Now the noise. We compare the length of each row with that in a new model.
 
@@ -239,6 +246,9 @@ plots.curves(np.arange(128), {
 # Many programs forget `token_type_ids`. Then all are 0, and no error appears. BERT was
 # trained to say whether sentence B follows sentence A. It needs to know where B begins.
 #
+# The model has an output for it with two scores: the first for "B follows A", the
+# second for "B is from elsewhere".
+#
 # **Predict:** what happens to the verdict if all types are 0?
 
 # %%
@@ -251,7 +261,8 @@ for label, each in (("with types ", strangers), ("all types 0", zeros)):
 
 # %% [markdown]
 # The sentences have nothing to do with each other, and the model knew. Without the
-# types it changes its mind. `numbert verify` lists this bug as A1.
+# types it changes its mind. numbert has a list of such bugs, with a name for each. This
+# one is A1. `check` uses these names, too.
 #
 # ## The row of `[PAD]`
 #
@@ -270,9 +281,14 @@ for label, each in (("new    ", new), ("trained", model)):
 # It starts at zero and grows to a length like any other. Why? The table is used
 # *twice*: to look words up, and at the end to score the guesses for a masked word.
 #
-# A *gradient* says how the loss changes with each number of the table. Training moves
-# the numbers against it. One gradient comes from each use. We look at both, in a new
-# model.
+# The *loss* is one number that says how bad the model's guesses are. A *gradient* holds
+# the derivatives of the loss, one for each number of the table. Training moves the
+# numbers a little against it, so that the loss falls. One gradient comes from each use
+# of the table. We look at both, in a new model.
+#
+# `labels` holds the right id at each gap, and -100 where there is none. `forward` also
+# returns what `backward` needs for the gradients. A `d` in front of a name means the
+# gradient with respect to it: `dsum` belongs to the sum of the three rows.
 
 # %%
 texts = tokenizer(["The capital of France is [MASK].", "The cow eats [MASK]."],
@@ -296,7 +312,8 @@ print(f"the row of [PAD]:  {np.linalg.norm(row):.4f}")
 # answer is *not* `[PAD]`, and for that it moves the row away. (PyTorch's `padding_idx`
 # stops only the gradient of the look-up, so the same happens there.)
 #
-# **Predict:** does it matter what the row holds? We make it 100 times as long.
+# **Predict:** does it matter to the other tokens what the row holds? In the trained
+# model we make it 100 times as long.
 
 # %%
 name = "bert.embeddings.word_embeddings.weight"
@@ -319,9 +336,9 @@ for token, x, y in zip(texts.tokens(1), before, after):
 #
 # ### Exercise 02.2
 #
-# A common vector for a sentence is the mean of its tokens' states. Write `pool(hidden,
-# mask)`: `hidden` is $(B, T, C)$, `mask` is $(B, T)$ with 1 for real tokens, and the
-# result is $(B, C)$. `numbert.embed` does this with `pooling="mean"`.
+# A common vector for a sentence is the mean of its tokens' hidden states. Write
+# `pool(hidden, mask)`: `hidden` is $(B, T, C)$, `mask` is $(B, T)$ with 1 for real
+# tokens, and the result is $(B, C)$. `numbert.embed` does this with `pooling="mean"`.
 
 # %% tags=["exercise"]
 def pool(hidden, mask):
@@ -340,8 +357,9 @@ check("02.2", pool)
 # ## The gradient of a look-up
 #
 # Training needs to know how the loss changes with each entry of the table. A look-up
-# copies rows: $\text{out}_r = \text{table}[\text{id}_r]$. If row $v$ was copied to
-# three places, a change of the row changes all three. So their gradients add up:
+# copies rows: $\text{out}_r = \text{table}[\text{id}_r]$ at place $r$. If row $v$ was
+# copied to three places, a change of the row changes all three. So their gradients add
+# up, as the chain rule says:
 #
 # $$\text{dtable}_v = \sum_{r \,:\, \text{id}_r = v} \text{dout}_r$$
 #
@@ -385,7 +403,7 @@ assert np.array_equal(dtable, ops.embedding_backward(dout, (three, (5, 2))))
 # %% [markdown]
 # `dtable[three] += dout` reads all rows, adds, and writes all rows back. Row 3 is
 # written twice, and the second write wipes out the first. No error, no warning: words
-# that occur twice just learn less. It is bug G10 of `numbert verify`.
+# that occur twice just learn less. It is bug G10 of the list.
 #
 # The loop is right, and numbert gives the same, as the last line asserts. It is
 # quicker, since it sorts the places by id and sums each run: read

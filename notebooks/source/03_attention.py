@@ -1,18 +1,19 @@
 # %% [markdown]
 # # 03 · Attention: how a word looks at other words
 #
-# *About 60 minutes. You need NumPy and notebook [02](02_embeddings.ipynb), or the idea
-# that each token is a vector.*
+# *About 60 minutes. You need NumPy and notebooks [00](00_setup.ipynb) and
+# [02](02_embeddings.ipynb): a token is a vector, and a softmax makes shares of scores.*
 #
 # After this notebook you can
 #
 # * read an attention map, and say what a head does;
-# * derive the formula of attention and write it in six lines of NumPy;
+# * derive the formula of attention and write it in a few lines of NumPy;
 # * explain why a mask acts on the scores, and what happens without it;
 # * split a hidden state into heads, and find the bug that most ports have had once.
 #
-# Four letters stand for sizes: there are $T$ tokens, a hidden state has $C$ numbers,
-# there are $N$ heads, and each head has $D = C / N$ of the numbers.
+# Letters stand for sizes, as before. A hidden state has $C$ numbers; there are $N$
+# heads, and each has $D = C / N$ of the numbers. $T$ tokens look at $S$ tokens. Here
+# they are the same tokens, so $S = T$.
 
 # %%
 import numpy as np
@@ -35,7 +36,7 @@ model = numbert.BertForPreTraining.from_pretrained(path, dtype="float64")
 
 batch = tokenizer("Anna lives in Oslo. She is a baker.", return_tensors="np")
 tokens = batch.tokens()
-trace = numbert.Trace("*.self.*")
+trace = numbert.Trace("*embeddings.out", "*.self.*")
 model(**batch, trace=trace)
 probs = trace["encoder.layer.0.attention.self.probs"][0]     # (N, T, S)
 assert probs.shape == (4, 12, 12)
@@ -53,8 +54,9 @@ plots.attention_maps(probs, tokens)
 
 # %% [markdown]
 # Head 1 draws a line just below the diagonal: each token looks at the token before it.
-# Head 2 looks at the token after it, and head 0 two tokens ahead. Nobody programmed
-# this. The heads learnt it, because neighbours help to guess a hidden word.
+# Head 2 looks at the token after it, and head 0 two tokens ahead. Head 3 looks at
+# several tokens at once. Nobody programmed this. The heads learnt it, because
+# neighbours help to guess a hidden word.
 #
 # Later layers look for meaning rather than for a place. In layer 1 the word *she*
 # looks at *anna*:
@@ -72,15 +74,18 @@ for head, row in enumerate(later[:, she]):
 # *key*: what it says on its spine. You compare your query with every key. Then you
 # take home a mixture of the *values*, the contents, mostly of the books that match.
 #
-# Each token has all three. It makes them from its hidden state $x$ by three matrices:
+# Each token has all three. It makes them from its hidden state $x$ by three matrices,
+# which are learnt:
 #
 # $$q = x W_q^\top + b_q \qquad k = x W_k^\top + b_k \qquad v = x W_v^\top + b_v$$
 #
-# A dot product compares query and key. It is large when both point the same way.
+# ($W$ is transposed because checkpoints store one row for each *output*.) The query of
+# token $t$ is $q_t$, the key of token $s$ is $k_s$. A dot product compares the two. It
+# is large when both point the same way. Why it is divided by $\sqrt{D}$ comes below.
 #
 # $$\text{scores}_{ts} = \frac{q_t \cdot k_s}{\sqrt{D}}$$
 #
-# A softmax turns each row of scores into weights. They mix the values:
+# A softmax turns each row of scores into weights, called *probs*. They mix the values:
 #
 # $$\text{probs}_{ts} = \frac{e^{\text{scores}_{ts}}}{\sum_r e^{\text{scores}_{tr}}}
 # \qquad \text{out}_t = \sum_s \text{probs}_{ts} \, v_s$$
@@ -90,7 +95,21 @@ for head, row in enumerate(later[:, she]):
 # %% [markdown]
 # ## The idea in code
 #
-# We take one head, so that every array is a plain matrix.
+# First the queries. In layer 0, $x$ is what the embeddings returned.
+
+# %%
+x = trace["embeddings.out"]                                  # (B, T, C) = (1, 12, 96)
+name = "bert.encoder.layer.0.attention.self.query"
+W, b = model.params[name + ".weight"], model.params[name + ".bias"]
+query = x @ W.T + b                                          # (B, T, C)
+assert W.shape == (96, 96) and query.shape == (1, 12, 96)
+assert np.abs(query - trace[name]).max() < 1e-13             # numbert has the same
+
+# %% [markdown]
+# Keys and values are made alike. We take these three from the trace, and of each only
+# the part of one head, so that every array is a plain matrix. (`split_heads` cuts a
+# hidden state into heads; see "Heads" below.) Subtracting the largest score changes no
+# weight, but `exp` can't overflow then.
 
 # %%
 T, D = 12, 24
@@ -105,10 +124,11 @@ out = weights @ v                                            # (T, D)
 assert scores.shape == weights.shape == (T, T) and out.shape == (T, D)
 
 # %% [markdown]
-# Do these six lines give what numbert computes? The trace has its probabilities and its
-# output. We compare, and divide the difference by the rounding of float64.
+# Do the last four lines give what numbert computes? The trace has its probabilities and
+# its output. We compare, and count the difference in `eps`, the rounding of float64 for
+# numbers near 1.
 
-# %%
+# %% tags=["varies"]
 eps = np.finfo(float).eps
 context = trace["encoder.layer.0.attention.self.context"][0]  # (T, C), heads joined
 for name, mine, theirs in (("probabilities", weights, probs[1]),
@@ -143,8 +163,9 @@ for size in (4, 64, 1024):
           f"unscaled, {scaled.max(-1).mean():.2f} scaled")
 
 # %% [markdown]
-# Unscaled, one weight is nearly 1 and the others vanish. The gradient of the softmax
-# then vanishes too, and the head stops learning.
+# Unscaled, one weight of a large head is nearly 1 and the others vanish. A small change
+# of the scores then changes nothing. So the gradient of the softmax vanishes, and the
+# head stops learning. Divided by $\sqrt{D}$, the scores have variance 1 for every $D$.
 
 # %% [markdown]
 # ### Exercise 03.1
@@ -172,7 +193,8 @@ check("03.1", attend)
 #
 # Texts of a batch have different lengths. The shorter ones are filled up with `[PAD]`,
 # which means nothing, so no token may look at it. `attention_mask` says which tokens
-# are real: 1 is real, 0 is padding.
+# are real: 1 is real, 0 is padding. The cell prints how `[CLS]` scores each key of the
+# second text in head 3, before the mask and after.
 
 # %%
 texts = ["Anna lives in Oslo.", "Tom is happy."]
@@ -205,16 +227,24 @@ plots.masks({"scores": before, "masked scores": after,
              "probabilities": right}, names)
 
 # %% [markdown]
-# Many programs *add* the mask: 0 for a real key, $-10^4$ or the lowest number for a
-# hidden one. That is the same thing written as a sum, since a softmax sees only
-# differences of scores. This is why people ask "why is the mask added?". A mask that is
-# *multiplied* would give a hidden key the score 0, which is not low at all.
+# A mask after the softmax comes too late. `[PAD]` has already taken its share, so the
+# other weights sum to less than 1. The output would depend on the padding.
+#
+# ### Why is the mask added?
+#
+# Many programs *add* a mask to the scores: 0 for a real key, and $-10^4$ or the lowest
+# number for a hidden one. That has the same effect. A real score stays as it is. A
+# hidden one falls so far below the others that its weight rounds to 0.
+#
+# A mask that is *multiplied* would give a hidden key the score 0, which is not low at
+# all. In the row of `[CLS]` above it would even be the highest score!
 #
 # ### Exercise 03.2
 #
-# A decoder writes from left to right. A query may look at itself and at earlier
-# tokens only. Write the mask of $T$ queries that are the last of $S$ keys: `True` where
-# a query may look. With $T = S$ it is a lower triangle.
+# A *decoder* is a model that writes from left to right. There a query may look at
+# itself and at earlier tokens only. Write its mask, $(T, S)$: `True` where a query may
+# look. The $T$ queries are the last $T$ of the $S$ tokens. With $T = S$ the mask is a
+# lower triangle. With $T = 1$ the only query is the last token, which sees all.
 
 # %% tags=["exercise"]
 def causal_mask(T, S):
@@ -239,7 +269,8 @@ plots.masks({"padding": np.broadcast_to(real[1], (7, 7)), "causal": causal,
 #
 # One softmax gives one set of weights. It cannot look at the word before *and* at the
 # subject. So BERT splits the $C$ channels into $N$ heads of $D$ channels. Each head
-# attends on its own, and the results are joined again.
+# attends on its own, and the results are joined again. (One more matrix then mixes the
+# channels of all heads: notebook [05](05_encoder_trace.ipynb).)
 #
 # Splitting only moves numbers: `(B, T, C)` becomes `(B, T, N, D)`, and then the heads
 # move in front of the tokens, `(B, N, T, D)`. We can watch it with numbers that say
@@ -267,8 +298,11 @@ print(heads.reshape(3, 6))
 # %% [markdown]
 # The first row holds parts of tokens 0 and 1, and nothing of head 1. `reshape` reads
 # numbers in the order in which they lie, and here the head comes first. The axis of heads
-# must move next to the channels before the two can merge. This is why there is a
-# `transpose` (`swapaxes` in NumPy) after the `view` in every BERT.
+# must move next to the channels before the two can merge.
+#
+# The way into heads is the same, backwards. This is why there is a `transpose` after
+# the `view` in every BERT written in PyTorch. There `view` is NumPy's `reshape`, and
+# `transpose` is `swapaxes`.
 #
 # ### Exercise 03.3
 #
@@ -307,7 +341,7 @@ answer = "shuffled"
 check("03.4", answer)
 
 # %% [markdown]
-# We can see it in the six lines. Shuffle the rows of $q$, $k$ and $v$ in the same way,
+# We can see it with our head 1. Shuffle the rows of $q$, $k$ and $v$ in the same way,
 # and each output is a sum of the same terms in another order.
 
 # %%

@@ -53,8 +53,8 @@ EXERCISES = {
         inputs=lambda rng: (int(rng.integers(2, 5)), int(rng.integers(5, 9))),
         reference=attention.causal_mask,
         mistakes={
-            "The queries are taken for the first T keys.  With a KV cache they are the "
-            "last T of the S keys.":
+            "The queries are taken for the first T keys.  They are the last T of the S "
+            "keys.":
                 lambda T, S: np.tri(T, S, dtype=bool),
             "It is True where a query may not look: turn it round.":
                 lambda T, S: ~np.tri(T, S, S - T, dtype=bool),
