@@ -260,9 +260,9 @@ print(gradcheck.check_pair(ops.linear, ops.linear_backward, x, w, b))
 print(gradcheck.check_pair(ops.linear, slightly_wrong, x, w, b, directions=1))
 
 # %% [markdown]
-# `argument1` is `w`: the arguments of `linear` are counted from 0. An error of 0.1 % is two million
-# times larger than the bound `+-`. From now on you can judge any backward that you
-# write, also where nobody has an answer.
+# `argument1` is `w`: the arguments of `linear` are counted from 0. An error of 0.1 % is
+# two million times larger than the bound `+-`. From now on you can judge any backward
+# that you write, also where nobody has an answer.
 #
 # ## Softmax and cross-entropy
 #
@@ -295,11 +295,11 @@ plots.scores(dict(zip(tokenizer.convert_ids_to_tokens(best.tolist()), dlogits[be
 #
 # $$-\log p_c = \log \sum_j e^{z_j} - z_c .$$
 #
-# The derivative of the first term with respect to $z_k$ is
-# $e^{z_k} / \sum_j e^{z_j} = p_k$. The second term has the slope $-1$ where $k = c$,
-# and 0 elsewhere. So the gradient is the difference between what the model believes and
-# what is true. Exponentials and logarithms have cancelled. Belief and truth both sum to 1,
-# so the gradient sums to 0: the pushes are as strong as the pull.
+# The derivative of the first term with respect to $z_k$ is $e^{z_k} / \sum_j e^{z_j} =
+# p_k$. The second term has the slope $-1$ where $k = c$, and 0 elsewhere. So the
+# gradient is the difference between what the model believes and what is true.
+# Exponentials and logarithms have cancelled. Belief and truth both sum to 1, so the
+# gradient sums to 0: the pushes are as strong as the pull.
 #
 # Two things remain. The loss of a batch is the *mean* over all hidden words. And most
 # positions have nothing to guess: their label is $-100$. They have no part in the loss,
