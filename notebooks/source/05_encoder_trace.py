@@ -106,7 +106,7 @@ def norm(name, x):
 x = trace["encoder.layer.0.output.out"]                      # (B, T, C) = (1, 12, 96)
 q, k, v = (attention.split_heads(dense(f"attention.self.{name}", x), 4)
            for name in ("query", "key", "value"))            # (B, N, T, D)
-probs = ops.softmax(q @ k.swapaxes(-1, -2) / np.sqrt(24))[0]          # (B, N, T, S)
+probs = ops.softmax(q @ k.swapaxes(-1, -2) / np.sqrt(96 / 4))[0]      # (B, N, T, S)
 context = attention.merge_heads(probs @ v)                   # (B, T, C)
 h = dense("attention.output.dense", context) + x             # (B, T, C)
 h = norm("attention.output.LayerNorm", h)                    # the first half ends
@@ -179,7 +179,8 @@ check("05.2", feed_forward)
 # the *residual stream*. Each half reads the stream, and adds what it has found.
 #
 # **Predict:** how large is what a half adds, beside what is there already? A small
-# correction, or about as much?
+# correction, or about as much? We measure the size of a state by the root of the mean
+# square of its numbers.
 
 # %%
 def rms(x):
@@ -195,9 +196,10 @@ plots.scores(added, reference={"as much as there is": 1},
              xlabel="size of what is added, beside the stream")
 
 # %% [markdown]
-# In layers 0 and 1 it is about as much as there is. So the stream changes a lot on its
-# way. We can watch it: how much does the state of a token still look like the embedding
-# that it started from? A cosine of 1 is the same direction, 0 is nothing in common.
+# In layers 0 and 1 it is about as much as there is, in layer 2 half of it. The stream
+# changes a lot on its way. We can watch it: how much does the state of a token still
+# look like the embedding that it started from? A cosine of 1 is the same direction, 0
+# is nothing in common.
 
 # %%
 stages = {"start": "embeddings.out"}
@@ -310,12 +312,12 @@ plots.heat_map(moved[:, 3:], tokens, short, said="largest change")
 
 # %% [markdown]
 # Up to query, key and value only *oslo* itself has changed. In the context of attention
-# all tokens change at once. Nowhere else can news pass from one token to another:
-# LayerNorm, dense layers and GELU treat each token alone.
+# all tokens change at once, *anna* least. Nowhere else can news pass from one token to
+# another: LayerNorm, dense layers and GELU treat each token alone.
 #
-# *Lives*, *in* and the full stop change most. They stand two places before *oslo*, one
-# before it and one after it. These are the heads of notebook 03, which look two tokens
-# ahead, one ahead and one back.
+# Of the other tokens, *lives*, *in* and the full stop change most. They stand two
+# places before *oslo*, one before it and one after it. These are the heads of notebook
+# 03, which look two tokens ahead, one ahead and one back.
 #
 # ## Find the first step that differs
 #
@@ -355,8 +357,8 @@ plots.errors_by_depth(errors)
 # ### Exercise 05.4
 #
 # Write the search. `mine` and `theirs` are dictionaries with the same names, in the order
-# of computation. Return the first name at which any two entries differ by more than
-# `limit`, or `""`. A `nan` is never right, so it counts as a difference.
+# of computation. Return the first name at which an entry differs by more than `limit`,
+# or `""` if there is none. A `nan` is never right, so it counts as a difference.
 
 # %% tags=["exercise"]
 def first_difference(mine, theirs, limit):
@@ -437,7 +439,7 @@ check("05.5", dropout)
 #
 # * A layer has two halves. Each computes, adds its input again, and normalises the sum.
 # * Only attention moves news between tokens. The feed-forward part holds most weights.
-# * BERT is post-LN: the stream has the same size everywhere, but the input fades.
+# * BERT is post-LN: the stream keeps its size, but the input fades.
 # * A trace has every step. The first step that differs is where a bug is.
 # * Outputs that change between calls mean dropout, a new head, or rounding.
 #

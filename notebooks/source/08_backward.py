@@ -13,8 +13,8 @@
 # * find a bug from the list of the gradients that are wrong.
 #
 # One name for each thing: `dx` is always the gradient of the loss with respect to `x`.
-# We write $B$ for the number of texts and $T$ for the tokens of each. A token is a
-# vector of $C$ numbers, one of $V$ words.
+# Letters stand for sizes. There are $B$ texts of $T$ tokens each. A token is one of the
+# $V$ words that the model knows, and becomes a vector of $C$ numbers.
 
 # %%
 import numpy as np
@@ -52,8 +52,8 @@ assert all(grads[name].shape == model.params[name].shape for name in grads)
 # to it, run the model again, and watch the loss.
 #
 # **Predict:** the number passes through three layers of attention and a softmax over
-# 1,600 words. Is the curve smooth or jagged? And where does the entry of `grads`
-# appear in it?
+# 1,600 words. Is the curve smooth or jagged? And where can you see the entry of `grads`
+# in it?
 
 # %%
 table = model.params["bert.embeddings.word_embeddings.weight"]           # (V, C)
@@ -118,6 +118,10 @@ assert abs(dx - measured) < 1e-6
 # %% [markdown]
 # ## From numbers to arrays
 #
+# School calculus agrees: the loss is $3 x^3$, and its derivative is $9 x^2 = 36$. The
+# rules needed no such formula. They only went back step by step. BERT has far more
+# steps, and arrays in place of numbers.
+#
 # Let `out = f(x)`, with many numbers in and many out. The slope of $\text{out}_i$ as
 # $x_j$ grows is called $J_{ij}$. The table of all of them is the *Jacobian* of $f$.
 # From $x_j$ there is a way to the loss through each $\text{out}_i$. Rule 1 gives
@@ -131,8 +135,8 @@ assert abs(dx - measured) < 1e-6
 # * the softmax turns numbers into probabilities, positive and of sum 1;
 # * LayerNorm moves and stretches a vector to mean 0 and variance 1.
 #
-# **Predict:** which of the three has zeros everywhere but on its diagonal? Where is
-# the softmax negative?
+# **Predict:** which of the three Jacobians has zeros everywhere but on its diagonal?
+# Where is that of the softmax negative?
 
 # %%
 def jacobian(f, x, h=1e-6):
@@ -152,11 +156,11 @@ plots.heat_map(shown, [f"out{i}" for i in range(4)], [*names, "", *names, "", *n
 # On the left, GELU acts on each number alone, so its Jacobian is a diagonal. Its
 # backward is `dout * slope`, one product for each number.
 #
-# In the middle, the numbers compete. A score raises its own probability, and lowers all
+# In the middle, the numbers compete. Each raises its own probability, and lowers all
 # others. On the right, in LayerNorm, everything acts on everything.
 #
 # Nobody stores these tables. For a text of 100 tokens and $C = 768$ the Jacobian of one
-# LayerNorm has six billion entries. Each backward below is a short cut to the product
+# LayerNorm has six billion entries. Each backward below is a shortcut to the product
 # of `dout` and $J$. In numbert it stands right under its forward:
 #
 # ```
@@ -166,7 +170,7 @@ plots.heat_map(shown, [f"out{i}" for i in range(4)], [*names, "", *names, "", *n
 #
 # ## The linear layer
 #
-# The first short cut is the most important one: at least nine tenths of BERT's
+# The first shortcut is the most important one: at least nine tenths of BERT's
 # arithmetic are linear layers. At each position $r$, output $o$ is a weighted sum of
 # the inputs:
 #
@@ -183,8 +187,8 @@ plots.heat_map(shown, [f"out{i}" for i in range(4)], [*names, "", *names, "", *n
 # ### Exercise 08.1
 #
 # Write the backward of the linear layer. `dout` is `(B, T, O)`, `x` is `(B, T, I)` and
-# `w` is `(O, I)`. Return `dx`, `dw` and `db`. It helps to turn positions into rows
-# first: `dout.reshape(-1, dout.shape[-1])`.
+# `w` is `(O, I)`. Return `dx`, `dw` and `db`: rule 3 says which shapes they have. It
+# helps to turn positions into rows first: `dout.reshape(-1, dout.shape[-1])`.
 #
 # `check` compares your gradients with numbert's on random inputs. If they differ, it
 # looks for a known mistake that gives the same numbers, in each part. Otherwise it says
@@ -238,6 +242,10 @@ plots.curves(powers, {"one step ahead": np.array(ahead) / slope - 1,
 # It also computes a bound of its own error. Its verdict is the difference against this
 # bound: *ok*, *wrong*, or *unsure* if the bound is too wide to tell.
 #
+# It takes a forward, its backward and the inputs. A random `dout` stands for the rest
+# of the model. Then all numbers of an input move at once, along a random *direction*.
+# The slope along it must be the sum of gradient times direction, entry by entry.
+#
 # Let it judge numbert's linear layer, and one whose `dw` is too large by 0.1 %.
 
 # %%
@@ -252,9 +260,9 @@ print(gradcheck.check_pair(ops.linear, ops.linear_backward, x, w, b))
 print(gradcheck.check_pair(ops.linear, slightly_wrong, x, w, b, directions=1))
 
 # %% [markdown]
-# `argument1` is `w`, the second argument of `linear`. An error of 0.1 % is two million
-# times larger than the bound `+-`. From now on you can judge any backward that you
-# write, also where nobody has an answer.
+# `argument1` is `w`: the arguments of `linear` are counted from 0. An error of 0.1 % is
+# two million times larger than the bound `+-`. From now on you can judge any backward
+# that you write, also where nobody has an answer.
 #
 # ## Softmax and cross-entropy
 #
@@ -287,10 +295,11 @@ plots.scores(dict(zip(tokenizer.convert_ids_to_tokens(best.tolist()), dlogits[be
 #
 # $$-\log p_c = \log \sum_j e^{z_j} - z_c .$$
 #
-# The derivative of the first term with respect to $z_k$ is
-# $e^{z_k} / \sum_j e^{z_j} = p_k$. The second term has the slope $-1$ where $k = c$,
-# and 0 elsewhere. So the gradient is the difference between what the model believes and
-# what is true. Exponentials and logarithms have cancelled.
+# The derivative of the first term with respect to $z_k$ is $e^{z_k} / \sum_j e^{z_j} =
+# p_k$. The second term has the slope $-1$ where $k = c$, and 0 elsewhere. So the
+# gradient is the difference between what the model believes and what is true.
+# Exponentials and logarithms have cancelled. Belief and truth both sum to 1, so the
+# gradient sums to 0: the pushes are as strong as the pull.
 #
 # Two things remain. The loss of a batch is the *mean* over all hidden words. And most
 # positions have nothing to guess: their label is $-100$. They have no part in the loss,
@@ -347,8 +356,9 @@ for name, direction in (("(1, 1, 1, 1)", ones), ("centred", centred),
 
 # %% [markdown]
 # Shifting and stretching change nothing: LayerNorm undoes both, the second up to the
-# tiny `eps`. These two directions have the slope 0. So `dx` has no part along them
-# either. Keep this in mind as a test of your result.
+# tiny `eps`. So the loss does not change along these two directions either. Its slope
+# along a direction is the sum of `dx` times the direction, and this sum must be 0.
+# That is a test of your result: `dx.sum(-1)` is 0, up to rounding.
 #
 # Now go back through the picture, from right to left.
 #
@@ -396,7 +406,7 @@ check("08.3", layer_norm_backward)
 #
 # ## Attention
 #
-# In attention each token asks all others for what it needs. It has a *query* `q`, and
+# In attention each token asks all tokens for what it needs. It has a *query* `q`, and
 # they have *keys* `k` and *values* `v`, all vectors of size $D$.
 #
 # ```
@@ -410,22 +420,27 @@ check("08.3", layer_norm_backward)
 # * `probs = softmax(scores)`: each row sums to 1
 # * `out = probs @ v`: a mixture of values
 #
-# Both products are linear layers in disguise. For any `y = a @ b` the same two
-# questions give `da = dy @ b.T` and `db = a.T @ dy`. So only the softmax is new. Its
-# Jacobian was in the picture: positive on the diagonal, negative elsewhere. From
-# $p_i = e^{s_i} / \sum_k e^{s_k}$ the quotient rule gives
+# Both products are linear layers in disguise. Ask each entry again: what do you act on,
+# and with which slope? For any `y = a @ b` this gives `da = dy @ b.T` and
+# `db = a.T @ dy`. So only the softmax is new. Its Jacobian was in the picture: positive
+# on the diagonal, negative elsewhere. Let $s$ be a row of scores and $p$ its
+# probabilities. From $p_i = e^{s_i} / \sum_k e^{s_k}$ the quotient rule gives
 #
 # $$J_{ij} = p_i \, (1 - p_j) \;\text{ if } i = j, \qquad
 # J_{ij} = -p_i \, p_j \;\text{ otherwise.}$$
 #
-# Multiply `dprobs` by it, as in $dx_j = \sum_i d\text{out}_i J_{ij}$. What is left is
-# short: two products and one sum for each row.
+# The rule for arrays was $dx_j = \sum_i d\text{out}_i \, J_{ij}$. Here it says
+#
+# $$ds_j = \sum_i dp_i \, J_{ij} .$$
+#
+# Put in both cases of $J$, and simplify. What is left is short: two products and one
+# sum for each row.
 #
 # ### Exercise 08.4
 #
 # Write the backward of attention, for any number of leading axes. `dout` and `q` are
 # `(..., T, D)`, `k` and `v` are `(..., S, D)`, `probs` is `(..., T, S)`. Return `dq`,
-# `dk` and `dv`. For `.T` take `.swapaxes(-1, -2)`.
+# `dk` and `dv`. For `.T` take `.swapaxes(-1, -2)`. Mind where the root of $D$ stands.
 
 # %% tags=["exercise"]
 def attend_backward(dout, q, k, v, probs):
@@ -444,8 +459,8 @@ def attend_backward(dout, q, k, v, probs):
 check("08.4", attend_backward)
 
 # %% [markdown]
-# The formula explains two facts about attention. A masked key has $p = 0$, so its score
-# gets no gradient, and no token learns from padding.
+# The formula explains two facts about attention. A masked key has $p = 0$, so neither
+# its score nor its value gets a gradient. No token learns from padding.
 #
 # The second fact is stranger. In the trained model `q`, `k` and `v` come from three
 # linear layers, each with a bias.
@@ -465,7 +480,7 @@ for layer in range(model.config.num_hidden_layers):
 # %% [markdown]
 # It is that of the keys. Adding the same vector to all keys adds the same number to a
 # whole row of scores. A softmax sees only differences, so nothing changes. A port
-# that forgets this bias passes every test of its outputs.
+# that forgets this bias gives the same outputs, so no test of them can notice.
 #
 # ## Two uses: the residual and the tied table
 #
@@ -477,8 +492,8 @@ for layer in range(model.config.num_hidden_layers):
 # ```
 #
 # On the left is the *residual*, `out = attention(x) + x`. A sum has slope 1 in each of
-# its terms. So `dout` passes on whole, to both. This straight way is why deep models
-# can be trained at all.
+# its terms. So `dout` passes on whole, to both. Without this straight way, a deep stack
+# of layers is very hard to train.
 #
 # On the right is the *tied* word table. Its row for *baker* is looked up wherever
 # *baker* stands in a text. At the end the same row is compared with `h`, to score
@@ -509,13 +524,15 @@ check("08.5", table_backward)
 # %% [markdown]
 # In the real model the row of `[PAD]`, the filler of short texts, gets nothing from the
 # look-up: `numbert.bert.embeddings.embeddings_backward` sets this part to 0. The
-# decoder still pushes `[PAD]` down as an answer. This is why the row is not zero.
+# last product, the *decoder*, still pushes `[PAD]` down as an answer. So the row has a
+# gradient, and training moves it away from zero.
 #
 # ## All together
 #
-# Now we build a small BERT from these pieces. It has a look-up, a LayerNorm,
-# attention with a residual, and the tied decoder. Each step keeps what its backward
-# needs.
+# Now we build a small BERT from these pieces. It has a look-up, a LayerNorm, one head
+# of attention with a residual, and the tied decoder. `weight` and `bias` belong to the
+# LayerNorm. `q`, `k` and `v` are the weights of three linear layers. Each step keeps
+# what its backward needs.
 
 # %%
 def forward(p, ids, labels):
@@ -540,11 +557,11 @@ def backward(saved, residual=1):
     dsum, dtable, _ = ops.linear_backward(dlogits, decode)
     dprobs, dv = ops.weighted_sum_backward(dsum, mix)
     dq, dk = ops.attention_scores_backward(ops.softmax_backward(dprobs, soft), match)
-    (nq, wq, _), (nk, wk, _), (nv, wv, _) = (
+    (by_q, dwq, _), (by_k, dwk, _), (by_v, dwv, _) = (
         ops.linear_backward(d, s) for d, s in ((dq, qs), (dk, ks), (dv, vs)))
-    dn = nq + nk + nv + residual * dsum                                    # four uses
+    dn = by_q + by_k + by_v + residual * dsum                 # n is used four times
     dx, dweight, dbias = ops.layer_norm_backward(dn, norm)
-    return {"q": wq, "k": wk, "v": wv, "weight": dweight, "bias": dbias,
+    return {"q": dwq, "k": dwk, "v": dwv, "weight": dweight, "bias": dbias,
             "table": dtable + ops.embedding_backward(dx, look)}
 
 # %% [markdown]
@@ -568,8 +585,8 @@ for residual in (1, 0):
 # %% [markdown]
 # `q`, `k` and `v` are still right. A backward pass runs from the loss to the input. So
 # a bug spoils only what comes after it on this way: the LayerNorm, and the table below
-# it. This is how you find a bug: **look for the wrong gradient that is nearest to the
-# loss.**
+# it. (The table is used at both ends. Its part from the decoder was right.) This is
+# how you find a bug: **look for the wrong gradient that is nearest to the loss.**
 #
 # The real BERT has the same pieces, some of them more often. The judge takes the
 # gradient of every parameter of the model from our first cell. Then we draw how large
@@ -582,15 +599,15 @@ print(gradcheck.check_model(model, inputs, directions=1))
 plots.gradient_norms(grads, title="the gradient of one hidden word")
 
 # %% [markdown]
-# Every layer gets a gradient of much the same size, down to the embeddings. The
-# residuals lead it past each layer whole.
+# Follow one kind of array from layer to layer: its gradient changes by a factor of 4 at
+# most, and the embeddings still get theirs. The residuals lead it past each layer.
 #
 # ## What you have learnt
 #
 # * A gradient is a list of slopes, in the shape of its array.
 # * In a chain slopes multiply; ways add up. A backward pass is no more than this.
-# * For cross-entropy it is belief minus truth. For LayerNorm, two directions vanish.
-#   In a softmax, the scores of a row compete.
+# * For cross-entropy it is belief minus truth. In LayerNorm, two directions have slope
+#   0. In a softmax, the scores of a row compete.
 # * Finite differences judge any gradient, if you know their own error.
 # * A bug spoils the gradients between itself and the input. Look nearest to the loss.
 #

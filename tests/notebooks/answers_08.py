@@ -96,6 +96,17 @@ def layer_norm_without_mean(dout, norm, rstd, w):
     return dx, (dout * norm).sum((0, 1)), dout.sum((0, 1))
 
 
+def layer_norm_with(gather=np.sum, power=3, back=np.mean):
+    """The steps, with one of three reductions or the power taken from elsewhere."""
+    def answer(dout, norm, rstd, w):
+        centred, g = norm / rstd, dout * w
+        grown = gather(g * centred, -1, keepdims=True) * -0.5 * rstd ** power
+        g = g * rstd + grown * centred * 2 / norm.shape[-1]
+        g = g - back(g, -1, keepdims=True)
+        return g, (dout * norm).sum((0, 1)), dout.sum((0, 1))
+    return answer
+
+
 def layer_norm_two_mistakes(dout, norm, rstd, w):
     dx, dw, db = layer_norm_step_by_step(dout, norm, rstd, np.ones_like(w))
     return dx, db, db
@@ -124,6 +135,15 @@ def attention(dout, q, k, v, probs, square=True, scale=True):
     if scale:
         ds /= q.shape[-1] ** 0.5
     return ds @ k, np.moveaxis(ds, -1, -2) @ q, dv
+
+
+def attention_by_row(bracket):
+    """bracket(probs, dprobs) -> dscores, before the division"""
+    def answer(dout, q, k, v, probs):
+        dscores = bracket(probs, np.einsum("...td,...sd->...ts", dout, v)) / 2
+        return (dscores @ k, np.einsum("...ts,...td->...sd", dscores, q),
+                np.einsum("...ts,...td->...sd", probs, dout))
+    return answer
 
 
 def attention_in_float32(*inputs):
@@ -165,6 +185,8 @@ ANSWERS = {
     "08.2": {
         "right": [cross_entropy_by_loops, cross_entropy_by_eye],
         "wrong": [(everything_counts, "(E1)"),
+                  (lambda z, c: (probabilities(z) - np.eye(4)[np.maximum(c, 0)]) / 6,
+                   "class 0, and they are counted"),
                   (lambda z, c: cross_entropy_by_eye(z, c) * 4 / 6, "(E3)"),
                   (lambda z, c: everything_counts(z, c) * 6 / 4, "no part in the loss"),
                   (lambda z, c: cross_entropy_by_eye(z, c) * 4, "is their mean"),
@@ -175,6 +197,13 @@ ANSWERS = {
         "right": [layer_norm_step_by_step, layer_norm_by_jacobian],
         "wrong": [(layer_norm_as_constants, "(G11)"),
                   (layer_norm_without_mean, "through the mean of x"),
+                  (layer_norm_with(gather=np.mean), "`drstd` is a mean"),
+                  (layer_norm_with(gather=lambda x, *_, **__: x), "for each channel"),
+                  (layer_norm_with(power=-3), "wrong power"),
+                  (layer_norm_with(power=1), "another wrong power"),
+                  (layer_norm_with(back=np.sum), "C times too large: its slope"),
+                  (layer_norm_with(back=lambda x, *_, **__: x / 5),
+                   "only the entry itself"),
                   (layer_norm_two_mistakes, "`dx` forgets the weight"),
                   (layer_norm_two_mistakes, "`dw` lacks the factor `norm`"),
                   (lambda d, n, r, w: (layer_norm_step_by_step(d, n, r, w)[0] / r,
@@ -183,10 +212,17 @@ ANSWERS = {
                   (lambda d, n, r, w: (*layer_norm_step_by_step(d, n, r, w)[:2],
                                        d.mean((0, 1))), "`db` is a mean")]},
     "08.4": {
-        "right": [attention_by_jacobian, attention, attention_in_float32],
+        "right": [attention_by_jacobian, attention, attention_in_float32,
+                  attention_by_row(lambda p, d: p * (d - (p * d).sum(-1)[..., None]))],
         "wrong": [(lambda *a: attention(*a, square=False), "lowers the other"),
                   (lambda *a: attention(*a, scale=False), "`dq` lacks the division"),
                   (lambda *a: attention(*a, scale=False), "`dk` lacks the division"),
+                  (attention_by_row(lambda p, d: p * d - (p * d).sum(-1)[..., None]),
+                   "before the bracket"),
+                  (attention_by_row(lambda p, d: p * (d - d.sum(-1)[..., None])),
+                   "without weights"),
+                  (attention_by_row(lambda p, d: 4 * p * (
+                      d - (p * d).sum(-1)[..., None])), "multiplied by the root"),
                   (lambda *a: attention(*a, square=False, scale=False),
                    "lowers the other"),
                   (lambda d, q, k, v, p: (d @ v.swapaxes(-1, -2) @ k / 2,

@@ -116,6 +116,9 @@ CROSS_ENTROPY = {
         lambda z, c: of_rows(z, c, used=everywhere(c)),
     "Rows with the label -100 are treated as if their label were class 0.":
         lambda z, c: of_rows(z, np.maximum(c, 0), number=(c != -100).sum()),
+    "Rows with the label -100 are treated as if their label were class 0, and they are "
+    "counted.":
+        lambda z, c: of_rows(z, np.maximum(c, 0)),
     "This is the gradient of the sum of the losses.  The loss is their mean.":
         lambda z, c: of_rows(z, c, number=1),
     "The sign is wrong: this climbs.  The right label's score should fall with its "
@@ -148,6 +151,19 @@ def mean(x, axis=-1):
     return x.mean(axis, keepdims=True)
 
 
+def in_steps(d, norm, rstd, w, power=3, joined=np.sum, shared=mean):
+    """The steps to dx one by one, with one of them done in another way."""
+    centred, dnorm = norm / rstd, d * w
+    drstd = joined(dnorm * centred, axis=-1, keepdims=True)
+    dvar = drstd * rstd ** power / -2
+    dcentred = dnorm * rstd + 2 * centred * dvar / norm.shape[-1]
+    return dcentred - shared(dcentred)
+
+
+def unjoined(x, axis, keepdims):
+    return x
+
+
 LAYER_NORM = combined(
     by_part,
     {RIGHT: lambda *inputs: layer_norm_backward(*inputs)[0],
@@ -170,6 +186,22 @@ LAYER_NORM = combined(
      "square.":
         lambda d, norm, rstd, w: rstd * (
             d * w - mean(d * w) - norm * mean(d * w * norm) / 2),
+     "`drstd` is a mean over the channels.  Each channel uses `rstd`, and ways add up.":
+        lambda *inputs: in_steps(*inputs, joined=np.mean),
+     "`drstd` has an entry for each channel.  All channels use one `rstd`, so their "
+     "gradients add up.":
+        lambda *inputs: in_steps(*inputs, joined=unjoined),
+     "The slope of `rstd` has the wrong power: `var + eps` is `rstd ** -2`.":
+        lambda *inputs: in_steps(*inputs, power=-3),
+     "The slope of `rstd` has another wrong power: find the one that turns `rstd` into "
+     "`(var + eps) ** -1.5`.":
+        lambda *inputs: in_steps(*inputs, power=1),
+     "The way through the mean of x reaches only the entry itself.  The mean acts on "
+     "all entries of `centred`.":
+        lambda *inputs: in_steps(*inputs, shared=lambda x: x / x.shape[-1]),
+     "The way through the mean of x is C times too large: its slope is -1 / C.":
+        lambda *inputs: in_steps(
+            *inputs, shared=lambda x: x.sum(-1, keepdims=True)),
      "`dx` lacks the factor `rstd`.":
         lambda d, norm, rstd, w: layer_norm_backward(d, norm, 1, w)[0],
      "`dx` is divided by `rstd`.  `rstd` is one over the deviation already.":
@@ -226,16 +258,24 @@ ATTENTION_STEPS = (
      "`dscores` subtracts a plain mean of `dprobs`.  The sum over i in the Jacobian "
      "has weights.":
         lambda probs, dprobs: probs * (dprobs - mean(dprobs)),
+     "`dscores` lacks a probability before the bracket: the row's sum is multiplied by "
+     "p_j, too.":
+        lambda probs, dprobs: probs * dprobs - (probs * dprobs).sum(
+            -1, keepdims=True),
+     "`dscores` sums `dprobs` without weights.  In the Jacobian each has its p_i.":
+        lambda probs, dprobs: probs * (dprobs - dprobs.sum(-1, keepdims=True)),
      "`dscores` sums over the queries.  The softmax runs over the keys, the last "
      "axis.":
         lambda probs, dprobs: probs * (
             dprobs - (probs * dprobs).sum(-2, keepdims=True))},
     {RIGHT: 1,
      "`dq` lacks the division by the root of D, which the scores have.": 0,
-     "`dq` is divided by D.  The scores are divided by its root.": 2},
+     "`dq` is divided by D.  The scores are divided by its root.": 2,
+     "`dq` is multiplied by the root of D.  The scores are divided by it.": -1},
     {RIGHT: 1,
      "`dk` lacks the division by the root of D, which the scores have.": 0,
-     "`dk` is divided by D.  The scores are divided by its root.": 2},
+     "`dk` is divided by D.  The scores are divided by its root.": 2,
+     "`dk` is multiplied by the root of D.  The scores are divided by it.": -1},
     {RIGHT: values_backward,
      "`dv` mixes with scores.  The output is mixed with `probs`.":
         lambda dout, q, k, v, probs: ops.attention_scores(q, k)[0].swapaxes(
