@@ -472,8 +472,9 @@ print(f"cities that training never had: {rate:.0%} are right")
 # drawn like the training set cannot show this.** Ask what your test leaves fixed.
 #
 # Try it: train with 32 cities (`numbert.world.lexicon.CITIES` has 46) for 200 steps.
-# Pass `frozen=["*embeddings*", "*cls.*"]`, so that the word tables stay. We then saw
-# one in four of the unseen cities come out right, and none without `frozen`.
+# Pass `frozen=["*embeddings*", "*cls.*"]`, so that the word tables stay. Then many
+# unseen cities come out right. How many depends on the 32: three choices gave us 9 %, 53 %
+# and 76 %. Without `frozen` we saw none.
 #
 # ## What you have learnt
 #

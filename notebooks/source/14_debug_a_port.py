@@ -148,7 +148,7 @@ for number in given:
     found = verify(few, port(number), diagnose=False)
     kinds = Counter(tensor.kind for tensor in found.tensors if tensor.wrong)
     ratio = next(tensor.error for tensor in found.tensors if tensor.name == last)
-    print(f"port {number}: last layer {ratio:8.2g} times its bound;", dict(kinds))
+    print(f"port {number}: last layer {ratio:9,.1f} times its bound;", dict(kinds))
 
 # %% [markdown]
 # So is 0.0001 a bug? Alone, the number says nothing. Port 2 is off by a tenth of that,
@@ -395,10 +395,10 @@ check("14.5", answer)
 #
 # ## Your own port
 #
-# A port in another language needs no Python at all: read one file of the pack, write
-# another, and compare as [golden.md](../numbert/verify/golden.md) says. Or let numbert
-# run your program, once for each case. The first file holds weights and inputs. The
-# program writes the second, with as many tensors as it can compute.
+# A port in another language needs no Python at all. It can read the files of the pack, and
+# compare as [golden.md](../numbert/verify/golden.md) says. Or let numbert run your
+# program, once for each case. The first file holds weights and inputs. The program writes
+# the second, with as many tensors as it can compute.
 #
 #     numbert verify --exec ./bert       # calls ./bert IN.safetensors OUT.safetensors
 #
