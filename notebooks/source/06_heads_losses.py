@@ -12,7 +12,7 @@
 # * tell a loss that is stuck from one that has just begun to fall.
 #
 # The letters are $B$ texts, $T$ tokens, $C$ numbers in a state, $V$ word pieces, $K$
-# classes, $M$ choices, and $R$ rows that have a label.
+# classes and $M$ choices. $R$ is the number of rows that have a label.
 
 # %%
 import numpy as np
