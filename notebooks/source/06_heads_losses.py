@@ -12,7 +12,7 @@
 # * tell a loss that is stuck from one that has just begun to fall.
 #
 # The letters are $B$ texts, $T$ tokens, $C$ numbers in a state, $V$ word pieces, $K$
-# classes and $M$ choices.
+# classes and $M$ choices. $R$ is the number of rows that have a label.
 
 # %%
 import numpy as np
@@ -42,9 +42,10 @@ model = numbert.BertForPreTraining.from_pretrained(path, dtype="float64")
 # | | `BertForNextSentencePrediction` | does B follow A? | $(B, 2)$ |
 # | | `BertForMultipleChoice` | how good is this choice? | $(B, M)$ |
 # | both | `BertForPreTraining` | hidden words, and the order | two of these |
-# | | `BertModel` | none: it has no head | the states |
+# | neither | `BertModel` | none: it has no head | the states |
 #
-# A class of numbert lists which output its loss compares with which labels:
+# Each class of numbert has a list: which output does the loss compare with which labels,
+# and how much does it count? (`BertLMHeadModel` has the last section for itself.)
 
 # %%
 for name in ("MaskedLM", "TokenClassification", "QuestionAnswering", "MultipleChoice",
@@ -71,7 +72,7 @@ plots.curves(p, {"-log p": -np.log(p)}, xlabel="probability of the right class",
 
 # %% [markdown]
 # Sure and right costs nothing. Sure and wrong has no upper limit. This is called
-# *cross-entropy*. In code it is two lines, as the logarithm takes the softmax apart:
+# *cross-entropy*. In code we need no softmax, since the logarithm takes it apart:
 # $-\log p_k = \log \sum_j e^{\text{logits}_j} - \text{logits}_k$.
 #
 # ## What is -100?
@@ -79,7 +80,7 @@ plots.curves(p, {"-log p": -np.log(p)}, xlabel="probability of the right class",
 # Here is a text with one hidden word. There is a label for each token, but only one of
 # them is a question. All the others are -100, which means: *nothing is asked here*.
 # No class has this number, so it can't be confused with one. It is the default of
-# PyTorch's cross-entropy. The oldest code for BERT has -1.
+# PyTorch's cross-entropy. The oldest BERT for PyTorch has -1.
 
 # %%
 batch = tokenizer("The capital of Japan is [MASK].", return_tensors="np")
@@ -97,8 +98,8 @@ assert abs(mine - theirs) < 100 * np.finfo(float).eps * np.abs(row).max()
 
 # %% [markdown]
 # `numbert.bert.losses.cross_entropy`, in
-# [numbert/bert/losses.py](../numbert/bert/losses.py), leaves ignored labels out twice:
-# of the sum, and of the number that it divides by. They get no gradient either.
+# [numbert/bert/losses.py](../numbert/bert/losses.py), leaves ignored labels out of the sum,
+# and also out of the number that it divides by. They get no gradient either.
 #
 # **Predict** what two mistakes do to the loss. In the first, every token has a label, as
 # nobody wrote -100. In the second, the sum is divided by all $T$ tokens.
@@ -118,7 +119,7 @@ print("tokens with a gradient:", [t for t, used in zip(tokens, asked[0]) if used
 # The second mistake makes the loss smaller, by a factor that changes with the length of
 # the text. The first one mixes in questions that are none. The words that the model can
 # see cost it nothing: it copies them. `[CLS]` and `[SEP]` cost much, as it was never asked
-# to name them. Train like this, and the loss will soon be tiny, for copying alone.
+# to name them. Train like this, and the loss will soon be tiny: the model learns to copy.
 #
 # **One trap remains.** Two batches have 1 and 5 labels. Is the mean of their two losses
 # the loss of all 6 labels?
@@ -142,7 +143,8 @@ print("no label at all:", losses.cross_entropy(small, np.array([-100]))[0])
 #
 # ### Exercise 06.1
 #
-# Write `masked_loss(logits, labels)` for `logits` $(B, T, V)$ and `labels` $(B, T)$.
+# Write `masked_loss(logits, labels)` for `logits` $(B, T, V)$ and `labels` $(B, T)$. Label 0
+# is a class like any other.
 
 # %% tags=["exercise"]
 def masked_loss(logits, labels):
@@ -188,9 +190,9 @@ print("smallest bias:", *names[:8])
 
 # %% [markdown]
 # In a checkpoint the bias is called `cls.predictions.bias`; `decoder.bias` is only another
-# name for it. A new model has zeros there, so a port can drop it and no test on random
-# weights will notice. But look at what it has learnt. Mostly, large numbers belong to
-# frequent pieces, and small ones to pieces that are rarely asked for, such as `[SEP]`.
+# name for it. A new model has zeros there, so a port can drop it and no test on a new model
+# will notice. But look at what it has learnt. Mostly, large numbers belong to frequent
+# pieces. Small ones belong to pieces that are rarely asked for, or never, such as `[SEP]`.
 #
 # ## "My loss is stuck near 7"
 #
@@ -220,11 +222,12 @@ plots.scores({name: losses.cross_entropy(x, words)[0] for name, x in guesses.ite
              reference={"log V": np.log(1600)}, xlabel="loss of hidden words")
 
 # %% [markdown]
-# Knowing frequencies brings the loss from above 7 to below 6, without a look at the text.
+# The new model is a little worse than even guesses, as its scores are random. Knowing
+# frequencies brings the loss from above 7 to below 6, without a look at the text.
 # In real English, with BERT's vocabulary, the same stage lies near 7. So a loss that stays
 # near 7 says: *the model knows which words are frequent, and does not use the context*.
 #
-# Often it is too early: the step from words to context takes thousands of updates. If it
+# Often it is just too early: the step from words to context takes thousands of updates. If it
 # never comes, look for a learning rate that is too high, a missing warm-up, or labels that
 # don't belong to their inputs.
 #
@@ -246,10 +249,11 @@ for b, a in pairs.items():
           f"class 1: {ops.softmax(scores)[0][0, 1]:.2f}")
 
 # %% [markdown]
-# Class 0 is "next", and class 1 is "random". It is the opposite of what "is next" sounds
-# like, and it is learnt: nothing in the architecture says it. With the labels turned round
-# the trained model is wrong nearly always. The loss of pre-training is the plain sum of
-# both losses.
+# Class 0 is "next", and class 1 is "random". "Is next" sounds like 1, but BERT has 0 for
+# it. Nothing in the architecture says so: it is in the labels of the training. If your
+# labels are the other way round, a trained model looks wrong nearly always.
+#
+# The loss of pre-training is the plain sum of both losses.
 #
 # ### Exercise 06.2
 #
@@ -271,8 +275,8 @@ check("06.2", is_next)
 # %% [markdown]
 # ## Questions: two softmaxes over the tokens
 #
-# The answer to a question is a piece of the text, a *span*. The head gives each token two scores:
-# how well an answer could start here, and end here. The softmax runs over the *tokens*,
+# The answer to a question is a piece of the text, a *span*. The head gives each token two
+# scores: how well an answer could start here, and end here. The softmax runs over the *tokens*,
 # since exactly one of them is the start. (All checkpoints that ship with numbert share one
 # vocabulary, so our tokenizer fits.)
 
@@ -293,8 +297,8 @@ plots.heat_map(spans - spans.min(), ["start", "end"], words, said="score - lowes
 #
 # * A text may be too long, so that the answer was cut off. A position of $T$ or more is
 #   ignored.
-# * A negative position counts as 0. That is `[CLS]`. A model that finds no answer points
-#   there.
+# * A negative position counts as 0, even -100. That is `[CLS]`. A model that finds no
+#   answer points there.
 #
 # **Predict** the four losses: for the right span, for one beyond the text, for -1, and for
 # a text whose start is known and whose end was cut off.
@@ -345,7 +349,8 @@ check("06.3", qa_loss)
 # | `multi_label_classification` | $(B, K)$ of 0.0 and 1.0 | one yes or no per class | float labels |
 # | `regression` | $(B,)$ or $(B, K)$ numbers | squared error | $K = 1$ |
 #
-# With several labels, each class has a sigmoid $s = 1 / (1 + e^{-x})$ of its own:
+# With several labels, each class has a sigmoid of its own. It turns the score $x$ into a
+# probability, $s = 1 / (1 + e^{-x})$. The label $t$ is 1 if the class is right, else 0:
 #
 # $$\text{loss} = -\frac{1}{BK} \sum_{b,k} \big[t \log s + (1 - t) \log(1 - s)\big]$$
 #
@@ -366,7 +371,7 @@ except ValueError as error:
 
 # %% [markdown]
 # Integers mean one class per text, so the shape is refused. That is good luck. With
-# another shape the wrong loss may run, and fall. Write `problem_type` into the
+# labels of another shape the wrong loss may run, and go down in training. Write `problem_type` into the
 # configuration, and nothing is left to guess.
 #
 # ### Exercise 06.4
@@ -420,7 +425,8 @@ print(*(f"{token}/{tagger.config.id2label[kind]}"
 # %% [markdown]
 # The bias adds the same number to every choice, and a softmax sees differences only. So it
 # never learns. And the tagger calls `[CLS]` a person! Nobody ever asked it there, so the
-# answer means nothing. Whoever reads out a model must leave out what its labels left out.
+# answer means nothing. When you read the answers of a model, leave out the tokens that
+# its labels left out.
 #
 # ## The next word: shift by one
 #
@@ -462,8 +468,8 @@ plots.scores({f"{t}: {name}": x for t, (name, x) in enumerate(
     zip(text.tokens()[1:], surprise), 1)}, xlabel="surprise at the token")
 
 # %% [markdown]
-# *In* after *lives* costs nothing, and neither does the full stop after a city. Which name
-# and which city come next nobody can know. The exponential of the loss is the *perplexity*.
+# The word *in* after *lives* costs nothing, and neither does the full stop after a city.
+# Nobody can know which name or which city comes next: these cost much. The exponential of the loss is the *perplexity*.
 # On average the model hesitates as if between so many equally likely words.
 #
 # ## What you have learnt

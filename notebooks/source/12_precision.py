@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 12 · Precision: how many digits are right, and why
 #
-# *About 50 minutes. You need notebook [03](03_attention.ipynb), and helpful is
-# [04](04_layernorm_gelu.ipynb). This notebook also needs the package python-flint:
+# *About 50 minutes. You need notebook [03](03_attention.ipynb), and
+# [04](04_layernorm_gelu.ipynb) helps. This notebook also needs the package python-flint:
 # `pip install "numbert[exact]"`.*
 #
 # After this notebook you can
@@ -12,8 +12,8 @@
 # * spot cancellation, and say when it is harmless;
 # * choose a bound that tells rounding from a bug.
 #
-# Four letters: $u$ is the largest relative error of one rounding. A sum has $n$ terms.
-# A product has two vectors, $x$ and $w$.
+# The letters: $u$ is the largest relative error of one rounding, and $n$ is the number of
+# terms of a sum. $x$ and $w$ are two vectors of $n$ numbers.
 
 # %%
 import math
@@ -33,8 +33,13 @@ from numbert.verify import cases, noise, proofs, run
 #
 # To say that a digit is right, we need the right number. numbert can compute with
 # *balls* instead of numbers. A ball is an interval that is certain to hold the exact
-# result. With 200 bits and more it is so narrow that dozens of digits are **proven**.
-# `numbert.verify.proofs.prove` runs a model on balls, and in both float formats.
+# result. It is computed with 200 bits and more. Then it is so narrow that dozens of
+# digits are the same at both ends: they are **proven**. `numbert.verify.proofs.prove`
+# runs a model on balls, and in both float formats.
+#
+# The next cell takes the BERT without heads out of the checkpoint, and draws for each
+# step how many digits are right. A line shows the median entry of a tensor, and a dash
+# the worst one.
 #
 # **Predict** how many right digits float64 and float32 have after three layers.
 
@@ -52,18 +57,18 @@ print(f"{len(proof.steps)} steps; at the end at least {fewest:.0f} digits are pr
 plots.digits_by_depth(proof.steps)
 
 # %% [markdown]
-# Four dozen steps cost a typical entry only about one digit. But look at the single
-# dashes: at each step they show the worst entry. At three steps the worst of float32
-# has no right digit at all, so that its dash hides in the bottom line. The worst of
-# float64, in blue, falls there as well. At the next step the digits are back. By the
-# end of this notebook you can explain all three: the start, the slow loss, and the
-# dips.
+# Four dozen steps cost a typical entry only about one digit. But look at the dashes. At
+# three steps the worst entry of float32 has no right digit at all, so that its dash hides
+# in the bottom line. The worst of float64, in blue, falls there as well: to 4, 8 and 3
+# digits. At the next step the digits are back. By the end of this notebook you can
+# explain all three: the start, the slow loss, and the dips.
 #
 # ### Exercise 12.1
 #
-# First, what is a right digit? If $x$ should be $y$, its error is $|x - y| / |y|$,
-# relative to $y$. An error of $10^{-7}$ means 7 right digits. Write
-# `right_digits(x, truth)` for arrays. Where both are equal, the answer is infinity.
+# First, what is a right digit? If $x$ should be $y$, its *relative* error is
+# $|x - y| / |y|$. An error of $10^{-7}$ means 7 right digits, and one of
+# $5 \cdot 10^{-7}$ means 6.3. Write `right_digits(x, truth)` for arrays. Where both are
+# equal, the answer is infinity.
 
 # %% tags=["exercise"]
 def right_digits(x, truth):
@@ -89,7 +94,8 @@ check("12.1", right_digits)
 #
 # $$\text{fl}(a + b) = (a + b)(1 + \delta), \qquad |\delta| \le u$$
 #
-# The same holds for a product, a quotient and a root.
+# Here fl means "the result in floats". The same holds for a product, a quotient and a
+# root, unless the result is too large or too small for the format.
 
 # %%
 for name in ("float64", "float32", "float16"):
@@ -131,8 +137,9 @@ total = np.add.accumulate(np.ones(5000, "float16"))          # 1, 1 + 1, 1 + 1 +
 print("sums of ones in float16:", *(int(total[n - 1]) for n in (1000, 2048, 5000)))
 
 # %% [markdown]
-# The sum gets stuck: adding 1 no longer reaches the next float. So a graphics processor
-# that multiplies float16 matrices adds up in float32, and rounds once at the end.
+# The sum gets stuck at 2048: adding 1 no longer reaches the next float. So graphics
+# processors that multiply float16 matrices add up in float32, and round once at the end.
+# If you write a port for half precision, do the same in LayerNorm and softmax.
 #
 # ## Many roundings
 #
@@ -144,12 +151,13 @@ print("sums of ones in float16:", *(int(total[n - 1]) for n in (1000, 2048, 5000
 # $$|\text{fl}(x \cdot w) - x \cdot w| \le \gamma_n \sum_i |x_i| |w_i|, \qquad
 # \gamma_n = \frac{n u}{1 - n u}$$
 #
-# It holds for every order of summation. But it assumes that all roundings conspire. In
-# truth some go up and some down. Errors with random signs grow like a random walk:
-# with $\sqrt n$, not with $n$.
+# It holds for every order of summation. But it assumes that all roundings go the same
+# way. In truth some go up and some down. Errors with random signs grow like a random
+# walk: with $\sqrt n$, not with $n$.
 #
-# **Predict:** positive terms are added up one by one. Where between 1, $\sqrt n$ and
-# $n$ will the error lie? And where if NumPy's matrix product adds them?
+# We measure the error in units of $u$ times the result. **Predict:** positive terms are
+# added up one by one. Is the error nearer to 1, to $\sqrt n$ or to $n$ units? And if
+# NumPy's matrix product adds them?
 
 # %%
 u, lengths = 2.0 ** -24, 4 ** np.arange(2, 9)
@@ -167,14 +175,15 @@ plots.curves(np.log2(lengths), {"worst case, n": lengths, "sqrt n": np.sqrt(leng
 # %% [markdown]
 # One by one runs about parallel to $\sqrt n$, and below it. The matrix product does
 # better: it adds several partial sums at once, so that each term passes through fewer
-# roundings. The worst case is far above both. For $n = 768$ in float16 it would be
-# $\gamma_n = 0.6$, and for $n = 3072$ nothing at all: a bound that is certain can be
-# useless.
+# roundings. The worst case is far above both. For sums of $n = 768$ terms in float16 it
+# would be $\gamma_n = 0.6$, an error of 60 %. For $n = 3072$ it is no bound at all, since
+# $n u$ is over 1. A bound that is certain can be useless.
 #
 # ### Exercise 12.3
 #
 # Write `bound(x, w, u)`, the certain bound for the error of `x @ w`, where both are
-# `(n,)`. Which sum does it need: that of $x_i w_i$, or that of the absolute values?
+# `(n,)`. Use $\gamma_n$. Which sum does it need: that of $x_i w_i$, or that of the
+# absolute values?
 
 # %% tags=["exercise"]
 def bound(x, w, u):
@@ -192,7 +201,7 @@ check("12.3", bound)
 # %% [markdown]
 # ## The dips: cancellation
 #
-# Now for the steps where the worst entry has no right digit. Which are they?
+# Now for the steps where the worst entry has no right digit. **Guess** which they are.
 
 # %% tags=["varies"]
 for step in sorted(proof.steps, key=lambda step: step.float32.worst)[:4]:
@@ -222,8 +231,8 @@ for each, right, got in zip(x, truth, found):
 
 # %% [markdown]
 # The *relative* error explodes, up to 1, which is no digit at all. The *absolute* error
-# stays at about one $u$. This is **catastrophic cancellation**. The addition that
-# cancels is not to blame: it makes no error here. It removes the leading digits that
+# is never more than about one $u$. This is **catastrophic cancellation**. The addition
+# that cancels is not to blame: it makes no error here. It removes the leading digits that
 # agree, and what is left are the digits that were wrong before.
 #
 # Is it a catastrophe? The next step adds up 384 of these numbers, each times a weight.
@@ -231,12 +240,16 @@ for each, right, got in zip(x, truth, found):
 # digits come back, as the picture shows. **Cancellation is harmful where the small
 # result is used by itself**, as a factor, a divisor or a logarithm.
 #
+# So a port may write GELU with erf, as above, or with erfc, as in notebook
+# [04](04_layernorm_gelu.ipynb). The two differ in digits of tiny numbers, and in nothing
+# that comes after them.
+#
 # ### Exercise 12.4
 #
-# Here it would be harmful. The pooler ends in tanh, whose derivative is
-# $1 - \tanh^2 x$. A gradient is multiplied by it. For large $x$ it cancels. Write
-# `slope(x)` so that it keeps its digits, with $\tanh x = \sinh x / \cosh x$ and
-# $\cosh^2 x - \sinh^2 x = 1$.
+# Here is a small result that is a factor. The pooler ends in tanh, and its gradient is
+# multiplied by the derivative $1 - \tanh^2 x$. For large $x$ this difference cancels: for
+# $x = 10$ float32 gives 0. Write `slope(x)` so that it keeps its digits, with
+# $\tanh x = \sinh x / \cosh x$ and $\cosh^2 x - \sinh^2 x = 1$.
 
 # %% tags=["exercise"]
 def slope(x):
@@ -271,16 +284,19 @@ for i in range(3):
     print(f"{name:27} {change * 1e6:.2f} millionths")
 
 # %% [markdown]
-# It hardly changes. Each layer *adds* something to what it was given, so the error goes
+# It does not grow at all. Each layer *adds* something to what it was given, so the error goes
 # past as it is. And each LayerNorm brings the numbers back to the same size. So errors
 # do not multiply from layer to layer: they add up, and with random signs.
 #
 # ## Four precisions
 #
 # With proven numbers as the truth we can compare formats. NumPy computes in float64 and
-# float32. The 16-bit formats are played: each operation is computed in float64, and
-# then gets a random error of the size that its rounding would have. The sizes are in
+# float32. The 16-bit formats are simulated: each operation is computed in float64, and
+# then gets a random error of the size that its rounding would have. Sums have the
+# rounding of float32, as on graphics processors. The sizes are in
 # `numbert.verify.noise.PROFILES`.
+#
+# **Predict** how many digits float16 and bfloat16 have at the end.
 
 # %%
 trace = numbert.Trace("*.out")
@@ -316,8 +332,8 @@ print(f"the balls lose {lost['proven by balls'][-1]:.0f} digits")
 plots.curves(np.arange(len(steps)), lost, xlabel="step", ylabel="digits lost")
 
 # %% [markdown]
-# More digits than a float64 has. A ball cannot know that two errors have opposite
-# signs, so it always adds. That does no harm to the proof: we start with some 65 digits
+# That is more digits than a float64 has. A ball cannot know that two errors have opposite
+# signs, so it always adds their sizes. That does no harm to the proof: we start with some 65 digits
 # and still have dozens. But as a *bound for a float program* it is hopeless. A program
 # that is right would be allowed any answer.
 #

@@ -33,8 +33,12 @@ from numbert.verify.compare import verify
 #
 # Your port prints a number. Is it right? You need numbers that are certain. numbert
 # ships a *pack* of them: thirteen small models with their inputs, and every tensor that
-# must come out. All digits are proven. A program in any language can read the files, see
-# [numbert/verify/golden.md](../numbert/verify/golden.md).
+# must come out. Each number is the float64 that is nearest to the exact result, and that
+# is proven. A program in any language can read the files. Their format is in
+# [numbert/verify/golden.md](../numbert/verify/golden.md), on one page.
+#
+# A tensor in a pack has the name of its **tap**, the place in the model where it comes
+# out. You know these names from the trace of notebook [05](05_encoder_trace.ipynb).
 
 # %%
 pack = packs.shipped()
@@ -47,29 +51,30 @@ for name in list(truth)[:14]:
 assert truth["encoder.layer.0.attention.self.probs"].shape == (4, 3, 7, 7)  # B, N, T, S
 
 # %% [markdown]
-# The models are small but not simple. The sizes $B = 4$, $T = 7$, $C = 12$, $N = 3$ and
-# $D = 4$ are all different, so a swapped axis breaks a shape. Rows are padded on the right
-# and on the left. LayerNorm's weights are not 1, and biases are not 0. In a *new* model
-# they are, and then many bugs change nothing.
+# The models are small but not simple. $T = 7$ tokens, $C = 12$ channels, $N = 3$ heads and
+# $D = 4$ numbers per head all differ, so most swapped axes break a shape. Rows are padded
+# on the right and on the left. LayerNorm's weights are not 1, and biases are not 0. In a
+# *new* model they are 1 and 0, and then many bugs change nothing.
 #
 # ## The order of a port
 #
 # | | step | done when |
 # |---|---|---|
 # | 1 | read the weights | each name and shape fits, and none is left over |
-# | 2 | token ids | they agree on hard texts, not on one clean sentence |
+# | 2 | token ids | they agree on hard texts: accents, Chinese, emoji, a word of 200 letters |
 # | 3 | embeddings | `embeddings.out` is right |
 # | 4 | one layer, tap by tap | `encoder.layer.0.output.out` is right |
 # | 5 | all layers, pooler, head | the outputs are right |
-# | 6 | losses | with labels of -100 among them |
+# | 6 | losses | they are right with labels of -100 among them |
 # | 7 | backward | every gradient is right |
 # | 8 | laws | those of notebook [13](13_properties.ipynb) hold |
 #
 # Do it in float32 or better, without dropout, with a padded batch. Half precision comes
 # last.
 #
-# A port can be compared from its first line on. A *candidate* is a function from a case
-# to a dictionary. It may hold any of the names of the pack.
+# A port can be compared from its first line on. Here a *candidate* is a Python function
+# from a case to a dictionary of tensors. It may hold any of the names of the pack. (Your
+# port is not in Python? The end of this notebook shows how a program is compared.)
 
 # %%
 def look_up_only(case):
@@ -85,8 +90,8 @@ print(report.verdict, dict(Counter(tensor.status for tensor in report.tensors)))
 #
 # ### Exercise 14.1
 #
-# Write the next step. `words`, `positions` and `types` are the three tables, `weight`
-# and `bias` belong to LayerNorm. `ids` and `type_ids` are `(B, T)`. Positions are
+# Write the next step. `words`, `positions` and `types` are the three tables. `weight`,
+# `bias` and `eps` belong to LayerNorm. `ids` and `type_ids` are `(B, T)`. Positions are
 # 0, 1, 2 and so on. Return `embeddings.out`, which is `(B, T, C)`.
 
 # %% tags=["exercise"]
@@ -113,7 +118,9 @@ check("14.1", embed)
 # float32.
 #
 # First we do what most people do. We compare the last layer for real tokens only, by the
-# largest difference, and by the cosine of the angle.
+# largest difference, and by the cosine of the angle between all its numbers.
+#
+# **Predict:** a port that is right would show which two numbers, about?
 
 # %%
 last, real = "encoder.layer.1.output.out", case.inputs["attention_mask"] == 1   # (B, T)
@@ -126,20 +133,30 @@ for number, tensors in given.items():
           f"cosine {cosine:.4f}")
 
 # %% [markdown]
-# **Predict:** which of the five are broken?
+# float32 keeps about 7 digits, and the states here are about 0.01. So a port that is right
+# would be off by some $10^{-9}$ to $10^{-8}$. **Predict:** which of the five are broken?
 #
 # All of them. Ports 2 and 4 would pass the usual test, "the cosine is over 0.999". To do
 # better we must know how much rounding explains. numbert has measured it: it ran each
 # case many times in float64, and added random errors of the size of a float32 rounding
-# to each operation. An **error over its bound** of 1 is the most that rounding explains.
+# to each operation. How far the results spread gives a bound for each tensor. We divide
+# each error by its bound. An **error over bound** of 1 is the most that rounding
+# explains.
 
-# %%
+# %% tags=["varies"]
 for number in given:
     found = verify(few, port(number), diagnose=False)
     kinds = Counter(tensor.kind for tensor in found.tensors if tensor.wrong)
-    print(f"port {number}: {found.verdict},", dict(kinds))
+    ratio = next(tensor.error for tensor in found.tensors if tensor.name == last)
+    print(f"port {number}: last layer {ratio:9,.1f} times its bound;", dict(kinds))
 
 # %% [markdown]
+# So is 0.0001 a bug? Alone, the number says nothing. Port 2 is off by a tenth of that,
+# and this is over a hundred times more than rounding explains. With larger states, or in half
+# precision, 0.0001 may be rounding. Only the error over its bound can tell.
+#
+# Port 4 has a perfect last layer. Its gradients are wrong.
+#
 # Each port has dozens of wrong tensors, and most of them only follow from an earlier
 # one. So we always look for the **first** step that is wrong.
 #
@@ -158,19 +175,27 @@ for row in range(len(real)):
 # at least the operation.
 #
 # Then look for the first step. `numbert.Trace` records every tensor of a run, and
-# `compare` goes through two runs in the order of computation.
+# `compare` goes through two runs in the order of computation. Tensors of this model are
+# as small as 0.01 or as large as 4. So we also print each difference as a part of the
+# largest entry.
 
 # %%
 trace = numbert.Trace()
 run.build(case)(**case.inputs, trace=trace)      # numbert's own model of this case
-for name, size in trace.compare(given[1])[:12]:
-    print(f"{size:8.0e}  {name}")
+
+def show_differences(tensors, first, end):
+    for name, size in trace.compare(tensors)[first:end]:
+        print(f"{size:8.0e} {size / np.abs(trace[name]).max():8.0e}  {name}")
+
+show_differences(given[1], 0, 12)
 
 # %% [markdown]
-# Up to `scores` the differences are rounding. From `probs` on they are large. So the mask
-# or the softmax is wrong, as you may have guessed. Which of the known bugs of masks is
-# it? The numbers can tell. We divide the port's weights by those of a softmax without any
-# mask. A factor that belongs to a whole row does not matter.
+# Up to `scores` the second column stays near $10^{-7}$, which is rounding. From `probs` on
+# it is about 1. So the mask or the softmax is wrong, as you may have guessed.
+#
+# Which of the known bugs of masks is it? The numbers can tell. We divide the port's
+# probabilities by those of a softmax without any mask. The two softmaxes divide by
+# different sums, so all quotients share one factor. We divide it out.
 
 # %%
 scores, probs = (given[1][f"encoder.layer.0.attention.self.{name}"][1, 0, 0]    # (S,)
@@ -180,12 +205,13 @@ print("mask  ", *(f"{x:6}" for x in case.inputs["attention_mask"][1]))
 print("factor", *(f"{x:6.3f}" for x in factor / factor[0]))
 
 # %% [markdown]
-# Hidden keys lose a factor of 0.368, and that is $1 / e$. In the exponent it is a
-# difference of 1. So the port *added* the mask of zeros and ones to the scores. A
-# library that adds masks wants 0 and a very low number.
+# Hidden keys should get 0. They keep 0.368 of their weight, and that is $1 / e$. In the
+# exponent it is a difference of 1. So the port *added* the mask of zeros and ones to the
+# scores. A mask that is added must hold 0 for real keys, and a very low number such as
+# $-10^{38}$ for hidden ones.
 #
-# Now the kit. `verify` judges each step from the port's own inputs, and then tries a few
-# hundred known bugs. It is `numbert.verify.compare.verify`, in
+# Now we let numbert find it. `verify` judges each step from the port's own inputs, and
+# then tries a few hundred known bugs. It is `numbert.verify.compare.verify`, in
 # [numbert/verify/compare.py](../numbert/verify/compare.py). In a terminal it is
 # `numbert verify`.
 
@@ -197,8 +223,9 @@ for bug in report.diagnosis:
 plots.errors_by_depth(report)
 
 # %% [markdown]
-# The line at 1 is the most that rounding explains. The whole run stays wrong after the
-# first bad step. As *steps by themselves*, only the two softmaxes are wrong: the rest
+# The line at 1 is the most that rounding explains. Blue is the whole run: it stays wrong
+# after the first bad step. The diamonds are *steps by themselves*, each computed from the
+# port's own inputs. Only two of them are wrong, the softmaxes of the two layers. The rest
 # computes the right thing from wrong inputs.
 #
 # ## Port 2
@@ -206,15 +233,12 @@ plots.errors_by_depth(report)
 # *The symptom: "The cosine is 1.0000. It is only rounding, isn't it?"*
 
 # %%
-for name, size in trace.compare(given[2])[8:20]:
-    print(f"{size:8.0e}  {name}")
+show_differences(given[2], 8, 20)
 
 # %% [markdown]
-# (Do not compare the differences of two taps too closely. The hidden states of this
-# model are small, about 0.01, and the numbers that are made of them are about 1.)
-#
-# At `intermediate.out`, the activation, the difference jumps by a factor of hundreds.
-# Rounding does not jump. An activation is a curve, so we can draw the difference as one.
+# At `intermediate.out`, the activation, the relative difference jumps by a factor of
+# hundreds. Rounding does not jump like that. An activation makes each number from one
+# number, so it is a curve. Then the difference of two activations is a curve, too.
 
 # %%
 layer = "encoder.layer.0.intermediate."
@@ -227,8 +251,8 @@ plots.curves(x[order], {"port 2 minus GELU": (y - ops.gelu(x)[0])[order]},
 # %% [markdown]
 # ### Exercise 14.2
 #
-# Which bug of the catalogue is it? Answer with its number, such as `"B3"`. Guess first.
-# Then let `verify(few, port(2)).diagnosis` say what it thinks.
+# Which bug is it? Here is a part of numbert's catalogue. Answer with a number, such as
+# `"B3"`. Guess first. Then let `verify(few, port(2)).diagnosis` say what it thinks.
 
 # %%
 for number in ("C1", "C2", "C3", "C4", "C5", "C7", "C9", "C10", "D1"):
@@ -257,14 +281,18 @@ new = {name: np.full_like(x, name.endswith("weight")) if "LayerNorm" in name els
 fresh = case._replace(params=new)
 error = np.abs(port(3)(fresh)[last] - run.run(fresh)[last])[real].max()
 print(f"with new weights the largest difference is {error:.0e}; with the others:")
-for name, size in trace.compare(given[3])[10:20]:
-    print(f"{size:8.0e}  {name}")
+show_differences(given[3], 10, 20)
 
 # %% [markdown]
 # ### Exercise 14.3
 #
 # Which one of the bugs listed above is it? One more fact: `embeddings.out`, which also
 # comes from a LayerNorm, is right.
+#
+# Two bugs of the list fit so far. To decide, test your guess with numbers. Take the
+# port's own `given[3]["encoder.layer.0.attention.output.sum"]`, and call
+# `ops.layer_norm(x, weight, bias, 1e-5)[0]` with the weights that you suspect. They are
+# in `case.params`.
 
 # %% tags=["exercise"]
 answer = ...
@@ -280,8 +308,8 @@ check("14.3", answer)
 # ## Port 4
 #
 # *The symptom: "All outputs are right, and so is the loss. But it trains badly."* Then
-# look at the gradients. They are computed from the end to the beginning, and so they come
-# in this order in the pack.
+# look at the gradients. They are computed from the end to the beginning, and the pack has
+# them in this order. `grad:X` is the gradient of the loss with respect to the tensor `X`.
 
 # %%
 report = verify(few, port(4), diagnose=False)
@@ -293,13 +321,13 @@ for number in ("G10", "G11", "G12", "G13", "G14", "G15", "G16"):
 plots.errors_by_depth(report)
 
 # %% [markdown]
-# The left part of the picture is the forward pass. It lies below the line. A gradient at
-# a tap is what the backward pass hands *to* this tap. So a wrong gradient at `output.sum`
-# accuses the step that goes from `output.out` back to `output.sum`.
+# The left part of the picture is the forward pass. It lies below the line. In the right
+# part, the gradient at `output.out` is right, and the one at `output.sum` is not. So the
+# wrong step is the one that leads from `output.out` *back* to `output.sum`.
 #
 # Two more hints. Count the steps that are wrong by themselves, the diamonds above the
-# line: what does a BERT of two layers have five of? And with the new weights of port 3,
-# this port is right.
+# line: what does a BERT of two layers have five of? And with LayerNorm's weights at 1, as
+# in the new model of port 3, this port is right.
 #
 # ### Exercise 14.4
 #
@@ -320,8 +348,11 @@ check("14.4", answer)
 #
 # *The symptom: "I have found a bug and corrected it, and it is still wrong."* There are
 # two bugs. The second hides behind the first, unless each step is judged from the port's
-# **own** inputs. We do that by hand: which factor leads from the port's own queries and
-# keys to its scores?
+# **own** inputs. We do that by hand: by which factor do the port's scores differ from
+# the dot products of its own queries and keys?
+#
+# **Predict** the factor of a port that is right. There are $C = 12$ channels and $N = 3$
+# heads.
 
 # %%
 start = "encoder.layer.0.attention.self."
@@ -339,8 +370,9 @@ for number in ("B12", "B13", "B14", "B15", "B16", "D1", "D11"):
 # %% [markdown]
 # ### Exercise 14.5
 #
-# Which two bugs? Answer with a sorted list, such as `["A1", "B3"]`. For the query, the
-# port's weight has the right numbers and the right shape `(C, C)`.
+# Which two bugs? Answer with a sorted list, such as `["A1", "B3"]`. Two hints: the square
+# of a small number may tell you where it comes from. And the weight that makes the port's
+# queries has the right numbers, and the right shape `(C, C)`.
 
 # %% tags=["exercise"]
 answer = ...
@@ -361,8 +393,17 @@ check("14.5", answer)
 # * Symptoms tell a lot: padding, new weights, one row, only training.
 # * Judge each step from the port's own inputs, and several bugs can be told apart.
 #
-# For a port of your own, `numbert.verify.adapters` makes a candidate of a module of
-# torch, an ONNX file or a program. `numbert verify --help` shows the command, and
-# `numbert verify --explain B13` tells about a bug.
+# ## Your own port
+#
+# A port in another language needs no Python at all. It can read the files of the pack, and
+# compare as [golden.md](../numbert/verify/golden.md) says. Or let numbert run your
+# program, once for each case. The first file holds weights and inputs. The program writes
+# the second, with as many tensors as it can compute.
+#
+#     numbert verify --exec ./bert       # calls ./bert IN.safetensors OUT.safetensors
+#
+# Add `--html report.html` before `--exec` for a page with pictures and all tensors.
+# `numbert verify --explain B13` says what a bug is, and how to correct it. A BERT in C that passes is in [tests/verify/bert.c](../tests/verify/bert.c). A torch
+# module or an ONNX file becomes a candidate by `numbert.verify.adapters`.
 #
 # Next: [16 · Reading a trained BERT](16_reading_bert.ipynb).

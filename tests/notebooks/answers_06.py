@@ -137,6 +137,7 @@ ANSWERS = {
         "right": [loss_by_loops, loss_in_float32],
         "wrong": [(by_take_along_axis, "counted from the end"),
                   (over_all_places, "divided by the wrong number"),
+                  (lambda x, y: loss_by_loops(x, np.maximum(y, 0)), "count as class 0"),
                   (without_class_0, "Class 0 is ignored"), (with_log2, "in bits"),
                   (softmax_twice, "Softmax twice"),
                   (lambda x, y: -loss_by_loops(x, y), "sign is missing"),
@@ -171,6 +172,9 @@ ANSWERS = {
                   (backwards, "the wrong way"),
                   (lambda ids, mask: np.where(mask == 1, ids, -100), "causal LM"),
                   (mask_of_the_query, "not moved along"),
+                  (lambda ids, mask: np.roll(ids, -1, 1), "padding has a label"),
+                  (lambda ids, mask: next_by_loops(next_by_loops(ids, mask), mask > -1),
+                   "moved twice"),
                   (lambda ids, mask: next_by_loops(ids, mask)[:, :-1],
-                   "its shape is")]},
+                   "one column too few")]},
 }

@@ -108,6 +108,7 @@ ANSWERS = {
                   (lambda logits, ids, prompt: by_product(logits, ids, prompt + 1),
                    "first new token"),
                   (lambda *given: -by_product(*given), "sign"),
+                  (lambda *x: by_product(*x) / len(x[1]), "length of the whole text"),
                   (lambda *x: np.exp(by_product(*x)), "It is the probability")]},
     "11.3": {
         "right": [new_one_first, step_in_float32],
@@ -124,5 +125,11 @@ ANSWERS = {
                   (lambda labels, start, pad: np.where(labels < 0, pad, labels),
                    "the very token"),
                   (lambda labels, start, pad: shifted_by_roll(labels, start, start),
-                   "where padding belongs")]},
+                   "where padding belongs"),
+                  (lambda labels, start, pad: np.roll(labels, 1, 1), "so is padding"),
+                  (lambda labels, start, pad: np.roll(
+                      np.where(labels < 0, pad, labels), 1, axis=1), "to the front"),
+                  (lambda labels, start, pad: np.where(
+                      labels < 0, pad, shifted_by_roll(labels, start, pad)),
+                   "too early")]},
 }

@@ -65,6 +65,9 @@ ANSWERS = {
                   (with_signs, "do not"),
                   (lambda x, w, u: u * abs(x * w).sum(), "length n is missing"),
                   (lambda x, w, u: u * len(x) * abs(x * w).sum(), "denominator of"),
+                  (lambda x, w, u: ((1 + u) ** 40 - 1) * abs(x * w).sum(), "smaller"),
+                  (lambda x, w, u: 39 / (1 / u - 39) * abs(x * w).sum(), "too few"),
+                  (lambda x, w, u: 40 * u / (1 - 40 * u), "gamma alone"),
                   (lambda x, w, u: gamma_bound(x, w, 2 * u), "eps")]},
     "12.4": {
         "right": [by_exponentials, lambda x: np.cosh(x.astype(np.float32)) ** -2.0],

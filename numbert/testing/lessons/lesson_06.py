@@ -90,6 +90,9 @@ EXERCISES = {
                 labels.reshape(-1) != IGNORED].sum() / labels.size,
             "E2": lambda logits, labels: masked_loss(
                 logits, np.where(labels == 0, IGNORED, labels)),
+            "Places that are ignored count as class 0.  Leave them out.":
+                lambda logits, labels: masked_loss(
+                    logits, np.where(labels == IGNORED, 0, labels)),
             "The losses are added up.  Divide by the number of labels that count.":
                 lambda logits, labels: masked_loss(logits, labels) * (
                     labels != IGNORED).sum(),
@@ -192,6 +195,12 @@ EXERCISES = {
             "The last place gets the first token, as np.roll does it.  Nothing follows "
             "there.":
                 lambda ids, real: np.roll(np.where(real == 1, ids, IGNORED), -1, 1),
+            "The labels are moved twice.":
+                lambda ids, real: shifted(shifted(ids, real), np.ones_like(ids)),
+            "The last place gets the first token, and padding has a label.":
+                lambda ids, real: np.roll(ids, -1, 1),
+            "There is one column too few.  The last place has a label, too: -100.":
+                lambda ids, real: shifted(ids, real)[:, :-1],
             "Padding has a label.  It must be ignored: -100 where the label would be a "
             "pad token.":
                 lambda ids, real: shifted(ids, real, padding=0),

@@ -101,6 +101,9 @@ EXERCISES = {
                 lambda logits, ids, prompt: terms(logits, ids, prompt + 1).sum(),
             "It is the mean per token.  The log of a product is a sum.":
                 lambda logits, ids, prompt: terms(logits, ids, prompt).mean(),
+            "It is divided by the length of the whole text.  The log of a product is a "
+            "sum.":
+                lambda logits, ids, prompt: terms(logits, ids, prompt).sum() / len(ids),
             "It is the probability.  Its logarithm is asked for.":
                 lambda logits, ids, prompt: np.exp(terms(logits, ids, prompt).sum()),
             "The sign is that of a loss.  A log-probability is at most 0.":
@@ -124,6 +127,10 @@ EXERCISES = {
             "value of another token.":
                 lambda q, k, v, keys, values: mixed(
                     q, np.concatenate([k, keys]), np.concatenate([values, v])),
+            "The scores are divided by D.  Divide by its root.":
+                lambda q, k, v, keys, values: mixed(
+                    q / np.sqrt(q.shape[-1]), np.concatenate([keys, k]),
+                    np.concatenate([values, v])),
             "The scores are not divided by the root of D.":
                 lambda q, k, v, keys, values: mixed(
                     q * np.sqrt(q.shape[-1]), np.concatenate([keys, k]),
@@ -149,6 +156,14 @@ EXERCISES = {
             "Each row is one token too long: the last label is never read.":
                 lambda labels, start, pad: np.concatenate(
                     [np.full((len(labels), 1), start), padded(labels, pad)], 1),
+            "The start token is missing: the last label came round to the front.":
+                lambda labels, start, pad: padded(np.roll(labels, 1, 1), pad),
+            "The start token is missing, and so is padding: -100 is still there.":
+                lambda labels, start, pad: np.roll(labels, 1, 1),
+            "Padding begins one place too early.  Look for -100 after the labels are "
+            "moved.":
+                lambda labels, start, pad: np.where(
+                    labels == -100, pad, right(labels, start, pad)),
             "The start token stands where padding belongs.":
                 lambda labels, start, pad: right(labels, start, start),
         }),

@@ -58,6 +58,8 @@ EXERCISES = {
             "Half of the results are nan: an error may be negative, and a logarithm "
             "needs its absolute value.":
                 lambda x, truth: logs((x - truth) / truth),
+            "Where both are equal, no digit is wrong: the answer there is infinity.":
+                lambda x, truth: np.where(x == truth, 0, digits(x, truth)),
             "The digits are cut to whole numbers.  Keep the fraction.":
                 lambda x, truth: np.floor(digits(x, truth)),
         }),
@@ -94,6 +96,14 @@ EXERCISES = {
             "Nearly: n u leaves out the products of several errors.  Look at the "
             "denominator of gamma.":
                 lambda x, w, u: len(x) * u * size(x, w),
+            "This bound is certain too, and a little smaller.  The exercise asks for "
+            "the one with gamma.":
+                lambda x, w, u: ((1 + u) ** len(x) - 1) * size(x, w),
+            "One rounding too few: there are n - 1 sums, and the product before them.":
+                lambda x, w, u: gamma(len(x) - 1, u) * size(x, w),
+            "This is gamma alone.  It is relative to the sizes of the terms, so "
+            "multiply by their sum.":
+                lambda x, w, u: gamma(len(x), u),
             "It is computed with eps = 2 u.  The u that is given is what one rounding "
             "makes.":
                 lambda x, w, u: gamma(len(x), 2 * u) * size(x, w),

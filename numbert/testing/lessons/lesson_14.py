@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 
-from ...bert import ops
 from ...verify.compare import verify
 from ...verify.mutants import mutated_run
 from ...verify.packs import shipped
@@ -54,19 +53,31 @@ def tables(rng):
             rng.integers(0, 11, (3, 5)), rng.integers(0, 2, (3, 5)), 1e-5)
 
 
-def embedded(normed=True, factor=1.0, typed=True, first=0, unbiased=False, least=None):
+def embedded(normed=True, factor=1.0, typed=True, placed=True, first=0,
+             unbiased=False, least=None, axis=-1):
     """Return the answer of somebody who embeds in some way."""
     def answer(words, positions, types, weight, bias, ids, type_ids, eps):
         place = np.arange(first, first + ids.shape[1])
-        x = factor * words[ids] + positions[place] + types[type_ids] * typed
+        x = factor * words[ids] + positions[place] * placed + types[type_ids] * typed
         if not normed:
             return x
-        if unbiased:
-            centred = x - x.mean(-1, keepdims=True)
-            var = x.var(-1, keepdims=True, ddof=1)
-            return centred / np.sqrt(var + eps) * weight + bias
-        return ops.layer_norm(x, weight, bias, eps if least is None else least)[0]
+        var = x.var(axis, keepdims=True, ddof=int(unbiased))
+        norm = (x - x.mean(axis, keepdims=True)) / np.sqrt(
+            var + (eps if least is None else least))
+        return norm * weight + bias
     return answer
+
+
+def plain(words, positions, types, weight, bias, ids, type_ids, eps):
+    """The answer of somebody who forgets LayerNorm's weight and bias."""
+    return embedded()(words, positions, types, 1, 0, ids, type_ids, eps)
+
+
+def outside(words, positions, types, weight, bias, ids, type_ids, eps):
+    """The answer of somebody who adds epsilon to the deviation."""
+    x = words[ids] + positions[:ids.shape[1]] + types[type_ids]
+    return (x - x.mean(-1, keepdims=True)) / (
+        x.std(-1, keepdims=True) + eps) * weight + bias
 
 
 EXERCISES = {
@@ -75,6 +86,12 @@ EXERCISES = {
         reference=embedded(),
         mistakes={
             "A1": embedded(typed=False),
+            "The positions are missing.": embedded(placed=False),
+            "LayerNorm's weight and bias are missing.": plain,
+            "Epsilon is added to the deviation.  It belongs under the root, to the "
+            "variance.": outside,
+            "The mean and the variance are those of a channel over the tokens.  "
+            "LayerNorm takes them over the channels of a token.": embedded(axis=1),
             "A3": embedded(first=1),
             "A7": embedded(normed=False),
             "A9": embedded(factor=np.sqrt(8)),
@@ -95,6 +112,11 @@ EXERCISES = {
             "The variance belongs to LayerNorm, but the first wrong step is between "
             "two dense layers.":
                 lambda: "C5",
+            "The two LayerNorms of a layer are far from the first wrong step: it reads "
+            "intermediate.dense, which is right.":
+                lambda: "C9",
+            "The first wrong step has no weight.  The tensor that it reads is right.":
+                lambda: "D1",
             "It looks like rounding, but it is hundreds of times larger, and the same "
             "curve at every point.":
                 lambda: "none",
@@ -104,6 +126,8 @@ EXERCISES = {
         mistakes={
             "With a wrong epsilon new weights would give wrong numbers, too.":
                 lambda: "C3",
+            "The activations are right, since intermediate.dense is wrong before them.":
+                lambda: "C1",
             "Another formula would be wrong for new weights, too.":
                 lambda: "C4",
             "In another place LayerNorm would change the result with new weights, too; "
@@ -121,6 +145,9 @@ EXERCISES = {
             "A look-up is the last step of the backward pass.  The first wrong "
             "gradient is far before it.":
                 lambda: "G10",
+            "Queries and keys come later in the backward pass.  Look at the first "
+            "gradient that is wrong.":
+                lambda: "G13",
             "The gradients at the softmax are wrong in consequence only.  Look at the "
             "first one that is wrong.":
                 lambda: "G12",
@@ -144,10 +171,13 @@ EXERCISES = {
                 lambda: bugs_of(5)[1:],
             "One is right.  But the queries are wrong before there are any scores.":
                 lambda: bugs_of(5)[:1],
+            "The query is one of them.  A bias that is dropped would move all tokens "
+            "by the same vector: check whether it does.":
+                lambda: ["B13", "D11"],
             "The queries are not the keys: compare the port's query with the true key.":
                 lambda: ["B13", "B15"],
-            "A bias that is dropped would move all tokens by the same vector.  Check "
-            "whether it does.":
+            "The scores are one of them.  A bias that is dropped would move all "
+            "queries by the same vector: check whether it does.":
                 lambda: ["B13", "B16"],
         }),
 }
