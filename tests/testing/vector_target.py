@@ -168,8 +168,8 @@ def position_ids(given, settings):
         return [row[real == 1].tolist()
                 for row, real in zip(prompt_positions(mask, None), mask)]
     batch, length = given["batch"], given["length"]
-    inputs = token_inputs(BertConfig(), "float64", np.ones((batch, length), int), None,
-                          None, None, given["past"])
+    inputs = token_inputs(BertConfig(), np.ones((batch, length), int), None, None, None,
+                          given["past"])
     return np.broadcast_to(inputs["position_ids"], (batch, length)).tolist()
 
 
