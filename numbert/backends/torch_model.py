@@ -181,6 +181,9 @@ class Torch:
                 setattr(output, field.name, on_host(getattr(output, field.name)))
         return output
 
+    def array_dtype(self, dtype):
+        return np.dtype("float64" if dtype == torch.float64 else "float32")
+
     def arrays(self, params):
         return {name: to_host(x) for name, x in params.items()}
 

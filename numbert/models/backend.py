@@ -69,6 +69,10 @@ class NumPy:
         """Return what generate made: as tensors if one is among its inputs."""
         return output
 
+    def array_dtype(self, dtype):
+        """Return the dtype of arrays that hold the outputs of a model of this dtype."""
+        return dtype
+
     def arrays(self, params):
         """Return {name: array} of parameters, to save them."""
         return params

@@ -106,6 +106,11 @@ class BertPreTrainedModel(PreTrainedWeights):
         return self.params[next(iter(self.shapes))].dtype
 
     @property
+    def array_dtype(self) -> np.dtype:
+        """The dtype of the arrays that a call returns."""
+        return self.backend.array_dtype(self.dtype)
+
+    @property
     def device(self):                                       # type: ignore[override]
         """Where the parameters are: "cpu", or a device of torch."""
         return self.params[next(iter(self.shapes))].device
