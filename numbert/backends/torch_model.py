@@ -16,13 +16,15 @@ from dataclasses import fields
 import numpy as np
 
 from .torch_module import PairRoot, Parameters, Root, call, plant
-from .torch_ops import CAUSAL, TORCH, additive_mask, sdpa, torch
+from .torch_ops import CAUSAL, TORCH, additive_mask, sdpa
+from ..models.backend import NUMPY_BACKEND
 from ..models.outputs import ModelOutput
 from ..models.taps import taps
 from ..models.targets import check_start
 from ..models.tensors import is_tensor, to_host
 from ..models.trace import fits
-from ..system.numbers import generator
+
+import torch                            # after torch_ops, which says what to install
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 IMPLEMENTATIONS = ("sdpa", "eager")
@@ -144,7 +146,7 @@ class Torch:
     def generator(self, rng):
         """HF: True draws from torch's own generator, wherever that is."""
         if rng is not True:
-            torch.manual_seed(int(generator(rng).integers(2 ** 63)))
+            torch.manual_seed(int(NUMPY_BACKEND.generator(rng).integers(2 ** 63)))
         return True
 
     def place(self, x, like):

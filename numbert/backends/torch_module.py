@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .torch_ops import torch
+from . import torch_ops     # noqa: F401    it says what to install if torch is absent
 from ..models import outputs
 from ..models.cache import DynamicCache, EncoderDecoderCache
+
+import torch
 
 
 class Part(torch.nn.Module):

@@ -168,7 +168,7 @@ class BertPreTrainedModel(PreTrainedWeights):
         shape: (B, M, T) if the rows are M choices for each of B questions.
         labels: those of the loss, by the names of `forward`'s arguments.
         """
-        config, like = self.config, self.params[self.table_name]
+        config, like = self.config, self.params[next(iter(self.shapes))]
         run, watch = self.start(options)
         place = self.backend.place
         seen = 0 if cache is None else seen_positions(config, cache)

@@ -11,7 +11,7 @@ import numpy as np
 
 def is_tensor(x) -> bool:
     """Whether x is a tensor of torch."""
-    return hasattr(x, "requires_grad") and hasattr(x, "is_floating_point")
+    return type(x) is not np.ndarray and hasattr(x, "requires_grad")
 
 
 def namespace(x):

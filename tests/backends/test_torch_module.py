@@ -112,7 +112,8 @@ def test_it_exports_with_sizes_left_open():
     module = small(numbert.BertForTokenClassification).eval()
     inputs = {"input_ids": torch.tensor(ids()),
               "attention_mask": torch.ones(B, T, dtype=torch.long)}
-    sizes = {0: torch.export.Dim("batch", min=2), 1: torch.export.Dim("length", min=2, max=11)}
+    sizes = {0: torch.export.Dim("batch", min=2),
+             1: torch.export.Dim("length", min=2, max=11)}
     program = torch.export.export(module, (), inputs,
                                   dynamic_shapes={name: sizes for name in inputs})
     x, mask = torch.tensor(ids((3, 7))), torch.ones(3, 7, dtype=torch.long)
