@@ -11,6 +11,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .models.backend import OTHERS as _OTHERS
 from .models.base import BertPreTrainedModel
 from .models.cache import DynamicCache, EncoderDecoderCache
 from .models.classes import (BertForMaskedLM, BertForMultipleChoice,
@@ -51,6 +52,8 @@ AutoModelForSequenceClassification = BertForSequenceClassification
 AutoModelForMultipleChoice = BertForMultipleChoice
 AutoModelForTokenClassification = BertForTokenClassification
 AutoModelForQuestionAnswering = BertForQuestionAnswering
+
+_OTHERS["torch"] = lambda: import_module(".backends.torch_model", __name__)
 
 # Public names that are imported on first use, so that `import numbert` stays quick.
 LATER = {

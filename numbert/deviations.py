@@ -49,6 +49,10 @@ MODELS = (
     Deviation("whole_number_as_a_number",
               "refuses a whole number for layer_norm_eps and initializer_range",
               "takes it"),
+    Deviation("rows_without_keys",
+              "gives 0 where a query may attend to no key, as sdpa is its default",
+              "gives the mean of all values, as eager attention does; 0 only in "
+              "to_torch(attn_implementation=\"sdpa\")"),
     Deviation("training_mode",
               "turns dropout on with model.train()",
               "raises TypeError: rng=seed turns dropout on for one call"),

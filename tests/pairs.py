@@ -16,7 +16,7 @@ PAIRS = {f"{module.__name__}.{name}": (f, getattr(module, f"{name}_backward"))
          for name, f in vars(module).items()
          if hasattr(module, f"{name}_backward") and f.__module__ == module.__name__}
 PLAIN = {"eps": 1e-5, "rate": 0.3, "mask": None, "ignore_index": 2, "count": None,
-         "weights": None, "smoothing": 0.0,
+         "weights": None, "smoothing": 0.0, "padding_idx": None,
          "scale": ops.GELU_TANH_SCALE}
 
 

@@ -206,6 +206,16 @@ def test_missing_backbone(tmp_path):
         numbert.BertModel.from_pretrained(tmp_path)
 
 
+def test_rows_without_keys():
+    model = stressed(numbert.BertModel, config(num_hidden_layers=1))
+    inputs = {"input_ids": ids(), "attention_mask": np.zeros((B, T), int)}
+    default = twin(model, "sdpa")(**to_torch(inputs))[0].detach()
+    eager = twin(model, "eager")(**to_torch(inputs))[0].detach()
+    assert_near(model(**inputs)[0], eager, 1e-12)
+    assert_near(model.to_torch()(**inputs)[0], default, 1e-12)
+    assert np.abs(np.asarray(default - eager)).max() > 0.1
+
+
 def test_default_dtype(tmp_path):
     transformers = pytest.importorskip("transformers")
     stressed(numbert.BertModel, dtype="float64").save_pretrained(tmp_path)

@@ -21,8 +21,9 @@ OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
 LOADED = """
     bert bert.activations bert.attention bert.blocks bert.embeddings bert.encoder
     bert.erf bert.heads bert.losses bert.ops bert.scope
-    models models.base models.cache models.classes models.config models.inputs
-    models.outputs models.params models.targets models.trace models.weights
+    models models.backend models.base models.cache models.classes models.config
+    models.inputs models.outputs models.params models.targets models.tensors
+    models.trace models.weights
     system system.checkpoint system.jsonfiles system.numbers system.saving"""
 
 

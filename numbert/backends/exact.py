@@ -338,7 +338,8 @@ def _fraction(number):
 # The operations without a constant or a comparison run unchanged on arrays of balls.
 EXACT = SimpleNamespace(
     linear=linear, linear_backward=linear_backward, embedding=ops.embedding,
-    embedding_backward=ops.embedding_backward, first_token=ops.first_token,
+    embedding_backward=ops.embedding_backward, word_embedding=ops.word_embedding,
+    word_embedding_backward=ops.word_embedding_backward, first_token=ops.first_token,
     first_token_backward=ops.first_token_backward, layer_norm=layer_norm,
     layer_norm_backward=layer_norm_backward, dropout=dropout,
     dropout_backward=ops.dropout_backward, attention_scores=attention_scores,

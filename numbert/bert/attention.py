@@ -95,7 +95,8 @@ def multi_head(p, x, source, mask, past=None):
         k, v = split_heads(k, heads), split_heads(v, heads)        # (B, N, S, D)
         if past is not None:
             k, v = past.update(k, v)
-    context, attend_saved = attend(p, q, k, v, mask)               # (B, N, T, D)
+    attends = p.run.attend or attend
+    context, attend_saved = attends(p, q, k, v, mask)              # (B, N, T, D)
     out = merge_heads(context)                                     # (B, T, C)
     p.tap("context", out)
     return out, p.saved(q_saved, k_saved, v_saved, attend_saved)

@@ -15,7 +15,8 @@ def embeddings(p, ids, position_ids, token_type_ids, inputs_embeds=None):
     """
     look_up = p.run.ops.embedding
     if inputs_embeds is None:
-        word, word_saved = look_up(ids, p["word_embeddings.weight"])
+        word, word_saved = p.run.ops.word_embedding(
+            ids, p["word_embeddings.weight"], p.run.config.pad_token_id)
     else:
         word, word_saved = inputs_embeds, None
     kind, kind_saved = look_up(token_type_ids, p["token_type_embeddings.weight"])
@@ -57,10 +58,6 @@ def embeddings_backward(dout, saved, g):
     g.tap("position_embeddings", dplace)
     g.add("position_embeddings.weight", look_up_backward(dplace, place_saved))
     if word_saved is not None:
-        dtable = look_up_backward(dsum, word_saved)                # (V, C)
-        # HF: padding_idx stops the gradient of looking up [PAD], but only that one.  A
-        # tied MLM decoder still adds to the same row.
-        if g.run.config.pad_token_id is not None:
-            dtable[g.run.config.pad_token_id] = 0
-        g.add("word_embeddings.weight", dtable)
+        g.add("word_embeddings.weight",
+              g.run.ops.word_embedding_backward(dsum, word_saved))
     return dsum

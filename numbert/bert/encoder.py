@@ -72,8 +72,8 @@ def stack(p, x, mask, source=None, source_mask=None, past=None, cross_past=None)
     saved = []
     for i in range(p.run.config.num_hidden_layers):
         own, cross = (None if c is None else c[i] for c in (past, cross_past))
-        x, layer_saved = layer(p.at(f"layer.{i}"), x, mask, source, source_mask,
-                               own, cross)
+        x, layer_saved = p.call(f"layer.{i}", layer, x, mask, source, source_mask,
+                                own, cross)
         saved.append(layer_saved)        # None if no backward follows: nothing is kept
     return x, p.saved(*saved)
 

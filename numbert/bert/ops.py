@@ -74,6 +74,29 @@ def embedding_backward(dout, saved):
     return dtable
 
 
+def word_embedding(ids, table, padding_idx=None):
+    """Look up words: an embedding that does not learn from looking up [PAD].
+
+    ids (...), table (V, C) -> out (..., C)
+    """
+    out, saved = embedding(ids, table)
+    return out, (saved, padding_idx)
+
+
+def word_embedding_backward(dout, saved):
+    """dout (..., C) -> dtable (V, C)
+
+    A look-up's gradient, see embedding_backward, without that of [PAD].
+    """
+    saved, padding_idx = saved
+    dtable = embedding_backward(dout, saved)               # (V, C)
+    # HF: padding_idx stops the gradient of looking up [PAD], but only that one.  A
+    # tied MLM decoder still adds to the same row.
+    if padding_idx is not None:
+        dtable[padding_idx] = 0
+    return dtable
+
+
 def first_token(x):
     """The state of the first token, which in BERT is [CLS].
 

@@ -35,6 +35,8 @@ class Run(NamedTuple):
     rng: Any = None             # a generator turns dropout on
     traces: tuple = ()          # who listens to the taps
     keep: bool = False          # whether a backward will follow
+    attend: Any = None          # computes attention at once; None: step by step
+    call: Any = None            # calls a block of the stack; None: as any function
 
 
 class Scope:
@@ -48,6 +50,12 @@ class Scope:
     def at(self, name: str) -> "Scope":
         """Return the scope one or more levels down: p.at("attention.self")."""
         return Scope(self.arrays, self.run, f"{self.prefix}{name}.")
+
+    def call(self, name: str, block, *arguments):
+        """Run a block one or more levels down: block(p.at(name), *arguments)."""
+        call = self.run.call
+        return block(self.at(name), *arguments) if call is None else \
+            call(block, self.at(name), *arguments)
 
     def __getitem__(self, name: str):
         return self.arrays[self.prefix + name]

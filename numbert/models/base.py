@@ -9,17 +9,19 @@ import numpy as np
 
 from ..bert.encoder import backbone, backbone_backward
 from ..bert.scope import NUMPY, Run, Scope
-from ..system.numbers import generator
+from .backend import NUMPY_BACKEND, OTHERS
 from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
 from .cache import seen_positions
-from .inputs import attention_mask as usable_mask, encoder_inputs, token_inputs
+from .inputs import array, attention_mask as usable_mask, encoder_inputs
+from .inputs import token_inputs
 from .outputs import Watch, selected_layers
 from .targets import Targets, Term, checked_targets, checked_totals, labelled
 from .targets import output_gradients, total_loss
+from .tensors import is_tensor
 from .trace import GRADIENT, checked_trace, end_run, within
 from .weights import PreTrainedWeights
 
-# The options of every call; `keep` is not for users.
+# The options of every call; `keep` and `tensors` are not for users.
 OPTIONS = ("output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
            "label_totals", "labelled_only")
 
@@ -40,6 +42,7 @@ class Call(NamedTuple):
     places: Any                 # the positions to score words at; None = all
     watch: Watch                # collects hidden_states and attentions
     return_dict: bool
+    tensors: bool               # whether a tensor is among the inputs
 
     def __repr__(self) -> str:
         return f"<the checked inputs of a call, {_times(self.shape)} tokens>"
@@ -61,6 +64,7 @@ class Saved(NamedTuple):
     head: Any                   # for head_backward
     loss: tuple                 # from total_loss: the terms; () without labels
     shapes: dict                # {name of an output: its shape, or None if absent}
+    outputs: Any = None         # {name of an output: tensor}, for torch's own backward
 
     def __repr__(self) -> str:
         kept = "nothing" if self.bert is None else "what backward needs"
@@ -94,11 +98,51 @@ class BertPreTrainedModel(PreTrainedWeights):
     masked = False                      # whether labelled_only applies
     fits: tuple[str, ...] = ()          # classes whose checkpoints hold this head too
     ops: Any = NUMPY                    # the table of leaf operations
+    backend: Any = NUMPY_BACKEND        # where the arrays are, and how they get there
 
     @property
     def dtype(self) -> np.dtype:                            # type: ignore[override]
         """The dtype of the parameters."""
-        return next(iter(self.params.values())).dtype
+        return self.params[next(iter(self.shapes))].dtype
+
+    @property
+    def array_dtype(self) -> np.dtype:
+        """The dtype of the arrays that a call returns."""
+        return self.backend.array_dtype(self.dtype)
+
+    @property
+    def device(self):                                       # type: ignore[override]
+        """Where the parameters are: "cpu", or a device of torch."""
+        return self.params[next(iter(self.shapes))].device
+
+    def to_torch(self, device=None, dtype=None, attn_implementation="sdpa"):
+        """Return the same model, with the same parameters, computing with torch.
+
+        Inputs may be arrays, and outputs are arrays then.  If one input is a tensor,
+        outputs are tensors.  Dropout and gradients work as in NumPy.
+
+        Args:
+            device: of torch, such as "cuda"; None means "cpu".
+            dtype: float32, float64, float16 or bfloat16; by default the model's.
+            attn_implementation: "sdpa" for torch's fused attention, or "eager", which
+                computes it step by step and so can return the probabilities.
+
+        Raises:
+            ImportError: torch is not installed.
+            ValueError: there is no such device, dtype or implementation.
+        """
+        return OTHERS["torch"]().to_torch(self, device, dtype, attn_implementation)
+
+    def as_module(self):
+        """Return the parameters of a torch model as a torch.nn.Module.
+
+        It has transformers' names, and shares its parameters with this model.  Call it
+        with tensors; in training mode dropout acts.
+
+        Raises:
+            TypeError: this is a NumPy model.
+        """
+        return module_of(self)
 
     # ------------------------------------------------------------------ computing
 
@@ -124,17 +168,18 @@ class BertPreTrainedModel(PreTrainedWeights):
         shape: (B, M, T) if the rows are M choices for each of B questions.
         labels: those of the loss, by the names of `forward`'s arguments.
         """
-        config = self.config
+        config, like = self.config, self.params[next(iter(self.shapes))]
         run, watch = self.start(options)
+        place = self.backend.place
         seen = 0 if cache is None else seen_positions(config, cache)
-        tokens = token_inputs(config, self.dtype, input_ids, token_type_ids,
-                              position_ids, inputs_embeds, seen)
-        batch, length = rows = tokens["token_type_ids"].shape
+        tokens = token_inputs(config, input_ids, token_type_ids, position_ids,
+                              inputs_embeds, seen)
+        batch, length = rows = tuple(tokens["token_type_ids"].shape)
         mask = usable_mask("attention_mask", attention_mask, batch,
                            config.num_attention_heads, length, seen + length,
                            causal=config.is_decoder)
         source, source_mask = encoder_inputs(
-            config, self.dtype, encoder_hidden_states, encoder_attention_mask, rows)
+            config, encoder_hidden_states, encoder_attention_mask, rows)
         gives_past = config.is_decoder and (
             config.use_cache if use_cache is None else use_cache)
         if cache is not None:
@@ -146,11 +191,20 @@ class BertPreTrainedModel(PreTrainedWeights):
         if self.masked and targets and options.get("labelled_only"):
             places, targets = labelled(targets)
         totals = checked_totals(self.terms, options.get("label_totals"))
+        given = (input_ids, inputs_embeds, attention_mask, encoder_hidden_states,
+                 *labels.values())
+        there = 0 if source is None else source.shape[1]
         return Call(
-            p=Scope(self.params, run), shape=shape, tokens=tokens, mask=mask,
-            source=source, source_mask=source_mask, past=cache, gives_past=gives_past,
-            targets=targets, totals=totals, places=places, watch=watch,
-            return_dict=wanted(options, config, "return_dict"))
+            p=Scope(self.params, run), shape=shape,
+            tokens={name: place(x, like) for name, x in tokens.items()},
+            mask=self.backend.mask(*mask, length, seen + length, like),
+            source=place(source, like),
+            source_mask=self.backend.mask(*source_mask, length, there, like),
+            past=cache, gives_past=gives_past,
+            targets=tuple(x._replace(labels=place(x.labels, like)) for x in targets),
+            totals=totals, places=place(places, like), watch=watch,
+            return_dict=wanted(options, config, "return_dict"),
+            tensors=options.get("tensors", False) or any(map(is_tensor, given)))
 
     def start(self, options: dict) -> tuple[Run, Watch]:
         """Return the run of a call, and what collects the states that it returns."""
@@ -163,8 +217,12 @@ class BertPreTrainedModel(PreTrainedWeights):
         traces = [watch] if watch.fields else []
         if trace is not None:
             traces.append(checked_trace(trace))
-        run = Run(self.config, self.ops, rng=None if rng is None else generator(rng),
-                  keep=options.get("keep", True), traces=tuple(traces))
+        backend = self.backend
+        backend.check(self, watch, trace)
+        run = Run(self.config, self.ops,
+                  rng=None if rng is None else backend.generator(rng),
+                  keep=options.get("keep", True), traces=tuple(traces),
+                  attend=backend.attend, call=backend.call)
         return run, watch
 
     def backbone(self, call: Call) -> States:
@@ -191,8 +249,10 @@ class BertPreTrainedModel(PreTrainedWeights):
         shapes = {name: None if x is None else x.shape for name, x in outputs.items()}
         for trace in call.p.run.traces:
             end_run(trace, self)
-        return output if call.return_dict else output.to_tuple(), \
-            Saved(call, states.saved, head_saved, term_losses, shapes)
+        saved = Saved(call, states.saved, head_saved, term_losses, shapes,
+                      self.backend.differentiable(outputs, loss))
+        output = self.backend.give(output, call.tensors)
+        return output if call.return_dict else output.to_tuple(), saved
 
     # ------------------------------------------------------------------- gradients
 
@@ -228,6 +288,8 @@ class BertPreTrainedModel(PreTrainedWeights):
                 and no gradient to start from, or a gradient is given for an output that
                 forward did not return or has another shape than that.
         """
+        if self.backend.backward is not None:
+            return self.backend.backward(self, saved, loss, trace, outputs)
         g = self.start_backward(saved, trace)
         given = {name: d for name, d in outputs.items() if d is not None}
         if not self.terms and not given:
@@ -273,14 +335,22 @@ class BertPreTrainedModel(PreTrainedWeights):
     def targets(self, arguments: dict) -> tuple[Targets, ...]:
         """Return the checked labels of each term, from the arguments of `forward`."""
         embeds = arguments.get("inputs_embeds")
-        shape = np.shape(arguments["input_ids"]) if embeds is None else \
-            np.shape(embeds)[:-1]
+        shape = array("input_ids", arguments["input_ids"]).shape if embeds is None \
+            else array("inputs_embeds", embeds).shape[:-1]
         return checked_targets(self.terms, self.config, shape, arguments)
+
+
+def module_of(model):
+    """Return the module of a torch model; raise TypeError for a model of NumPy."""
+    if "module" not in vars(model):
+        raise TypeError(f"this {type(model).__name__} computes with NumPy, expected a "
+                        "model of torch: use model.to_torch().as_module()")
+    return model.module
 
 
 def check_options(cls: str, options: dict) -> None:
     """Refuse options of a call that a class of this name does not have."""
-    unknown = sorted(set(options) - {*OPTIONS, "keep"})
+    unknown = sorted(set(options) - {*OPTIONS, "keep", "tensors"})
     if unknown:
         raise TypeError(f"{cls} takes no argument {', '.join(unknown)}, expected those "
                         f"of its forward or {', '.join(OPTIONS)}: check the spelling")
@@ -299,7 +369,8 @@ def signatures(forward):
     """
     def __call__(self, *args, **kwargs):
         """Return the output of `forward`, and keep nothing for backward."""
-        return self.forward(*args, **kwargs, keep=False)[0]
+        with self.backend.without_gradient():
+            return self.forward(*args, **kwargs, keep=False)[0]
 
     shown = inspect.signature(forward)
     own = [x for x in shown.parameters.values() if x.kind != x.VAR_KEYWORD]

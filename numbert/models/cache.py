@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .tensors import namespace
+
 
 class Cache:
     """The base of both caches: a name that they lack gives its reason."""
@@ -30,8 +32,9 @@ class CacheLayer:
     def update(self, k, v):
         """Append k and v after the positions held; return all keys and all values."""
         if self.keys is not None:
-            k = np.concatenate([self.keys, k], axis=-2)
-            v = np.concatenate([self.values, v], axis=-2)
+            concat = namespace(k).concat
+            k = concat([self.keys, k], axis=-2)
+            v = concat([self.values, v], axis=-2)
         self.keys, self.values = k, v
         return k, v
 
@@ -90,7 +93,7 @@ class DynamicCache(Cache):
 
     def batch_repeat_interleave(self, repeats: int) -> None:
         """Repeat each row of the batch `repeats` times, copies side by side."""
-        self._apply(lambda x: np.repeat(x, repeats, axis=0))
+        self._apply(lambda x: x[np.repeat(np.arange(len(x)), repeats)])
 
     def crop(self, max_length: int) -> None:
         """Keep the first max_length positions; -n drops the last n."""
@@ -195,7 +198,7 @@ def check_cache(config, past, batch: int, source) -> None:
             expected = (batch, heads, positions, width)
             if layer.keys is not None and layer.keys.shape != expected:
                 raise ValueError(
-                    f"cache holds keys of shape {layer.keys.shape} in layer {i}, "
-                    f"expected {expected}, the (batch, heads, positions, head size) of "
-                    "this model, input and encoder output: start with a new cache, or "
-                    "repeat or select its rows")
+                    f"cache holds keys of shape {tuple(layer.keys.shape)} in layer "
+                    f"{i}, expected {expected}, the (batch, heads, positions, head "
+                    "size) of this model, input and encoder output: start with a new "
+                    "cache, or repeat or select its rows")

@@ -160,7 +160,8 @@ class BertLMHeadModel(BertPreTrainedModel):
             inputs_embeds, encoder_hidden_states, encoder_attention_mask,
             given_cache(options, cache), use_cache if labels is None else False,
             labels=labels)
-        places = positions_to_keep(logits_to_keep, call.shape)
+        places = self.backend.place(positions_to_keep(logits_to_keep, call.shape),
+                                    self.params[self.table_name])
         if call.targets and places is not None:
             raise ValueError("logits_to_keep is given together with labels, expected "
                              "one of the two: the loss needs the logits of every "

@@ -325,7 +325,8 @@ def check_attention(implementation) -> None:
     """Refuse an implementation of attention that NumPy does not have."""
     if implementation not in (None, "eager"):
         raise ValueError(f"attn_implementation is {implementation!r}, expected "
-                         "'eager': leave it out, as there is no other in NumPy")
+                         "'eager' in NumPy, or 'sdpa' in from_pretrained and "
+                         "to_torch, which compute with torch: leave it out")
 
 
 def refuse_unknown(changes: dict) -> None:

@@ -18,10 +18,10 @@ from ..system import checkpoint, saving
 from ..system.absent import refuse_arguments
 from ..system.numbers import generator
 from . import params as parameters
-from .base import check_options, signatures
+from .backend import OTHERS
+from .base import check_options, module_of, signatures
 from .cache import given_cache
 from .classes import BertLMHeadModel, BertModel
-from .config import check_attention
 from .encoder_decoder_config import EncoderDecoderConfig, check_fields
 from .generation import continued, hooks
 from .generation_config import read_generation_config, resolved
@@ -29,13 +29,15 @@ from .generation_config import write_generation_config
 from .halves import PROJECTION, JointParams, check_halves, check_report, half
 from .halves import named_for_halves, projection_shapes, shift_tokens_right
 from .halves import start_of_target, under
-from .inputs import integers
+from .inputs import array, integers
 from .outputs import joined_output
 from .params import checked_dtype, checked_params
 from .targets import Term, checked_targets, checked_totals, output_gradients
 from .targets import total_loss, word_targets
+from .tensors import is_tensor, to_host
 from .trace import GRADIENT, end_run, within
 from .weights import ModuleNames, check_layers, check_safetensors, loaded_dtype
+from .weights import torch_options
 
 
 class Saved(NamedTuple):
@@ -47,6 +49,9 @@ class Saved(NamedTuple):
     source: Any                 # (B, S, C), what the decoder read
     loss: tuple                 # from total_loss: the terms; () without labels
     shapes: dict                # {name of an output: its shape}
+    outputs: Any = None         # {name of an output: tensor}, for torch's own backward
+    tensors: bool = False       # whether a tensor is among the inputs
+    hidden: Any = None          # (B, S, C), the encoder's, before the projection
 
     def __repr__(self) -> str:
         return f"<Saved: of the encoder {self.encoder}, of the decoder {self.decoder}>"
@@ -136,6 +141,14 @@ class EncoderDecoderModel(ModuleNames):
         """The dtype of the parameters."""
         return self.encoder.dtype
 
+    def to_torch(self, device=None, dtype=None, attn_implementation="sdpa"):
+        """Return the same model computing with torch; see BertPreTrainedModel."""
+        return OTHERS["torch"]().to_torch(self, device, dtype, attn_implementation)
+
+    def as_module(self):
+        """Return the parameters of a torch model as a torch.nn.Module."""
+        return module_of(self)
+
     def __repr__(self) -> str:
         return (f"EncoderDecoderModel({self.num_parameters():,} parameters, "
                 f"{self.dtype}, {self.encoder!r}, {self.decoder!r})")
@@ -198,8 +211,12 @@ class EncoderDecoderModel(ModuleNames):
         cache = given_cache(options, cache)
         check_options(type(self).__name__, options)
         rng, trace = options.get("rng"), options.get("trace")
+        given = (input_ids, inputs_embeds, attention_mask, decoder_input_ids,
+                 decoder_inputs_embeds, labels)
+        tensors = options.get("tensors", False) or any(map(is_tensor, given))
         shared = {"return_dict": True, "keep": options.get("keep", True),
-                  "rng": None if rng is None else generator(rng),
+                  "tensors": True,
+                  "rng": None if rng is None else self.backend.generator(rng),
                   "output_attentions": options.get("output_attentions"),
                   "output_hidden_states": options.get("output_hidden_states")}
         totals = checked_totals(self.terms, options.get("label_totals"))
@@ -215,19 +232,23 @@ class EncoderDecoderModel(ModuleNames):
             encoder_outputs, encoder_saved = self.encoder.forward(
                 input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds,
                 trace=within("encoder.", trace), **shared)
-        source, projection_saved = self.project(encoder_outputs[0])
+        hidden = self.placed(array("encoder_outputs", encoder_outputs[0]))
+        source, projection_saved = self.project(hidden)
         out, decoder_saved = self.decoder.forward(
             decoder_input_ids, decoder_attention_mask, decoder_token_type_ids,
             decoder_position_ids, decoder_inputs_embeds, source, attention_mask,
             cache=cache, use_cache=use_cache, trace=within("decoder.", trace), **shared)
         targets = checked_targets(self.terms, self.config.decoder,
-                                  out.logits.shape[:-1], {"labels": labels})
+                                  tuple(out.logits.shape[:-1]), {"labels": labels})
+        targets = tuple(x._replace(labels=self.placed(x.labels)) for x in targets)
         loss, term_losses = total_loss(self.run(trace), self.terms, targets,
                                        {"logits": out.logits}, totals)
         end_run(trace, self)
         saved = Saved(encoder_saved, decoder_saved, projection_saved, source,
-                      term_losses, {"logits": out.logits.shape})
-        output = joined_output(loss, out, encoder_outputs)
+                      term_losses, {"logits": out.logits.shape},
+                      self.backend.differentiable({"logits": out.logits}, loss),
+                      tensors, hidden)
+        output = self.backend.give(joined_output(loss, out, encoder_outputs), tensors)
         return_dict = options.get("return_dict")
         if return_dict is None:
             return_dict = getattr(self.config, "return_dict", True)
@@ -240,9 +261,17 @@ class EncoderDecoderModel(ModuleNames):
         return Run(self.config, self.decoder.ops,
                    traces=() if trace is None else (trace,))
 
+    @property
+    def backend(self):
+        """Where the arrays are, and how they get there: that of both halves."""
+        return self.decoder.backend
+
+    def placed(self, x):
+        """Return an input where the parameters are."""
+        return self.backend.place(x, self.decoder.params[self.decoder.table_name])
+
     def project(self, hidden):
         """Bring the encoder's states (B, S, C) to the decoder's width: out, saved."""
-        hidden = np.asarray(hidden)
         if not self.projection:
             return hidden, None
         return self.decoder.ops.linear(
@@ -265,6 +294,8 @@ class EncoderDecoderModel(ModuleNames):
         If forward was given inputs_embeds or decoder_inputs_embeds, theirs too; and if
         it was given encoder_outputs, encoder_hidden_states, that of encoder_outputs[0].
         """
+        if self.backend.backward is not None:
+            return self.backend.backward(self, saved, loss, trace, {"logits": logits})
         run = self.run(within(GRADIENT, trace))
         dlogits, = output_gradients(
             run, saved.loss, loss, self.dtype, saved.shapes,
@@ -295,7 +326,7 @@ class EncoderDecoderModel(ModuleNames):
     def targets(self, arguments: dict):
         """Return the checked labels of each term, from the arguments of `forward`."""
         return checked_targets(self.terms, self.config.decoder,
-                               np.shape(arguments["labels"]), arguments)
+                               array("labels", arguments["labels"]).shape, arguments)
 
     def generate(self, input_ids=None, attention_mask=None, *, decoder_input_ids=None,
                  decoder_attention_mask=None, encoder_outputs=None,
@@ -321,12 +352,15 @@ class EncoderDecoderModel(ModuleNames):
                 input_ids, attention_mask, token_type_ids, inputs_embeds=inputs_embeds,
                 return_dict=True, output_attentions=settings.output_attentions,
                 output_hidden_states=settings.output_hidden_states)
-        source, _ = self.project(encoder_outputs[0])
-        ids, mask = start_of_target(decoder_input_ids, decoder_attention_mask,
-                                    len(source), start)
+        with self.backend.without_gradient():
+            hidden = self.placed(array("encoder_outputs", encoder_outputs[0]))
+            source, _ = self.project(hidden)
+        ids, mask = start_of_target(to_host(decoder_input_ids),
+                                    to_host(decoder_attention_mask), len(source), start)
         out = continued(self.decoder, settings, ids, mask,
                         np.arange(ids.shape[1])[None], source, attention_mask, rng=rng,
                         extra=hooks(streamer, logits_processor, stopping_criteria))
+        out = self.backend.given_back(out, (input_ids, inputs_embeds, attention_mask))
         return named_for_halves(out, encoder_outputs, settings)
 
     # ----------------------------------------------------------------------- files
@@ -367,7 +401,8 @@ class EncoderDecoderModel(ModuleNames):
                         dtype="float32", revision=None, cache_dir=None,
                         local_files_only=False, token=None, subfolder="",
                         force_download=False, use_safetensors=None,
-                        attn_implementation=None, torch_dtype=None, **changes):
+                        attn_implementation=None, torch_dtype=None, device=None,
+                        **changes):
         """Load what save_pretrained wrote, here or in transformers.
 
         Args:
@@ -380,7 +415,7 @@ class EncoderDecoderModel(ModuleNames):
             TypeError: an argument that does not exist.
         """
         from ..system.hub import resolve
-        check_attention(attn_implementation)
+        torch = torch_options(device, torch_dtype or dtype, attn_implementation)
         check_safetensors("use_safetensors", use_safetensors)
         directory = resolve(
             pretrained_model_name_or_path, BertLMHeadModel.files, revision=revision,
@@ -395,7 +430,7 @@ class EncoderDecoderModel(ModuleNames):
         stored = checkpoint.inventory(directory)
         for part in (config.encoder, config.decoder):
             check_layers(directory, part, stored)
-        dtype = loaded_dtype(torch_dtype or dtype, config, stored)
+        dtype = loaded_dtype(torch_dtype or dtype, config, stored, torch)
         model = cls(config, dtype=dtype)
         loaded, report = checkpoint.load(
             directory, model.shapes, dtype=dtype, base_prefix="bert.",
@@ -403,7 +438,7 @@ class EncoderDecoderModel(ModuleNames):
         check_report(directory, report)
         model.params = model.params | loaded
         model.generation_config = read_generation_config(directory)
-        return model
+        return model if torch is None else model.to_torch(**torch)
 
     def save_pretrained(self, save_directory, *, max_shard_size="50GB",
                         safe_serialization=True, **others) -> None:
@@ -414,9 +449,11 @@ class EncoderDecoderModel(ModuleNames):
         refuse_arguments("save_pretrained", others, (
             "save_directory", "max_shard_size", "safe_serialization"))
         check_safetensors("safe_serialization", safe_serialization)
+        params = self.backend.arrays(dict(self.params))
+        dtype = next(iter(params.values())).dtype
         config = EncoderDecoderConfig(**{
             **self.config.to_dict(), "architectures": [type(self).__name__],
-            "dtype": str(self.dtype)})
-        saving.save(Path(save_directory), dict(self.params),
+            "dtype": str(dtype)})
+        saving.save(Path(save_directory), params,
                     config_text=config.to_json_string(), max_shard_size=max_shard_size)
         write_generation_config(save_directory, self.generation_config)

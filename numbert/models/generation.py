@@ -20,8 +20,9 @@ from ..system.numbers import generator
 from .beams import beam_search
 from .cache import DynamicCache, EncoderDecoderCache
 from .generation_config import resolved
-from .inputs import integers, shaped, vectors
+from .inputs import array, integers, shaped, vectors
 from .steps import Hooks, Rows, continue_rows, hooks
+from .tensors import to_host
 
 DEFAULT_NEW_TOKENS = 20
 
@@ -80,6 +81,10 @@ def continued(model, settings, input_ids=None, attention_mask=None, position_ids
         raise ValueError(f"num_beams is {settings.num_beams}, expected 1 with a "
                          "streamer: beams are known only at the end, so use "
                          "num_beams=1 or leave out the streamer")
+    given = (input_ids, inputs_embeds, attention_mask)
+    input_ids, attention_mask, position_ids, token_type_ids, inputs_embeds = map(
+        to_host, (input_ids, attention_mask, position_ids, token_type_ids,
+                  inputs_embeds))
     rng = generator(rng)
     ids, embeds = prompts(model, settings, input_ids, inputs_embeds,
                           encoder_hidden_states)
@@ -105,7 +110,8 @@ def continued(model, settings, input_ids=None, attention_mask=None, position_ids
     search = beam_search if settings.num_beams > 1 else continue_rows
     output = search(rows, repeated(ids, copies), settings, rng, extra)
     output.cache = past
-    return output if settings.return_dict_in_generate else output.sequences
+    output = output if settings.return_dict_in_generate else output.sequences
+    return model.backend.given_back(output, given)
 
 
 # ------------------------------------------------------------------- the prompt
@@ -129,7 +135,7 @@ def prompts(model, settings, input_ids, inputs_embeds, source):
     """
     config, embeds, shape = model.config, None, None
     if inputs_embeds is not None:
-        embeds = vectors(config, model.dtype, inputs_embeds)
+        embeds = vectors(config, inputs_embeds)
         shape = embeds.shape[:2]
         if input_ids is None:
             return np.zeros((shape[0], 0), np.int64), embeds
@@ -220,4 +226,7 @@ def check_penalty(settings, longest: int) -> None:
 
 def repeated(x, copies: int):
     """Repeat each row of x `copies` times, side by side; None stays None."""
-    return None if x is None else np.repeat(np.asarray(x), copies, axis=0)
+    if x is None:
+        return None
+    x = array("an input", x)
+    return x[np.repeat(np.arange(len(x)), copies)]

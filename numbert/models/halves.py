@@ -11,8 +11,9 @@ from ..bert.losses import IGNORE_INDEX
 from .base import BertPreTrainedModel
 from .classes import BertLMHeadModel, BertModel
 from .config import BertConfig
-from .inputs import integers, shaped
+from .inputs import array, integers, shaped
 from .params import linear_shapes
+from .tensors import namespace
 
 PROJECTION = "enc_to_dec_proj"
 
@@ -145,13 +146,14 @@ def shift_tokens_right(input_ids, pad_token_id, decoder_start_token_id):
         if value is None:
             raise ValueError(f"{name} is None, expected a token id, as decoder inputs "
                              f"are made from labels with it: set model.config.{name}")
-    input_ids = np.asarray(input_ids)
+    input_ids = array("labels", input_ids)
     if input_ids.ndim != 2:
-        raise ValueError(f"labels has shape {input_ids.shape}, expected "
+        raise ValueError(f"labels has shape {tuple(input_ids.shape)}, expected "
                          "(batch, tokens): put a single target into a list")
-    shifted = np.roll(input_ids, 1, axis=1)
-    shifted[:, 0] = decoder_start_token_id
-    return np.where(shifted == IGNORE_INDEX, pad_token_id, shifted)
+    xp = namespace(input_ids)
+    first = xp.full_like(input_ids[:, :1], decoder_start_token_id)     # (B, 1)
+    shifted = xp.concat([first, input_ids[:, :-1]], axis=1)            # (B, T)
+    return xp.where(shifted == IGNORE_INDEX, pad_token_id, shifted)
 
 
 def named_for_halves(output, encoder_outputs, settings):

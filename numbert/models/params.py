@@ -6,6 +6,8 @@ Hugging Face's state dict.  Tied tensors appear in it once.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..system.numbers import generator
@@ -144,7 +146,8 @@ def checked_dtype(dtype) -> np.dtype:
         name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise ValueError(f"dtype is {name!r}, expected one of {', '.join(DTYPES)}: "
-                         "NumPy computes in these; half-precision files are converted")
+                         "NumPy computes in these; half-precision files are converted."
+                         "  To compute in half precision, with torch, pass a device")
     return np.dtype(name)
 
 
@@ -183,5 +186,5 @@ def parts(params, prefix: str) -> list[tuple[str, int, int]]:
                 continue
         elif place not in ("embeddings", "pooler"):
             place = "head"
-        found.setdefault(place, []).append(x.size)
+        found.setdefault(place, []).append(math.prod(x.shape))
     return [(place, len(sizes), sum(sizes)) for place, sizes in found.items()]

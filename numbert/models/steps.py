@@ -12,6 +12,7 @@ import numpy as np
 
 from .outputs import GenerateOutput
 from .sampling import log_gumbel, processed
+from .tensors import to_host
 
 
 class Rows(NamedTuple):
@@ -74,7 +75,7 @@ def next_step(rows, ids, settings):
         types = np.pad(types, ((0, 0), (0, new)), mode="edge")[:, seen:]
     embeds = None
     if rows.embeds is not None and not seen:       # later the cache knows the prompt
-        table = rows.model.get_input_embeddings()                  # (V, C)
+        table = to_host(rows.model.get_input_embeddings())         # (V, C)
         written = table[ids[:, prompt - rows.hidden:]]             # (R, new, C)
         embeds = np.concatenate([rows.embeds, written], axis=1)
     output = rows.model(
@@ -84,7 +85,7 @@ def next_step(rows, ids, settings):
         cache=rows.past, use_cache=rows.past is not None, logits_to_keep=1,
         return_dict=True, output_attentions=settings.output_attentions,
         output_hidden_states=settings.output_hidden_states)
-    return np.asarray(output.logits)[:, -1], output
+    return np.asarray(to_host(output.logits))[:, -1], output
 
 
 def record(output, settings, scores, logits, step) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from ..bert.losses import IGNORE_INDEX
 from ..system.numbers import is_number, is_whole_number, plain
 from .inputs import array, class_labels, floats, integers, shaped
+from .tensors import is_tensor, kind, namespace
 
 PROBLEM_TYPES = ("regression", "single_label_classification",
                  "multi_label_classification")
@@ -69,8 +70,9 @@ def word_targets(name, labels, config, shape) -> Targets:
 def next_word_targets(name, labels, config, shape) -> Targets:
     """Word piece ids (B, T), moved by one: the target at t is the label at t + 1."""
     labels = word_targets(name, labels, config, shape).labels
-    following = np.full(shape, IGNORE_INDEX)                           # (B, T)
-    following[:, :-1] = labels[:, 1:]
+    xp = namespace(labels)
+    ends = xp.full_like(labels[:, :1], IGNORE_INDEX)                   # (B, 1)
+    following = xp.concat([labels[:, 1:], ends], axis=1)               # (B, T)
     return Targets("cross_entropy", following)
 
 
@@ -100,8 +102,8 @@ def position_targets(name, labels, config, shape) -> Targets:
     """
     batch, length = shape
     labels = shaped(name, integers(name, labels), (batch,), (batch, 1)).reshape(-1)
-    return Targets("cross_entropy", np.where(
-        labels < length, np.maximum(labels, 0), IGNORE_INDEX))
+    return Targets("cross_entropy", namespace(labels).where(
+        labels < length, labels.clip(0), IGNORE_INDEX))
 
 
 def class_targets(name, labels, config, shape) -> Targets:
@@ -139,7 +141,7 @@ def problem_type(config, labels) -> str:
         return config.problem_type
     if config.num_labels == 1:
         return "regression"
-    is_integer = np.issubdtype(array("labels", labels).dtype, np.integer)
+    is_integer = kind(array("labels", labels)) in "iu"
     return "single_label_classification" if is_integer else "multi_label_classification"
 
 
@@ -172,8 +174,9 @@ def labelled(targets):
     -> places (P,), numbered row by row, and the targets
     """
     words, *others = targets
-    places = np.flatnonzero(words.labels != IGNORE_INDEX)              # (P,)
-    return places, (words._replace(labels=words.labels.reshape(-1)[places]), *others)
+    labels = words.labels.reshape(-1)                                  # (B T,)
+    places = namespace(labels).argwhere(labels != IGNORE_INDEX)[:, 0]  # (P,)
+    return places, (words._replace(labels=labels[places]), *others)
 
 
 # ----------------------------------------------------------------- there and back
@@ -193,7 +196,7 @@ def total_loss(run, terms, targets, outputs: dict, totals=None):
     loss, term_losses = None, []
     for i, (term, (name, labels)) in enumerate(zip(terms, targets)):
         output = outputs[term.output]
-        if name != "cross_entropy":
+        if name != "cross_entropy" and not is_tensor(labels):
             labels = labels.astype(output.dtype)
         part, saved = getattr(run.ops, name)(
             output, labels, count=None if totals is None else totals[i])
@@ -272,9 +275,11 @@ def positions_to_keep(keep, shape):
     Positions are numbered row by row, from 0 to B T - 1.
     -> (B, P), or (P,) for booleans
     """
+    if keep is None or isinstance(keep, int) and keep == 0:
+        return None
     batch, length = shape
     numbers = np.arange(batch * length).reshape(shape)                 # (B, T)
-    keep = array("logits_to_keep", keep)
+    keep = np.asarray(array("logits_to_keep", keep))
     if keep.dtype == bool:
         return numbers[shaped("logits_to_keep", keep, shape)]
     if keep.ndim == 0:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..system import versions
+from .tensors import to_host
 
 GRADIENT = "grad:"          # starts the names that a backward pass records
 BACKBONE = "bert."          # starts the backbone's names in all models but BertModel
@@ -60,7 +61,7 @@ class Trace(Mapping):
         A later run replaces it.
         """
         if any(fits(name, pattern) for pattern in self.patterns):
-            self.arrays[name] = np.array(value, subok=True)   # balls stay balls
+            self.arrays[name] = np.array(to_host(value), subok=True)   # balls stay
 
     def __getitem__(self, name: str) -> np.ndarray:
         for spelling in spellings(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import numpy as np
 from ..system import checkpoint, saving
 from ..system.numbers import generator, is_whole_number
 from . import params as parameters
+from .backend import NUMPY_BACKEND, OTHERS
 from .config import BertConfig, check_attention
 from .params import checked_dtype, checked_params, param_shapes
 
@@ -71,7 +73,7 @@ class ModuleNames:
         only_trainable: changes nothing, as all of them are.
         exclude_embeddings: whether to leave out the three embedding tables.
         """
-        return sum(x.size for name, x in self.params.items()
+        return sum(math.prod(x.shape) for name, x in self.params.items()
                    if not (exclude_embeddings and "_embeddings." in name))
 
     @classmethod
@@ -101,6 +103,8 @@ class PreTrainedWeights(ModuleNames):
     rows = "B"                          # what a row of the backbone's input is
     files: tuple[str, ...] = ("config.json", "model.safetensors")   # of a checkpoint
     dtype: Any                          # of the parameters; see BertPreTrainedModel
+    to_torch: Any
+    backend: Any = NUMPY_BACKEND        # where the arrays are, and how they get there
 
     def __init__(self, config: BertConfig, *, dtype=None, rng=0, params=None):
         if not isinstance(config, BertConfig):
@@ -136,6 +140,8 @@ class PreTrainedWeights(ModuleNames):
         """
         if not self.prefix:
             return self
+        if self.backend.base_model is not None:
+            return self.backend.base_model(self)
         return self.backbone_class(
             self.config, add_pooling_layer=self.pooler,
             params={name.removeprefix(self.prefix): x for name, x in self.params.items()
@@ -174,7 +180,8 @@ class PreTrainedWeights(ModuleNames):
                         local_files_only=False, token=None, subfolder="",
                         force_download=False, state_dict=None, use_safetensors=None,
                         attn_implementation=None, add_pooling_layer=None,
-                        low_cpu_mem_usage=None, torch_dtype=None, **changes):
+                        low_cpu_mem_usage=None, torch_dtype=None, device=None,
+                        **changes):
         """Load a checkpoint: config.json and safetensors weights.
 
         Args:
@@ -196,7 +203,10 @@ class PreTrainedWeights(ModuleNames):
             subfolder: where the checkpoint lies inside the directory or repository.
             state_dict: {name: array} to use in place of the weights of the checkpoint.
             use_safetensors: True or None, as numbert reads nothing else.
-            attn_implementation: "eager" or None.
+            attn_implementation: "sdpa" gives a model that computes with torch's fused
+                attention; "eager" or None changes nothing, unless there is a device.
+            device: gives a model that computes with torch there, as to_torch does;
+                dtype may then be "float16" or "bfloat16" too.
             add_pooling_layer: BertModel only; whether it has a pooler.
             low_cpu_mem_usage: ignored, in transformers too.
             torch_dtype: the old name of dtype.
@@ -211,7 +221,7 @@ class PreTrainedWeights(ModuleNames):
             UserWarning: a head or the pooler starts fresh, or the model does not use
                 some tensors of the file.
         """
-        check_attention(attn_implementation)
+        torch = torch_options(device, torch_dtype or dtype, attn_implementation)
         check_safetensors("use_safetensors", use_safetensors)
         hub = {"revision": revision, "cache_dir": cache_dir, "token": token,
                "local_files_only": local_files_only, "subfolder": subfolder,
@@ -229,7 +239,7 @@ class PreTrainedWeights(ModuleNames):
         stored = checkpoint.inventory(Path(directory)) if state_dict is None else \
             checkpoint.in_memory(state_dict)
         check_layers(directory, config, stored)
-        dtype = loaded_dtype(torch_dtype or dtype, config, stored)
+        dtype = loaded_dtype(torch_dtype or dtype, config, stored, torch)
         has_pooler = cls.pooler if add_pooling_layer is None else add_pooling_layer
         shapes = param_shapes(config, cls, has_pooler)
         loaded, report = checkpoint.load(
@@ -245,6 +255,8 @@ class PreTrainedWeights(ModuleNames):
         model = cls(config, params={name: loaded[name] for name in shapes}, **options)
         if directory != STATE_DICT:
             model.read_others(directory)
+        if torch is not None:
+            model = model.to_torch(**torch)
         if output_loading_info:
             return model, loading_info(report, model.aliases)
         return model
@@ -272,9 +284,10 @@ class PreTrainedWeights(ModuleNames):
         refuse_arguments("save_pretrained", others, (
             "save_directory", "state_dict", "max_shard_size", "safe_serialization"))
         check_safetensors("safe_serialization", safe_serialization)
-        params = self.params if state_dict is None else checked_params(
-            {name: x for name, x in state_dict.items() if name not in self.aliases},
-            self.shapes)
+        given = self.params if state_dict is None else state_dict
+        params = checked_params(
+            {name: x for name, x in self.backend.arrays(given).items()
+             if name not in self.aliases}, self.shapes)
         dtype = next(iter(params.values())).dtype
         config = BertConfig.from_dict({
             **self.config.to_dict(), "architectures": [type(self).__name__],
@@ -302,6 +315,7 @@ class PreTrainedWeights(ModuleNames):
 
     def set_input_embeddings(self, value) -> None:
         """Replace the word embedding table by one of the same shape."""
+        self.backend.check_resizable(self)
         table = np.asarray(value).astype(self.dtype)
         if table.shape != self.get_input_embeddings().shape:
             raise ValueError(f"value has shape {table.shape}, expected "
@@ -342,6 +356,7 @@ class PreTrainedWeights(ModuleNames):
         Returns:
             the new table (V, C).
         """
+        self.backend.check_resizable(self)
         old = self.config.vocab_size
         size = old if new_num_tokens is None else new_num_tokens
         multiple = 1 if pad_to_multiple_of is None else pad_to_multiple_of
@@ -390,9 +405,29 @@ def check_layers(directory, config: BertConfig, stored) -> None:
                          "the config.json that belongs to them")
 
 
-def loaded_dtype(dtype, config: BertConfig, stored) -> np.dtype:
-    """Return the dtype to load; "auto" means the checkpoint's, if NumPy computes in it.
+def torch_options(device, dtype, attn_implementation):
+    """Return the arguments of to_torch if a model is to compute with torch, else None.
+
+    Raises:
+        ImportError, ValueError: torch is not installed, or has no such thing.
     """
+    if device is None and attn_implementation != "sdpa":
+        check_attention(attn_implementation)
+        return None
+    return OTHERS["torch"]().checked(device, None if dtype == "auto" else dtype,
+                                     attn_implementation or "sdpa")
+
+
+def loaded_dtype(dtype, config: BertConfig, stored, torch=None) -> np.dtype:
+    """Return the dtype to load; "auto" means the checkpoint's, if NumPy computes in it.
+
+    torch: from torch_options.  Half precision is loaded as float32, and converted then;
+    its dtype is filled in for "auto".
+    """
+    if torch is not None:
+        if torch["dtype"] is None:
+            torch["dtype"] = config.dtype or "float32"
+        dtype = "float64" if str(torch["dtype"]).endswith("float64") else "float32"
     if dtype == "auto":
         kinds = [found.dtype for found in stored.values()]
         name = config.dtype or (kinds[0] if kinds else "")

@@ -81,7 +81,7 @@ class SentenceEmbeddingPipeline(Pipeline):
             return result
         width = len(result[0]) if result else \
             self.plan({**self.options, **options}).width
-        return np.array(result, self.model.dtype).reshape(-1, width)   # (n, E)
+        return np.array(result, self.model.array_dtype).reshape(-1, width)   # (n, E)
 
     def plan(self, options) -> Plan:
         """Return how to make vectors with these options."""

@@ -85,7 +85,7 @@ def embed(model: BertModel, tokenizer: Any, texts, pooling="mean",
     several = [texts] if isinstance(texts, str) else list(texts)
     with bar(len(several), "embed", progress, " texts") as shown:
         parts = list(embed_stream(model, plan, several, batch_size, shown.update))
-    vectors = np.concatenate([np.empty((0, plan.width), model.dtype), *parts])
+    vectors = np.concatenate([np.empty((0, plan.width), model.array_dtype), *parts])
     return vectors[0] if isinstance(texts, str) else vectors
 
 
@@ -128,7 +128,7 @@ def planned(model: BertModel, tokenizer: Any, **options) -> Plan:
         ids = tokenizer(prompt, truncation=True, max_length=limit)["input_ids"]
         skipped = len(ids) - (ids[-1] in tokenizer.all_special_ids)   # not the [SEP]
     steps = all_steps(given["steps"], given["truncate_dim"], given["normalize"])
-    sample = np.zeros((1, model.config.hidden_size * len(pooling)), model.dtype)
+    sample = np.zeros((1, model.config.hidden_size * len(pooling)), model.array_dtype)
     for step in steps:
         sample = step(sample)
     return Plan(tokenizer, limit, prompt, skipped, pooling, steps, sample.shape[1])
@@ -159,7 +159,7 @@ def embed_stream(model: BertModel, plan: Plan, texts: Iterable[str],
         if cut is not None:
             cut(count_cut(plan, window, rows["input_ids"]))
         order = np.argsort([-len(ids) for ids in rows["input_ids"]], kind="stable")
-        out = np.empty((len(window), plan.width), model.dtype)
+        out = np.empty((len(window), plan.width), model.array_dtype)
         for start in range(0, len(order), batch_size):
             chosen = order[start:start + batch_size]
             batch = plan.tokenizer.pad({name: [values[i] for i in chosen]

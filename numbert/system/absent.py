@@ -166,7 +166,7 @@ REASONS = (
     ("crop(n) keeps the first n positions, and crop(-n) drops the last n",
      "tokens_to_remove"),
     ("numbert's models are not torch modules: read and change model.params, a dict of "
-     "arrays",
+     "arrays, or use model.to_torch().as_module()",
      "T_destination add_module apply bfloat16 buffers call_super_init children compile "
      "cpu cuda double dump_patches extra_repr float get_buffer get_extra_state "
      "get_parameter "

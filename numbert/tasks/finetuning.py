@@ -134,7 +134,8 @@ show_settings(finetune, but=["metric"])
 
 def evaluate(model, file, *, task: str | None = None, settings: Settings | None = None,
              dtype: str = "float32", batch_size: int = 32, progress: bool | None = None,
-             predictions=None) -> tuple[dict[str, float], list, list]:
+             predictions=None, device: str | None = None
+             ) -> tuple[dict[str, float], list, list]:
     """Score a fine-tuned model on a file.
 
     Args:
@@ -146,6 +147,7 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
             its text, its right answer (gold), the prediction, and how sure the model is
             (score), which is a probability or, for the span of an answer, a sum of two
             logits.
+        device: of torch, such as "cuda", which computes then; see to_torch.
 
     Returns:
         the scores, the examples of the file, and a prediction for each example.
@@ -164,6 +166,7 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     loaded = load_finished(chosen, model, dtype) if chosen.load is None else \
         chosen.load(model, tokenizer, dtype)
     refuse_other_vocabulary(tokenizer, loaded.config)
+    loaded = loaded if device is None else loaded.to_torch(device)
     data = encoded(file, examples, chosen, tokenizer, loaded.config, settings)
     found, guesses = scores(chosen, loaded, data, tokenizer, settings, batch_size,
                             progress)

@@ -98,10 +98,12 @@ class Noisy:
         return tuple(y if y is None else self.product(y, *rest)
                      for y, *rest in zip(exact, squares, lengths))
 
-    def embedding_backward(self, dout, saved):
-        return self.product(NUMPY.embedding_backward(dout, saved),
-                            NUMPY.embedding_backward(dout * dout, saved), dout.size //
-                            dout.shape[-1])
+    def embedding_backward(self, dout, saved, exact=NUMPY.embedding_backward):
+        return self.product(exact(dout, saved), exact(dout * dout, saved),
+                            dout.size // dout.shape[-1])
+
+    def word_embedding_backward(self, dout, saved):
+        return self.embedding_backward(dout, saved, NUMPY.word_embedding_backward)
 
     def attention_scores(self, q, k):
         out, (scaled, k) = NUMPY.attention_scores(q, k)

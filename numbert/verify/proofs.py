@@ -129,11 +129,12 @@ def table() -> SimpleNamespace:
     from ..backends.balls import balls
     from ..backends.exact import EXACT
 
-    def embedding(ids, rows):
+    def embedding(ids, rows, padding_idx=None):
         """ids (...), rows (V, C) -> out (..., C)"""
         return balls(rows[ids]), None
 
-    return SimpleNamespace(**{**vars(EXACT), "embedding": embedding})
+    return SimpleNamespace(**{**vars(EXACT), "embedding": embedding,
+                              "word_embedding": embedding})
 
 
 class Steps:

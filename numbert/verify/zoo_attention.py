@@ -11,6 +11,7 @@ from .zoo_changes import (each, exchanged, inside, interleaved, no_dense, one_he
 SELF, CROSS = r"attention\.self\.", r"crossattention\."
 SPLIT = "x.reshape(*x.shape[:-1], heads, -1).swapaxes(-2, -3)"
 MULTI, BACK = "bert.attention.multi_head", "bert.attention.multi_head_backward"
+JOINED = "models.inputs.joined_mask"
 ATTEND, ATTEND_BACK = "bert.attention.attend", "bert.attention.attend_backward"
 BIASES = {"query": r"query\.", "key": r"key\.", "value": r"value\.",
           "output": r"attention\.output\.dense\."}
@@ -42,7 +43,7 @@ def mask(name: str, title: str, new: str, kind="forward") -> Mutant:
 def states(name: str, title: str, new: str, backward: str, module: str) -> Mutant:
     """Attend with other queries, keys and values than were computed."""
     return Mutant(name, title, module=module, edits=(
-        (MULTI, "attend(p, q, k, v, mask)", f"attend(p, {new}, mask)"),
+        (MULTI, "attends(p, q, k, v, mask)", f"attends(p, {new}, mask)"),
         (BACK, "dq = merge_heads(dq)", f"{backward}\n    dq = merge_heads(dq)")))
 
 
@@ -177,18 +178,12 @@ ATTENTIONS = [
            "q, k, v[:, :1].repeat(heads, 1)", f"dv, = ({FIRST} for y in (dv,))",
            r"\.context"),
     Mutant("B18-alone", "a decoder hides later tokens, but no padding", edits=(
-        ("models.inputs.attention_mask", "mask & causal_mask(queries, keys) if causal",
-         "causal_mask(queries, keys) if causal"),), module=r"\.probs"),
+        (JOINED, "later if mask is None else mask & later", "later"),),
+           module=r"\.probs"),
     Mutant("B18-always", "an encoder hides later tokens, as a decoder does", edits=(
-        ("models.inputs.attention_mask", "return causal_mask(queries, keys) if causal",
-         "return causal_mask(queries, keys) if queries == keys"),
-        ("models.inputs.attention_mask", "mask & causal_mask(queries, keys) if causal",
-         "mask & causal_mask(queries, keys) if queries == keys")), module=r"\.probs"),
+        (JOINED, "if not causal:", "if queries != keys:"),), module=r"\.probs"),
     Mutant("B18-lost", "a decoder sees later tokens: the causal mask is lost", edits=(
-        ("models.inputs.attention_mask", "return causal_mask(queries, keys) if causal "
-         "else None", "return None"),
-        ("models.inputs.attention_mask", "mask & causal_mask(queries, keys) if causal "
-         "else mask", "mask")), module=r"\.probs"),
+        (JOINED, "if not causal:", "if True:"),), module=r"\.probs"),
     *(Mutant(f"B18-{name}", title, module=r"\.probs", edits=(
         ("bert.attention.causal_mask",
          "np.tri(queries, keys, keys - queries, dtype=bool)", new),))

@@ -176,8 +176,8 @@ CE, CE_BACK = "bert.losses.cross_entropy", "bert.losses.cross_entropy_backward"
 USED = "used = labels != ignore_index"
 COUNT = "int(used.sum()) if count is None"
 TOTAL, GRADIENTS = "models.targets.total_loss", "models.targets.output_gradients"
-SHIFT = "following[:, :-1] = labels[:, 1:]"
-ENDS = "labels < length, np.maximum(labels, 0), IGNORE_INDEX"
+SHIFT = "xp.concat([labels[:, 1:], ends], axis=1)"
+ENDS = "labels < length, labels.clip(0), IGNORE_INDEX"
 
 
 def loss(name: str, title: str, *edits, kind="loss", module=r"^\w*loss") -> Mutant:
@@ -257,10 +257,10 @@ LOSSES = [
           "(0 <= labels) & (labels < length), labels, IGNORE_INDEX")),
     loss("E9-beyond", "a position beyond the text counts as its last token",
          ("models.targets.position_targets", ENDS,
-          "labels < length, np.maximum(labels, 0), length - 1")),
+          "labels < length, labels.clip(0), length - 1")),
     loss("E9-zero", "a position beyond the text counts as its first token",
          ("models.targets.position_targets", ENDS,
-          "labels < length, np.maximum(labels, 0), 0")),
+          "labels < length, labels.clip(0), 0")),
     weighed("E9-start", "only the start of an answer has a loss",
             '{"start_loss": 1, "end_loss": 0}.get(term.tap, term.weight)'),
     Mutant("E9-swapped", "positions of start and end are swapped", kind="inputs",
@@ -284,11 +284,11 @@ LOSSES = [
     *(loss(f"E13-{name}", title, ("models.targets.next_word_targets", SHIFT, new))
       for name, title, new in (
           ("none", "a causal loss compares with the same token, not the next",
-           "following[:] = labels"),
+           "labels"),
           ("twice", "a causal loss compares with the token after the next",
-           "following[:, :-2] = labels[:, 2:]"),
+           "xp.concat([labels[:, 2:], ends, ends], axis=1)"),
           ("back", "a causal loss compares with the token before",
-           "following[:, 1:] = labels[:, :-1]"))),
+           "xp.concat([ends, labels[:, :-1]], axis=1)"))),
     weighed("E14-mean", "the two losses of pre-training are averaged",
             '0.5 if term.tap in ("mlm_loss", "nsp_loss") else term.weight'),
     weighed("E14-words", "next sentence prediction has no part in the loss",

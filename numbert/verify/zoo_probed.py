@@ -150,8 +150,8 @@ WORDS, PIECE = NORMAL + "split_words", "tokenization.definition.wordpiece.wordpi
 
 PROBED = [
     cached("B19-position", "with a cache, positions start at 0 again",
-           ("models.inputs.token_inputs", "np.arange(past, past + length)",
-            "np.arange(length)")),
+           ("models.inputs.token_inputs", "xp.arange(past, past + length,",
+            "xp.arange(length,")),
     cached("B19-mask", "with a cache, the causal mask starts at the first key",
            ("bert.attention.causal_mask", "np.tri(queries, keys, keys - queries",
             "np.tri(queries, keys, 0")),

@@ -164,3 +164,10 @@ def test_dropout_keeps_the_mean_and_is_absent_without_a_generator():
     out, saved = ops.dropout(x, 1, np.random.default_rng(0))         # as torch does
     assert not out.any() and out.dtype == x.dtype
     assert not ops.dropout_backward(x, saved).any()
+
+
+def test_looking_up_pad_has_no_gradient():
+    ids, dout = np.array([[3, 1], [0, 3]]), np.arange(1., 9).reshape(2, 2, 2)
+    _, saved = ops.word_embedding(ids, np.ones((5, 2)), padding_idx=3)
+    assert ops.word_embedding_backward(dout, saved).tolist() == [
+        [5, 6], [3, 4], [0, 0], [0, 0], [0, 0]]

@@ -197,7 +197,7 @@ def test_from_pretrained_applies_or_refuses_each_argument(tmp_path):
                           ({"device_map": "auto"}, TypeError),
                           ({"dtype": "float16"}, ValueError),
                           ({"use_safetensors": False}, ValueError),
-                          ({"attn_implementation": "sdpa"}, ValueError)):
+                          ({"attn_implementation": "flash"}, ValueError)):
         with pytest.raises(error, match=f"{next(iter(kwargs))}.*: "):
             load(where, **kwargs)
     with pytest.raises(TypeError, match="push_to_hub"):

@@ -101,7 +101,7 @@ def test_the_dtype_of_a_config_is_a_text(given):
 
 def test_other_attention_is_refused(tmp_path):
     stressed(numbert.BertModel, dtype="float32").save_pretrained(tmp_path)
-    message = "attn_implementation is 'sdpa', expected 'eager'"
+    message = "attn_implementation is 'flash', expected 'eager'"
     for call in (lambda name: numbert.BertConfig(attn_implementation=name),
                  lambda name: numbert.BertModel.from_config(
                      config(), attn_implementation=name),
@@ -109,7 +109,7 @@ def test_other_attention_is_refused(tmp_path):
                      tmp_path, attn_implementation=name)):
         call("eager")
         with pytest.raises(ValueError, match=message):
-            call("sdpa")
+            call("flash")
     assert "attn_implementation" not in \
         numbert.BertConfig(attn_implementation="eager").to_dict()
 

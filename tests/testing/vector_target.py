@@ -9,7 +9,8 @@ import numpy as np
 from numbert import AddedToken, BertConfig, BertTokenizer, BertTokenizerLegacy
 from numbert.bert import losses, ops
 from numbert.models.generation import prompt_positions
-from numbert.models.inputs import attention_mask as model_mask, token_inputs
+from numbert.models.inputs import attention_mask as model_mask
+from numbert.models.inputs import joined_mask, token_inputs
 from numbert.models.targets import (class_labels, next_word_targets, position_targets,
                                     word_targets)
 from numbert.tokenization.definition import normalization as steps
@@ -148,8 +149,8 @@ def attention_mask(given, settings):
     queries, keys = given["queries"], given["keys"]
     batch = len(given["padding"]) if given["padding"] else given["batch"]
     padding = None if given["padding"] is None else np.array(given["padding"])
-    mask = model_mask("attention_mask", padding, batch, 1, queries, keys,
-                      given["causal"])
+    mask = joined_mask(*model_mask("attention_mask", padding, batch, 1, queries, keys,
+                                   given["causal"]), queries, keys)
     mask = True if mask is None else mask
     return np.broadcast_to(mask, (batch, 1, queries, keys))[:, 0].astype(int).tolist()
 
@@ -168,8 +169,8 @@ def position_ids(given, settings):
         return [row[real == 1].tolist()
                 for row, real in zip(prompt_positions(mask, None), mask)]
     batch, length = given["batch"], given["length"]
-    inputs = token_inputs(BertConfig(), "float64", np.ones((batch, length), int), None,
-                          None, None, given["past"])
+    inputs = token_inputs(BertConfig(), np.ones((batch, length), int), None, None, None,
+                          given["past"])
     return np.broadcast_to(inputs["position_ids"], (batch, length)).tolist()
 
 

@@ -44,7 +44,7 @@ def test_patch_reaches_every_holder_and_is_undone():
         ("bert.ops.softmax", "scores.max(-1, keepdims=True)", "0"),
         ("training.optim.decayed", '"LayerNorm" not in name', "True"),
         ("training.optim.adamw_step", "root * eps", "eps"),
-        ("models.targets.position_targets", "np.maximum(labels, 0)", "labels"),
+        ("models.targets.position_targets", "labels.clip(0)", "labels"),
         ("models.classes.BertModel.forward", "states.pooled", "None")))]
     with patched(bugs):
         assert ops.attention_scores is NUMPY.attention_scores is not scores

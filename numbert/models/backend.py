@@ -1,0 +1,81 @@
+"""What a model asks of the arrays that it computes with; NumPy's answers.
+
+The blocks of BERT are the same for all backends.  A backend gives them other leaf
+operations, and it says how inputs get to where the model is and outputs back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..system.numbers import generator
+from .inputs import joined_mask
+
+# {name: what imports the module of that backend}; numbert/__init__.py fills it.
+OTHERS: dict[str, Callable[[], Any]] = {}
+
+
+class NumPy:
+    """Arrays in the memory of this process."""
+
+    attend: Any = None          # see Run
+    call: Any = None            # see Run
+    without_gradient = staticmethod(nullcontext)    # around a call without backward
+
+    backward: Any = None        # computes gradients; None: the blocks' own backward
+
+    base_model: Any = None      # makes the backbone of a model; None: the model does
+
+    def check(self, model, watch, trace) -> None:
+        """Refuse to record what the backend does not compute."""
+
+    def generator(self, rng):
+        """Return what draws dropout, from the `rng` of a call."""
+        return generator(rng)
+
+    def place(self, x, like):
+        """Return an input where the parameter `like` is, floats in its dtype.
+
+        None stays None.
+        """
+        if x is None:
+            return None
+        x = np.asarray(x)
+        return x.astype(like.dtype, copy=False) if x.dtype.kind in "fO" else x
+
+    def mask(self, mask, causal, queries, keys, like):
+        """Return a mask as attention reads it; see joined_mask for the arguments."""
+        return joined_mask(None if mask is None else np.asarray(mask), causal, queries,
+                           keys)
+
+    def differentiable(self, outputs, loss):
+        """Return the outputs that a backward of the backend's own starts from."""
+
+    def give(self, output, asked: bool):
+        """Return an output as the caller wants it.
+
+        asked: whether the call had a tensor among its inputs.
+        """
+        return output
+
+    def check_resizable(self, model) -> None:
+        """Refuse to replace parameters, where that can't be done."""
+
+    def given_back(self, output, inputs):
+        """Return what generate made: as tensors if one is among its inputs."""
+        return output
+
+    def array_dtype(self, dtype):
+        """Return the dtype of arrays that hold the outputs of a model of this dtype."""
+        return dtype
+
+    def arrays(self, params):
+        """Return {name: array} of parameters, to save them."""
+        return params
+
+
+NUMPY_BACKEND = NumPy()
