@@ -29,7 +29,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 240                       # the longest that one cell may run, on a busy machine
+SECONDS = 240            # the longest that one cell may run, on a busy machine
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
