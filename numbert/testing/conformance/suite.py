@@ -127,11 +127,7 @@ class Suite:
         lacking = missing(target, entry.law.needs)
         if lacking:
             raise NotImplementedError(", ".join(lacking))
-        try:
-            check(entry, target, max_examples=self.examples)
-        except AssertionError as error:
-            notes = "\n".join(getattr(error, "__notes__", ()))
-            pytest.fail(f"{error}\n{notes}", pytrace=False)
+        failing(check, entry, target, max_examples=self.examples)
 
     def tested(self, law):
         """Return the target of a law."""
@@ -166,10 +162,22 @@ class Suite:
 
     def check_golden(self, level, case, kind):
         """Fail unless the tensors of a case are right."""
-        try:
-            self.golden.check(level, case, kind)
-        except AssertionError as error:
-            pytest.fail(str(error), pytrace=False)
+        failing(self.golden.check, level, case, kind)
+
+    def check_choice(self, name):
+        """Fail if the target chose otherwise than transformers."""
+        failing(self.golden.check_choice, name)
+
+
+def failing(function, *args, **named):
+    """Fail with the message of an AssertionError, without a traceback through numbert.
+    """
+    try:
+        function(*args, **named)
+        return
+    except AssertionError as error:
+        said = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    pytest.fail(said, pytrace=False)
 
 
 @pytest.fixture(scope="session")

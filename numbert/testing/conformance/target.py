@@ -127,7 +127,7 @@ def answer(target: Any, vector: vectors.Vector) -> dict[str, Any]:
     function = part(target, asked["operation"])
     try:
         return {"output": function(asked["input"], asked["settings"])}
-    except NotImplementedError:
+    except (KeyboardInterrupt, NotImplementedError):
         raise
-    except Exception as error:                  # every error is a refusal
+    except BaseException as error:      # a refusal; a panic of Rust is no Exception
         return {"error": f"{type(error).__name__}: {error}"}
