@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +14,16 @@ from .target import part
 ROW = {"ids": "input_ids", "type_ids": "token_type_ids"}     # laws: vectors
 
 
+@functools.cache
 def vocabulary() -> list[str]:
-    """Return the pieces that the laws are tried on: all that the vectors have, letters
-    and pieces among which a search that goes astray is seen."""
+    """Return the pieces that the laws are tried on: those of the vectors, and letters.
+    """
     known = vectors.load("wordpiece")["vocabularies"]
     letters = [lead + c for c in string.ascii_lowercase[:24] for lead in ("", "##")]
     return list(dict.fromkeys([*known["words"], *known["gaps"], *letters]))
 
 
+@functools.cache
 def defaults(operation: str) -> dict[str, Any]:
     """Return the settings of an operation that a vector need not name."""
     return next(about["settings"] for group in vectors.groups()
@@ -34,6 +37,7 @@ def made_of_operations(target: Any, dialect: str) -> TokenizerTarget:
     Raises:
         NotImplementedError: it has no `encode`.
     """
+    part(target, "encode")
     pieces = vocabulary()
     settings = {name: {**defaults(name), **({"vocab": pieces} if "vocab" in
                                             defaults(name) else {})}
@@ -51,6 +55,8 @@ def made_of_operations(target: Any, dialect: str) -> TokenizerTarget:
 
     def encode(text, pair=None, *, add_special_tokens=True, truncation=None, **options):
         if truncation is None:
+            if pair == "" and dialect == "hf-fast":
+                return of_empty_pair(text, add_special_tokens)
             row = plain({"text": text, "pair": pair},
                         add_special_tokens=add_special_tokens)
             return {**row, **{new: row[old] for new, old in ROW.items()},
@@ -74,6 +80,16 @@ def made_of_operations(target: Any, dialect: str) -> TokenizerTarget:
                                             out["attention_mask"]):
             rows[number].append(row_of(pieces, ids, types, mask, options))
         return [{**main, "overflowing": others} for main, *others in rows]
+
+    def of_empty_pair(text, add_special_tokens):
+        # As an operation, `encode` takes it for no text in hf-fast; `encode_batch` and
+        # the laws take it for a text.
+        row, = encode_batch([text], [""], add_special_tokens=add_special_tokens)
+        alone = plain({"text": text, "pair": None},
+                      add_special_tokens=add_special_tokens)
+        more = len(row["ids"]) - len(alone["input_ids"])
+        return row | {name: [*alone[name], *[fill] * more] for name, fill in (
+            ("offsets", (0, 0)), ("word_ids", None)) if name in alone}
 
     overflow = dialect == "hf-fast"
     optional: dict[str, Any] = {}
