@@ -8,8 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
+import conformance_bugs
+import masking_bugs
 from numbert.testing.conformance import expected, page, plugin, programs, target
 from numbert.testing.conformance.tokenizers import made_of_operations
 from numbert.testing.properties.table import check, PROPERTIES
@@ -197,3 +200,28 @@ def test_the_page_shows_foreign_text_as_it_is():
     text = page.markdown(page.counted([report]), suite)
     assert "1 tests fail" in text and "<b>" not in text and "\x1b" not in text
     assert "test_forward.py::test_law" in re.sub("&#95;", "_", text)
+
+
+# --------------------------------------------------------------- the table of mutations
+
+def test_seeded_bugs_of_tokenizers_are_caught():
+    """A slice of the table that conformance_bugs.py prints."""
+    bugs = conformance_bugs.TOKENIZER_BUGS[3::30]
+    for kind, name, found in conformance_bugs.tokenizer_rows(bugs, examples=60):
+        assert any(found.values()), (kind, name, found)
+    right = conformance_bugs.target()
+    assert len(conformance_bugs.usable()) > 500
+    assert conformance_bugs.law_of("tokenizer", right, examples=5) is None
+
+
+def test_right_pipelines_keep_the_laws():
+    """So what a law says of a wrong one is due to its bug."""
+    for name, make, settings in masking_bugs.RIGHT[:3]:
+        made = conformance_bugs.pipeline(make, settings)
+        names = conformance_bugs.ANY_RATE
+        assert conformance_bugs.law_of("masking", made, names, 20) is None, name
+    right = conformance_bugs.drawn(conformance_bugs.ORACLES["mlm_mask"])
+    assert conformance_bugs.law_of("masking", right, examples=20) is None
+    rows = list(conformance_bugs.masked_rows(right))
+    assert conformance_bugs.seen(rows, conformance_bugs.SIXTY) is None
+    assert np.shape(rows) == (1000, 3, 128)
