@@ -4,8 +4,8 @@
 
 Each kind of test is asked alone.  The bugs are those of property_bugs.py (tokenizers),
 masking_bugs.py (pipelines), vector_bugs_labels.py (masking by given draws, losses) and
-broken_laws.py (masking).  A dash says that a kind of test can't be put to a bug: vectors
-need draws that are given, and the report needs rows of masked text.
+broken_laws.py (masking).  A dash says that a kind of test can't be put to a bug:
+vectors need draws that are given, and the report needs rows of masked text.
 """
 
 import inspect

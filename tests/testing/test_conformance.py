@@ -38,7 +38,8 @@ def run(folder, *options, plugins=PLUGIN):
 
 TARGETS = {         # {name: (options, tests that pass at least, other packages)}
     "numbert": (("--target", "target_numbert"), 1100, ()),
-    "transformers": (("--target", "targets_transformers:eager"), 840, ("transformers",)),
+    "transformers": (("--target", "targets_transformers:eager"), 840,
+                     ("transformers",)),
     "transformers, sdpa": (("--target", "targets_transformers:sdpa", "--level",
                             "forward,generation"), 50, ("transformers",)),
     "C": (("--target", "target_c", "--level", "forward"), 40, ()),
@@ -99,7 +100,8 @@ def test_a_bug_is_named(level, says, tmp_path):
 # -------------------------------------------------------------- expected failures
 
 @pytest.mark.parametrize("lines, code, says", [
-    ("test_masking.py::test_vector[labels-00*] : because", 1, "[XPASS(strict)] because"),
+    ("test_masking.py::test_vector[labels-00*] : because", 1,
+     "[XPASS(strict)] because"),
     ("test_masking.py::test_vector[labels-9999] : because", 4,
      "is the id of no test, expected one that pytest prints"),
     ("test_masking.py::test_vector[labels-0001]", 4, "has no reason, expected PATTERN"),
@@ -122,7 +124,7 @@ def test_a_pattern_is_the_end_of_an_id():
 
 @pytest.mark.parametrize("options, says", [
     ((), "the suite has no target, expected one of --target"),
-    (("--target", "no.such"), "--target 'no.such' can't be loaded (ModuleNotFoundError"),
+    (("--target", "no.such"), "--target 'no.such' can't be loaded (ModuleNotFound"),
     (("--target", "json"), "--target 'json' has nothing that can be tested"),
     (("--target", "target_numbert", "--level", "model"), "--level is 'model'"),
     (("--exec", ""), "--exec is empty"),

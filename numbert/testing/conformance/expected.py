@@ -75,6 +75,6 @@ def check_used(path, expected: list[Expected], ids: list[str]) -> None:
     for entry in expected:
         if not any(entry.fits(id) for id in ids):
             raise ValueError(
-                f"{escaped(str(path))}:{entry.line}: {escaped(entry.pattern)} is the id "
-                "of no test, expected one that pytest prints, such as "
+                f"{escaped(str(path))}:{entry.line}: {escaped(entry.pattern)} is the "
+                "id of no test, expected one that pytest prints, such as "
                 "test_forward.py::test_golden[decoder-loss]: correct it or delete it")

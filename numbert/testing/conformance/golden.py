@@ -92,14 +92,15 @@ class Golden:
         found = self.report.variants.get(name)
         if name == "loss precision" and found is None:
             losses = [x for x in self.report.tensors if x.kind == "loss"]
-            if self.report.profile == "fp64" and any(x.status == "pass" for x in losses):
+            if self.report.profile == "fp64" and any(
+                    x.status == "pass" for x in losses):
                 found = CHOICES[name]
         if found is None:
             raise NotImplementedError(f"what tells the {name}")
         if found != CHOICES[name]:
             raise AssertionError(
-                f"{name}: {found}, expected {CHOICES[name]} ({VARIANTS[name]}): if this "
-                "is on purpose, say so in the file of expected failures")
+                f"{name}: {found}, expected {CHOICES[name]} ({VARIANTS[name]}): if "
+                "this is on purpose, say so in the file of expected failures")
 
 
 def message(report: Report, wrong: list[Judged]) -> str:

@@ -148,6 +148,6 @@ def hugging_face(case: Case, given: Mapping[str, Any]) -> Outputs:
     if case.kind != "BertModel":            # the head's output is the main one
         out.pop("last_hidden_state", None)
     if not any(name in out for name in MODELS):
-        raise NotImplementedError(f"{MODELS[0] if case.kind == 'BertModel' else 'logits'}"
-                                  ", from forward")
+        main = "last_hidden_state" if case.kind == "BertModel" else "logits"
+        raise NotImplementedError(f"{main}, from forward")
     return out
