@@ -14,6 +14,16 @@ from .target import part
 ROW = {"ids": "input_ids", "type_ids": "token_type_ids"}     # laws: vectors
 
 
+class Row(dict):
+    """What `encode` gives; what it lacks is not provided."""
+
+    def __missing__(self, name):
+        raise NotImplementedError(f"{name}, from encode")
+
+    def __or__(self, other):
+        return Row({**self, **other})
+
+
 @functools.cache
 def vocabulary() -> list[str]:
     """Return the pieces that the laws are tried on: those of the vectors, and letters.
@@ -59,8 +69,8 @@ def made_of_operations(target: Any, dialect: str) -> TokenizerTarget:
                 return of_empty_pair(text, add_special_tokens)
             row = plain({"text": text, "pair": pair},
                         add_special_tokens=add_special_tokens)
-            return {**row, **{new: row[old] for new, old in ROW.items()},
-                    "overflowing": []}
+            return Row(row) | {new: row[old] for new, old in ROW.items()
+                               if old in row} | {"overflowing": []}
         return encode_batch([text], None if pair is None else [pair],
                             add_special_tokens=add_special_tokens,
                             truncation=truncation, **options)[0]
