@@ -2,7 +2,8 @@
 
 Start with gradcheck, which compares backward passes with finite differences.  Go on to
 strategies (what is hard to get right), properties (laws that must hold), vectors (cases
-with their outputs), conformance (all of it, for your adapter), stateful and masking_report; USAGE, below, shows how.
+with their outputs), conformance (all of these, for your adapter), stateful and
+masking_report; USAGE, below, shows how.
 This room may import verify, backends, tasks, models, tokenization, training,
 checkpoints, bert and system.
 """
@@ -55,8 +56,8 @@ models and operations too.  A law is a plain function that needs no Hypothesis:
     from numbert.testing.properties.tokenizer import texts_side_by_side
     texts_side_by_side(MINE, a="the", b="a")
 """
-MODULES = ("conformance", "gradcheck", "lessons", "masking_report", "properties", "stateful",
-           "strategies", "vectors")
+MODULES = ("conformance", "gradcheck", "lessons", "masking_report", "properties",
+           "stateful", "strategies", "vectors")
 
 
 def __getattr__(name):
