@@ -1,15 +1,13 @@
 """A conformance suite: point it at a BERT, and it says what is right and what is not.
 
+Copy template, whose functions target explains; models, tokenizers and programs make the
+laws' targets of it.  Read golden, expected, page, suite (what pytest calls), the tests.
+This room may import what numbert.testing may.
+
     pytest -p numbert.testing.conformance.plugin --pyargs numbert.testing.conformance \\
         --target mypkg.adapter
 
-The adapter is a module of plain functions; template.py is one to copy, and target.py
-says what each function is given and returns.  What it lacks is skipped.  Read template,
-target, models and tokenizers (which make the targets of the laws), golden, expected,
-page, suite (what pytest calls), then the tests, one file for each level.
-This room may import what numbert.testing may.
-
-Options of pytest:
+What the adapter lacks is skipped.  Options of pytest:
 
     --target mypkg.adapter      or mypkg.adapter:object
     --exec "./program arg"      a tokenizer in any language, see vectors/README.md

@@ -13,7 +13,6 @@ from ...models.params import param_shapes
 from ...verify.cases import Case
 from ..properties.forward import MODELS
 from ..properties.targets import ModelTarget
-from ..strategies.models import stressed
 from .target import part
 
 # Small, distinct and awkward: a swapped axis cannot pass.
@@ -36,6 +35,7 @@ def model_case(name: str, dtype: str) -> Case:
 
     name: of the class, perhaps with " with cross-attention".
     """
+    from ..strategies.models import stressed
     kind, decoder = name.split()[0], "LMHead" in name
     config = {**SIZES, "is_decoder": decoder, "add_cross_attention": "cross" in name}
     shapes = param_shapes(BertConfig(**config), getattr(classes, kind))
@@ -138,9 +138,9 @@ def hugging_face(case: Case, given: Mapping[str, Any]) -> Outputs:
         if own in out:
             out.setdefault(name, out[own])
     for name in ("hidden_states", "attentions"):
-        own = [key for which, _, key in layers(case) if which == name]
-        if all(key in out for key in own):
-            out.setdefault(name, tuple(out[key] for key in own))
+        keys = [key for which, _, key in layers(case) if which == name]
+        if all(key in out for key in keys):
+            out.setdefault(name, tuple(out[key] for key in keys))
     if "qa_outputs.out" in out:
         both = out["qa_outputs.out"]
         out.setdefault("start_logits", both[..., 0])

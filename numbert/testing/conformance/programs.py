@@ -25,6 +25,10 @@ AT_ONCE = 10.0                          # for one request of a law
 LATE = "its laws: the program answers late; flush the output after each line"
 
 
+class Refused(ValueError):
+    """A program refuses an input, in its own words."""
+
+
 class ProgramTarget:
     """A program with any operations of the vectors, as a target of the suite."""
 
@@ -52,7 +56,7 @@ class ProgramTarget:
         Raises:
             NotImplementedError: it has no such operation, or answers too late.
             CandidateError: it ended, or its answer is malformed.
-            ValueError: it refuses the input.
+            Refused: it refuses the input.
         """
         if self.late:
             raise NotImplementedError(LATE)
@@ -79,7 +83,7 @@ class ProgramTarget:
         if "skip" in said:
             raise NotImplementedError(operation)
         if "error" in said:
-            raise ValueError(str(said["error"]))
+            raise Refused(str(said["error"]))
         return said["output"]
 
     def start(self) -> None:

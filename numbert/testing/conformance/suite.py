@@ -10,7 +10,6 @@ import pytest
 from ...verify.noise import PROFILES
 from .. import vectors
 from ..properties.laws import missing
-from ..properties.table import PROPERTIES, check
 from ..properties.targets import OperationsTarget
 from . import golden, page
 from .expected import check_used, read_expected
@@ -103,6 +102,7 @@ class Suite:
     @staticmethod
     def laws(level):
         """Return the properties of a level; what needs a gradient is of backward."""
+        from ..properties.table import PROPERTIES
         return [entry for entry in PROPERTIES if entry.law.level in LAWS[level]
                 and (entry.law.level != "operation" or
                      (level == "backward") == (entry.law.needs[0] in BACKWARD))]
@@ -124,6 +124,7 @@ class Suite:
 
     def check_law(self, entry):
         """Fail unless a law holds."""
+        from ..properties.table import check
         target = self.tested(entry.law)
         lacking = missing(target, entry.law.needs)
         if lacking:

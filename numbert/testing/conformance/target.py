@@ -46,12 +46,13 @@ What is missing, or raises NotImplementedError, is skipped and reported as not p
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
+import pkgutil
 import sys
 from typing import Any
 
 from .. import vectors
+from ..vectors.reading import Vector
 
 LEVELS = ("tokenizer", "forward", "backward", "masking", "generation", "training_step")
 OPERATIONS = {                  # {level: operations of vectors that belong to it}
@@ -79,14 +80,11 @@ def load(where: str) -> Any:
     Raises:
         TargetError: there is none, it can't be imported, or it has nothing to test.
     """
-    module, _, attribute = where.partition(":")
     with contextlib.suppress(FileNotFoundError):       # the folder may be gone
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())            # as `python -m pytest` does
     try:
-        target = importlib.import_module(module)
-        for part in attribute.split(".") if attribute else ():
-            target = getattr(target, part)
+        target = pkgutil.resolve_name(where)
     except Exception as error:
         raise TargetError(
             f"--target {where!r} can't be loaded ({type(error).__name__}: {error}), "
@@ -117,7 +115,7 @@ def part(target: Any, name: str) -> Any:
     return value
 
 
-def answer(target: Any, vector: vectors.Vector) -> dict[str, Any]:
+def answer(target: Any, vector: Vector) -> dict[str, Any]:
     """Return a target's answer to a vector, as a program would give it.
 
     Raises:

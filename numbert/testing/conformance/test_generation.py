@@ -40,7 +40,8 @@ def likeliest(case, ids) -> list[int]:
     """Return the likeliest ids after one row, up to the first tie."""
     model = classes.BertLMHeadModel(BertConfig(**case.config), params=case.params,
                                     dtype="float64")
-    ids, found = ids.tolist(), []
+    ids = ids.tolist()
+    found: list[int] = []
     while len(found) < COUNT:
         logits = model(np.array([ids])).logits[0, -1]
         second, first = np.sort(logits)[-2:]

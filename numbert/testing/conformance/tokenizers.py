@@ -125,12 +125,13 @@ def row_of(pieces: list[str], ids, types, mask, options) -> dict[str, list]:
     """
     first = sum(real and not kind for real, kind in zip(mask, types))
     second = sum(real and bool(kind) for real, kind in zip(mask, types))
+    which: list[int | None]
     if options.get("add_special_tokens", True):
         which = [None, *[0] * (first - 2), None]
         which += [*[1] * (second - 1), None] if second else []
     else:
         which = [0] * first + [1] * second
-    pads = [None] * (len(ids) - len(which))
+    pads: list[int | None] = [None] * (len(ids) - len(which))
     left = options.get("padding_side") == "left"
     which = pads + which if left else which + pads
     return {"tokens": [pieces[i] for i in ids], "ids": list(ids),
