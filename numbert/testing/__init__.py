@@ -2,7 +2,8 @@
 
 Start with gradcheck, which compares backward passes with finite differences.  Go on to
 strategies (what is hard to get right), properties (laws that must hold), vectors (cases
-with their outputs), stateful and masking_report; USAGE, below, shows how.
+with their outputs), conformance (all of these, for your adapter), stateful and
+masking_report; USAGE, below, shows how.
 This room may import verify, backends, tasks, models, tokenization, training,
 checkpoints, bert and system.
 """
@@ -43,6 +44,11 @@ what was expected, and which bugs break this law:
     the tokens of a text: got ['[UNK]'], expected ...
     T22 (exact), punctuation_stands_alone, catches: punctuation that stays with its ...
 
+The whole suite, for a model too: copy numbert/testing/conformance/template.py, and
+
+    pytest -p numbert.testing.conformance.plugin \\
+        --pyargs numbert.testing.conformance --target my_adapter --level tokenizer
+
 To go on: fill in more of TokenizerTarget, then take all the laws,
 `applying("tokenizer", MINE)`.  `help(targets)` tells what a target is, for masking,
 models and operations too.  A law is a plain function that needs no Hypothesis:
@@ -50,8 +56,8 @@ models and operations too.  A law is a plain function that needs no Hypothesis:
     from numbert.testing.properties.tokenizer import texts_side_by_side
     texts_side_by_side(MINE, a="the", b="a")
 """
-MODULES = ("gradcheck", "lessons", "masking_report", "properties", "stateful",
-           "strategies", "vectors")
+MODULES = ("conformance", "gradcheck", "lessons", "masking_report", "properties",
+           "stateful", "strategies", "vectors")
 
 
 def __getattr__(name):

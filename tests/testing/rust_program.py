@@ -116,4 +116,4 @@ for line in sys.stdin:
             "output": operation(asked["input"], asked["settings"])}
     except BaseException as error:                     # a panic is no Exception
         said = {"error": str(error)}
-    print(json.dumps({"id": asked["id"], **said}))
+    print(json.dumps({"id": asked["id"], **said}), flush=True)

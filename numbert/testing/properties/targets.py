@@ -262,8 +262,12 @@ def numbert_model(model) -> ModelTarget:
 
 
 def torch_model(model) -> ModelTarget:
-    """Make a target of a transformers BERT in evaluation mode, with eager attention."""
+    """Make a target of a transformers BERT in evaluation mode.
+
+    Only eager attention shows its probabilities.
+    """
     import torch
+    attention = model.config._attn_implementation
 
     def tensors(inputs):
         return {name: torch.tensor(np.ascontiguousarray(x))
@@ -305,7 +309,7 @@ def torch_model(model) -> ModelTarget:
         with tempfile.TemporaryDirectory() as folder:
             model.save_pretrained(folder)
             again = type(model).from_pretrained(folder, dtype=model.dtype,
-                                                attn_implementation="eager")
+                                                attn_implementation=attention)
             return torch_model(again.eval())
 
     params = {name: p.detach().numpy() for name, p in model.named_parameters()}
