@@ -151,7 +151,7 @@ def mean(x, axis=-1):
     return x.mean(axis, keepdims=True)
 
 
-def in_steps(d, norm, rstd, w, power=3, joined=np.sum, shared=mean):
+def in_steps(d, norm, rstd, w, *, power=3, joined=np.sum, shared=mean):
     """The steps to dx one by one, with one of them done in another way."""
     centred, dnorm = norm / rstd, d * w
     drstd = joined(dnorm * centred, axis=-1, keepdims=True)
