@@ -71,7 +71,7 @@ for name, first in (("train", 0), ("test", 1)):
 # %% [markdown]
 # We compare three ways to begin. **Pre-trained** starts from the checkpoint, and
 # **random** from random weights. **Frozen** starts from the checkpoint, but trains the
-# pooler and the head only.
+# pooler and the head only. The pattern `bert.e*` holds the embeddings and the encoder.
 #
 # **Predict** the three curves. Chance is 1 in 12.
 
