@@ -106,7 +106,7 @@ for name, where in {**kinds, "random": ~kinds["[MASK]"] & ~kinds["kept"]}.items(
 #
 # ## Are 15 % per token or per sentence?
 #
-# Two programs, two rules:
+# Ask two programs, and you get two rules:
 #
 # * Google's code picks a fixed *number* for each row of $T$ tokens, 15 % of $T$,
 #   rounded. At least one piece is picked, and at most 20. This is
@@ -434,7 +434,7 @@ for pipeline in (one_coin, two_coins, in_place):
 # * 15 % of the pieces are picked, by a coin for each or by a number for each row.
 # * Of these 80 % become `[MASK]`, 10 % a random piece, and 10 % stay. All are labels.
 # * The 0.5 of the collator is half of the 20 % that are left.
-# * The label 0 means that B follows A, and less than half of the pairs have it.
+# * The label 0 means that B follows A. In short documents less than half have it.
 # * Exact bounds tell a bug from chance, and say how much data you need.
 #
 # Next: [08 · Backward by hand](08_backward.ipynb). Notebook [09](09_training.ipynb)

@@ -46,7 +46,8 @@ print(new, f"{share:.2%} of the parameters")
 assert new["classifier.weight"] == (12, 96)            # (classes, hidden size)
 
 # %% [markdown]
-# Everything else has been trained already. Does this help? Here is a task to find out.
+# Everything else has been trained already. Does this help? That depends on the task.
+# We have chosen one where it helps much. You will see below when it does not.
 #
 # ## The first task: what kind of thing?
 #
@@ -70,7 +71,7 @@ for name, first in (("train", 0), ("test", 1)):
 # %% [markdown]
 # We compare three ways to begin. **Pre-trained** starts from the checkpoint, and
 # **random** from random weights. **Frozen** starts from the checkpoint, but trains the
-# pooler and the head only.
+# pooler and the head only. The pattern `bert.e*` holds the embeddings and the encoder.
 #
 # **Predict** the three curves. Chance is 1 in 12.
 
@@ -99,8 +100,12 @@ plots.loss_curves({name: runs[name] for name in ("pre-trained", "random")},
 
 # %% [markdown]
 # Its loss falls too. It learns the training things by heart, which is of no use for
-# others. **Pre-training is worth what it lets a few labels say about words that they
-# do not mention.**
+# others. It still beats chance: *milk* and *tin* have no article, and this is a hint.
+#
+# So was the test fair? Only for this question. We tried another: train on **all**
+# things in four of the sentences, and test on the fifth. Then both models end near
+# 100 %, and the random one only takes three times as many steps. **Pre-training is
+# worth what it lets a few labels say about words that they do not mention.**
 #
 # The frozen body is slow. At this learning rate it does little better than the random
 # one. At a rate five times higher it gets more than half of the things right. Its
@@ -325,13 +330,12 @@ for split, count in ((TRAIN, 800), (HELD_OUT, 150)):
 test = folder / f"asked.{HELD_OUT}.jsonl"
 numbert.finetune("question-answering", folder / f"asked.{TRAIN}.jsonl", test, base,
                  folder / "asked", epochs=3, **recipe)
-for name, where in (("ours", folder / "asked"), ("the expert", expert)):
+for name, where in (("the expert", expert), ("ours", folder / "asked")):
     scores, examples, found = numbert.evaluate(where, test, task="question-answering",
                                                progress=False)
     print(name, {name: round(value, 2) for name, value in scores.items()})
 
 # %% tags=["varies"]
-scores, examples, found = numbert.evaluate(folder / "asked", test, progress=False)
 wrong = [(x, said) for x, said in zip(examples, found)
          if not metrics.exact_match(said, [text for _, text in x.answers])]
 for example, said in wrong[:5]:
@@ -339,11 +343,11 @@ for example, said in wrong[:5]:
     print(f"{example.question}  {example.context}\n    {said!r}, expected {gold!r}\n")
 
 # %% [markdown]
-# There are patterns in what it says. Often the answer has the right kind, a town for a
-# town, but belongs to the **other** person. You have seen this in notebook
-# [09](09_training.ipynb): the kind is learnt first, and the fact last. And some answers
+# There are patterns in what it says. Some answers are of the right kind, a person for a
+# person, but it is the **other** one. You have seen this in notebook
+# [09](09_training.ipynb): the kind is learnt first, and the fact last. Other answers
 # reach from one person to the other. Two starts and two ends have high scores, and the
-# head chooses each for itself.
+# head scores starts and ends apart.
 #
 # The expert is the same model, trained on a hundred times as many questions. Nothing
 # but training separates the two.
@@ -355,7 +359,7 @@ holder.cleanup()
 # ## What you have learnt
 #
 # * A head is tiny. Nearly all of a fine-tuned model was learnt before.
-# * Pre-training pays where test words are not in the training texts.
+# * Pre-training pays most where test words are not in the training texts.
 # * The first piece of a word has its label, and the other pieces have $-100$.
 # * Accuracy flatters where most labels are `O`. Score entities.
 # * Fine-tuning nudges each weight, most of all near the head, and forgets.

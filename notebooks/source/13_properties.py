@@ -56,7 +56,7 @@ for text in ("Anna lives in Oslo.", "Is Tom happy? No!", "snake_case", "a café,
 # * A **law** says what must hold. The simplest one compares with a program that is
 #   known to be right, an *oracle*. For our colleague that is numbert.
 #
-# Our searches shall be the same at each run, so we fix the random numbers.
+# Our searches should be the same at each run, so we fix the random numbers.
 
 # %%
 SEARCH = settings(derandomize=True, database=None, report_multiple_bugs=False,
@@ -143,7 +143,7 @@ check("13.1", shrink)
 # ## A law without an oracle
 #
 # Often there is no oracle. You can still say how the results of
-# *one* program must fit together. Words do not look over a space, so
+# *one* program must fit together. A space ends a word, so no piece reaches across it:
 #
 # $$\text{tokens}(a + \text{space} + b) = \text{tokens}(a) + \text{tokens}(b)$$
 #
@@ -222,8 +222,8 @@ def padded(input_ids, token_type_ids, attention_mask, pad):
 check("13.3", padded)
 
 # %% [markdown]
-# With it the law takes three lines. `numbert.testing.properties` holds it, and about
-# seventy others, for tokenizers, masking, models and gradients. Each is a plain function
+# With it the law takes three lines. `numbert.testing.properties` holds it, and more
+# than eighty others, for tokenizers, masking, models and gradients. Each is a plain function
 # of a *target*: an object that says how your code is called. Read
 # `numbert.testing.properties.forward.padding_changes_nothing` in
 # [numbert/testing/properties/forward.py](../numbert/testing/properties/forward.py).
@@ -277,7 +277,7 @@ print(found)
 #
 # 1. Other ids under the padding change nothing for the real tokens.
 # 2. A row alone gives what it gives inside a batch.
-# 3. Query weights times 2 and key weights over 2 change nothing.
+# 3. Queries times 2 and keys over 2, weights and biases, change nothing.
 # 4. The heads may change places, in all four projections.
 
 # %% tags=["exercise"]
@@ -424,7 +424,7 @@ plots.heat_map(broken.T, [LAWS[law].law.id for law in CHOSEN], TRIED,
 #   cut. `numbert.testing.stateful.make_cache_machine` lets Hypothesis invent the
 #   sequence, and shrinks it to the shortest one that goes wrong.
 # * **Chances.** "15 % of the tokens are masked" is true on average only. Such a law does
-#   not belong into a loop over examples, as one unlucky draw breaks it. Test it once,
+#   not belong in a loop over examples, as one unlucky draw breaks it. Test it once,
 #   with many tokens, a fixed seed and an exact bound, as in notebook
 #   [07](07_mlm_nsp_data.ipynb).
 #

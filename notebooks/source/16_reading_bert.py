@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 16 · Reading a trained BERT: what is in there, and how sure can we be?
 #
-# *About 60 minutes. You need notebook [03](03_attention.ipynb), and what a gradient
-# is.*
+# *About 60 minutes. You need notebooks [03](03_attention.ipynb) (attention) and
+# [08](08_backward.ipynb) (gradients).*
 #
 # After this notebook you can
 #
@@ -285,7 +285,7 @@ plots.curves(np.arange(4), found, xlabel="layers that have run", ylabel="right")
 #
 # ## Part 3: neighbours of an embedding
 #
-# Which words does the model take for alike? The *cosine* of two vectors is 1 if they
+# Which words does the model take to be alike? The *cosine* of two vectors is 1 if they
 # point the same way, and 0 if they are at right angles.
 
 # %%

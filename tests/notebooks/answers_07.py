@@ -85,6 +85,8 @@ ANSWERS = {
                    "gets nothing"),
                   (lambda lengths, most: [max(1, round(0.15 * x)) for x in lengths],
                    "more than the limit"),
+                  (lambda lengths, most: [min(most, max(1, int(0.15 * x + 0.5)))
+                                          for x in lengths], "even neighbour"),
                   (lambda lengths, most: np.clip(0.15 * lengths, 1, most), "float64")]},
     "07.2": {
         "right": [masked_by_loop, masked_in_place],

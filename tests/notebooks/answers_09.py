@@ -36,6 +36,17 @@ def l2(p, g, m, v, t, lr):
     return p - lr * (m / (1 - 0.9 ** t)) / (np.sqrt(v / (1 - 0.999 ** t)) + 1e-8), m, v
 
 
+def first_only(p, g, m, v, t, lr):
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g ** 2
+    step = m / (1 - 0.9) / (np.sqrt(v / (1 - 0.999)) + 1e-8)
+    return p * (1 - lr * 0.01) - lr * step, m, v
+
+
+def hats_returned(p, g, m, v, t, lr):
+    p, m, v = right_update(p, g, m, v, t, lr)
+    return p, m / (1 - 0.9 ** t), v / (1 - 0.999 ** t)
+
+
 def swapped(p, g, m, v, t, lr):
     m, v = 0.999 * m + 0.001 * g, 0.9 * v + 0.1 * g ** 2
     step = m / (1 - 0.999 ** t) / (np.sqrt(v / (1 - 0.9 ** t)) + 1e-8)
@@ -70,6 +81,8 @@ ANSWERS = {
     "09.1": {
         "right": [right_update, update_in_float32, update_by_loops],
         "wrong": [(of_bert, "no correction for the start from zero"),
+                  (first_only, "those of the first update"),
+                  (hats_returned, "after the correction"),
                   (l2, "not decoupled"), (swapped, "beta1 belongs to the gradient"),
                   (only_p, "it has one part, expected part 1, part 2, part 3"),
                   (in_place, "changes one of its inputs")]},
@@ -88,6 +101,12 @@ ANSWERS = {
         "right": [right_rates, rates_by_minimum,
                   lambda warmup, total: right_rates(warmup, total).astype("f4")],
         "wrong": [(jump, "jumps after the"),
+                  (lambda warmup, total: np.concatenate([
+                      np.arange(warmup) / warmup,
+                      1 - np.arange(total - warmup) / total]), "divided by all steps"),
+                  (lambda warmup, total: np.concatenate([
+                      np.linspace(0, 1, warmup), right_rates(warmup, total)[warmup:]]),
+                   "one step too early"),
                   (lambda warmup, total: np.minimum(1, np.arange(total) / warmup),
                    "stays at its peak"),
                   (lambda warmup, total: rates_by_minimum(warmup, total + 1)[1:],
@@ -106,5 +125,7 @@ ANSWERS = {
                   (lambda counts: math.log(counts.size), "not even the frequencies"),
                   (lambda counts: np.mean(-np.log(counts / counts.sum())),
                    "must weigh more"),
+                  (lambda counts: sum(-math.log(n / sum(counts)) for n in counts),
+                   "not multiplied"),
                   (lambda counts: -np.log(counts / counts.sum()), "its shape is")]},
 }

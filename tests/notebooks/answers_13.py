@@ -145,5 +145,8 @@ ANSWERS = {
         "right": [by_vdot, in_float32],
         "wrong": [(forward_only, "one-sided"), (without_the_two, "2 h apart"),
                   (swapped, "changed places"),
+                  (lambda f, f_backward, x, v, w, h: (
+                      by_vdot(f, f_backward, x, v, w, h)[0],
+                      np.sum(f_backward(v, x) * w)), "f_backward takes w"),
                   (lambda *x: by_vdot(*x)[::-1], "part 1")]},
 }

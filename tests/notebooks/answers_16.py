@@ -127,6 +127,9 @@ ANSWERS = {
         "right": [nearest_by_sort, nearest_of_all],
         "wrong": [(nearest_with_itself, "itself comes first"),
                   (nearest_by_dot, "long vectors win"),
+                  (lambda table, i, n: sorted(
+                      range(len(table)), key=lambda j: -np.dot(table[j], table[i]))[
+                          1:n + 1], "as if it were always i"),
                   (nearest_by_distance, "Distances"),
                   (lambda table, i, n: nearest_of_all(table, i, n)[::-1],
                    "wrong order")]},

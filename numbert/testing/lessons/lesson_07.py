@@ -57,7 +57,7 @@ def drawn_arrays(rng):
 
 EXERCISES = {
     "07.1": Exercise(
-        inputs=lambda rng: (np.array([2, 3, 17, 18, 50, 64, 130, 200, 512]
+        inputs=lambda rng: (np.array([2, 3, 17, 18, 30, 50, 64, 130, 200, 512]
                                      + list(rng.integers(5, 500, 6))),
                             int(rng.integers(16, 24))),
         reference=lambda lengths, most: np.array([count(int(x), most)
@@ -69,6 +69,9 @@ EXERCISES = {
             "number.":
                 lambda lengths, most: np.clip(np.ceil(0.15 * lengths).astype(int), 1,
                                               most),
+            "A half is rounded up.  It should go to the even neighbour.":
+                lambda lengths, most: np.clip(
+                    np.floor(0.15 * lengths + 0.5).astype(int), 1, most),
             "A long row gets more than the limit.":
                 lambda lengths, most: np.maximum(
                     1, np.round(0.15 * lengths).astype(int)),

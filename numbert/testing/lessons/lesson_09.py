@@ -37,6 +37,11 @@ def without_correction(p, g, m, v, t, lr):
     return updated(optim.bertadam_step, p, g, m, v, t, lr=lr, eps=1e-8)
 
 
+def corrected_means(p, g, m, v, t, lr):
+    p, m, v = changed(p, g, m, v, t, lr)
+    return p, m / (1 - 0.9 ** t), v / (1 - 0.999 ** t)
+
+
 def factors(warmup, total):
     return [optim.linear_schedule(step, warmup, total) for step in range(total)]
 
@@ -66,6 +71,11 @@ EXERCISES = {
             "G20": lambda *x: changed(*x, b1=0.999, b2=0.9),
             "The epsilon stands under the root.  Add it after taking the root.":
                 lambda *x: changed(*x, inside=True),
+            "The corrections are those of the first update, whatever t is.":
+                lambda p, g, m, v, t, lr: changed(p, g, m, v, 1, lr),
+            "The means are returned after the correction.  Return them as they are "
+            "kept: the next update starts from them.":
+                corrected_means,
             "The weights do not decay.  Read the last sentence of the task.":
                 lambda *x: changed(*x, decay=0),
             "The decay is not multiplied by the learning rate.":
@@ -106,6 +116,14 @@ EXERCISES = {
                 lambda warmup, total: [
                     step / warmup if step < warmup else 1 - step / total
                     for step in range(total)],
+            "The way down is divided by all steps, so the rate does not reach 0.  It "
+            "is shorter: the warm-up is not part of it.":
+                lambda warmup, total: [
+                    step / warmup if step < warmup else 1 - (step - warmup) / total
+                    for step in range(total)],
+            "The warm-up reaches 1 one step too early.":
+                lambda warmup, total: [*np.linspace(0, 1, warmup),
+                                       *factors(warmup, total)[warmup:]],
             "The rate stays at its peak after the warm-up.":
                 lambda warmup, total: [min(1.0, step / warmup)
                                        for step in range(total)],
@@ -129,6 +147,9 @@ EXERCISES = {
             "Each piece counts once.  A frequent piece is the label more often, so it "
             "must weigh more.":
                 lambda counts: -np.log(counts / counts.sum()).mean(),
+            "The terms are not multiplied by their frequencies before they are added "
+            "up.":
+                lambda counts: -np.log(counts / counts.sum()).sum(),
             "The sign is wrong: a loss is not below 0.":
                 lambda counts: -entropy(counts),
             "These are logarithms of counts.  Divide by their sum first.":

@@ -121,6 +121,9 @@ EXERCISES = {
             "Dot products are compared, so that long vectors win.  Divide by the "
             "lengths.":
                 lambda table, i, n: first(table @ table[i], i, n),
+            "Dot products are compared, and the first place is left out, as if it were "
+            "always i.  Divide by the lengths.":
+                lambda table, i, n: np.argsort(-(table @ table[i]))[1:n + 1],
             "Distances are compared.  They depend on the lengths, and the cosine does "
             "not.":
                 lambda table, i, n: first(
