@@ -83,7 +83,8 @@ class ProgramTarget:
         if "skip" in said:
             raise NotImplementedError(operation)
         if "error" in said:
-            raise Refused(str(said["error"]))
+            refusal = str(said["error"])
+            raise Refused(refusal)
         return said["output"]
 
     def start(self) -> None:

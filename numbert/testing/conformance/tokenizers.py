@@ -130,7 +130,7 @@ def row_of(pieces: list[str], ids, types, mask, options) -> dict[str, list]:
         which = [None, *[0] * (first - 2), None]
         which += [*[1] * (second - 1), None] if second else []
     else:
-        which = [0] * first + [1] * second
+        which = [*[0] * first, *[1] * second]
     pads: list[int | None] = [None] * (len(ids) - len(which))
     left = options.get("padding_side") == "left"
     which = pads + which if left else which + pads
