@@ -84,7 +84,7 @@ def words(ids):
 def pick_words(rng, ids, rate=0.15):
     """Each word by itself."""
     drawn = rng.random(ids.shape) < rate
-    return ordinary(ids) & np.take_along_axis(drawn, words(ids), 1)
+    return ordinary(ids) & np.take_along_axis(drawn, words(ids) - 1, 1)
 
 
 def whole_vocabulary(rng, ids):
