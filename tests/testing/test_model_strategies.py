@@ -133,7 +133,7 @@ def test_what_is_drawn_goes_together(config, data):
 @given(attention_masks(2, 3, keys=5, heads=2))
 @QUICK
 def test_masks_are_legal_and_leave_every_query_a_key(mask):
-    mask = attention_mask("mask", mask, 2, 2, 3, 5)
+    mask, _ = attention_mask("mask", mask, 2, 2, 3, 5)
     assert mask is None or np.broadcast_to(mask, (2, 2, 3, 5)).any(-1).all()
 
 
