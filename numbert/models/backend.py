@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..system.numbers import generator
+from .config import check_attention
 from .inputs import joined_mask
 
 # {name: what imports the module of that backend}; numbert/__init__.py fills it.
@@ -79,3 +80,16 @@ class NumPy:
 
 
 NUMPY_BACKEND = NumPy()
+
+
+def torch_options(device, dtype, attn_implementation):
+    """Return the arguments of to_torch if a model is to compute with torch, else None.
+
+    Raises:
+        ImportError, ValueError: torch is not installed, or has no such thing.
+    """
+    if device is None and attn_implementation != "sdpa":
+        check_attention(attn_implementation)
+        return None
+    return OTHERS["torch"]().checked(device, None if dtype == "auto" else dtype,
+                                     attn_implementation or "sdpa")

@@ -103,7 +103,12 @@ class BertPreTrainedModel(PreTrainedWeights):
     @property
     def dtype(self) -> np.dtype:                            # type: ignore[override]
         """The dtype of the parameters."""
-        return self.params[next(iter(self.shapes))].dtype
+        return self.like.dtype
+
+    @property
+    def like(self):
+        """A parameter; inputs go to where it is, and floats get its dtype."""
+        return self.params[next(iter(self.shapes))]
 
     @property
     def array_dtype(self) -> np.dtype:
@@ -113,7 +118,7 @@ class BertPreTrainedModel(PreTrainedWeights):
     @property
     def device(self):                                       # type: ignore[override]
         """Where the parameters are: "cpu", or a device of torch."""
-        return self.params[next(iter(self.shapes))].device
+        return self.like.device
 
     def to_torch(self, device=None, dtype=None, attn_implementation="sdpa"):
         """Return the same model, with the same parameters, computing with torch.
@@ -168,7 +173,7 @@ class BertPreTrainedModel(PreTrainedWeights):
         shape: (B, M, T) if the rows are M choices for each of B questions.
         labels: those of the loss, by the names of `forward`'s arguments.
         """
-        config, like = self.config, self.params[next(iter(self.shapes))]
+        config, like = self.config, self.like
         run, watch = self.start(options)
         place = self.backend.place
         seen = 0 if cache is None else seen_positions(config, cache)

@@ -18,7 +18,7 @@ from ..system import checkpoint, saving
 from ..system.absent import refuse_arguments
 from ..system.numbers import generator
 from . import params as parameters
-from .backend import OTHERS
+from .backend import OTHERS, torch_options
 from .base import check_options, module_of, signatures
 from .cache import given_cache
 from .classes import BertLMHeadModel, BertModel
@@ -31,13 +31,12 @@ from .halves import named_for_halves, projection_shapes, shift_tokens_right
 from .halves import start_of_target, under
 from .inputs import array, integers
 from .outputs import joined_output
-from .params import checked_dtype, checked_params
+from .params import checked_dtype, checked_params, loaded_dtype
 from .targets import Term, checked_targets, checked_totals, output_gradients
 from .targets import total_loss, word_targets
 from .tensors import is_tensor, to_host
 from .trace import GRADIENT, end_run, within
-from .weights import ModuleNames, check_layers, check_safetensors, loaded_dtype
-from .weights import torch_options
+from .weights import ModuleNames, check_layers, check_safetensors
 
 
 class Saved(NamedTuple):
@@ -268,7 +267,7 @@ class EncoderDecoderModel(ModuleNames):
 
     def placed(self, x):
         """Return an input where the parameters are."""
-        return self.backend.place(x, self.decoder.params[self.decoder.table_name])
+        return self.backend.place(x, self.decoder.like)
 
     def project(self, hidden):
         """Bring the encoder's states (B, S, C) to the decoder's width: out, saved."""

@@ -188,3 +188,25 @@ def parts(params, prefix: str) -> list[tuple[str, int, int]]:
             place = "head"
         found.setdefault(place, []).append(math.prod(x.shape))
     return [(place, len(sizes), sum(sizes)) for place, sizes in found.items()]
+
+
+def loaded_dtype(dtype, config, stored, torch=None) -> np.dtype:
+    """Return the dtype to load; "auto" means the checkpoint's, if NumPy computes in it.
+
+    torch: from torch_options.  Half precision is loaded as float32, and converted then;
+    its dtype is filled in for "auto".
+    """
+    if torch is not None:
+        if torch["dtype"] is None:
+            torch["dtype"] = config.dtype or "float32"
+        dtype = "float64" if str(torch["dtype"]).endswith("float64") else "float32"
+    if dtype == "auto":
+        kinds = [found.dtype for found in stored.values()]
+        name = config.dtype or (kinds[0] if kinds else "")
+        dtype = "float64" if name in ("float64", "F64") else "float32"
+    return checked_dtype(dtype)
+
+
+def tied_names(cls, config) -> dict[str, str]:
+    """Return second names of tied parameters, {alias: name in params}."""
+    return TIES if "lm" in cls.heads and config.tie_word_embeddings else {}

@@ -14,9 +14,10 @@ import numpy as np
 from ..system import checkpoint, saving
 from ..system.numbers import generator, is_whole_number
 from . import params as parameters
-from .backend import NUMPY_BACKEND, OTHERS
+from .backend import NUMPY_BACKEND, torch_options
 from .config import BertConfig, check_attention
-from .params import checked_dtype, checked_params, param_shapes
+from .params import checked_dtype, checked_params, loaded_dtype, param_shapes
+from .params import tied_names
 
 HUB = ("revision", "cache_dir", "local_files_only", "token", "subfolder",
        "force_download")
@@ -403,41 +404,6 @@ def check_layers(directory, config: BertConfig, stored) -> None:
         raise ValueError(f"num_hidden_layers is {config.num_hidden_layers}, expected "
                          f"{found}, as many as the weights in {directory} have: use "
                          "the config.json that belongs to them")
-
-
-def torch_options(device, dtype, attn_implementation):
-    """Return the arguments of to_torch if a model is to compute with torch, else None.
-
-    Raises:
-        ImportError, ValueError: torch is not installed, or has no such thing.
-    """
-    if device is None and attn_implementation != "sdpa":
-        check_attention(attn_implementation)
-        return None
-    return OTHERS["torch"]().checked(device, None if dtype == "auto" else dtype,
-                                     attn_implementation or "sdpa")
-
-
-def loaded_dtype(dtype, config: BertConfig, stored, torch=None) -> np.dtype:
-    """Return the dtype to load; "auto" means the checkpoint's, if NumPy computes in it.
-
-    torch: from torch_options.  Half precision is loaded as float32, and converted then;
-    its dtype is filled in for "auto".
-    """
-    if torch is not None:
-        if torch["dtype"] is None:
-            torch["dtype"] = config.dtype or "float32"
-        dtype = "float64" if str(torch["dtype"]).endswith("float64") else "float32"
-    if dtype == "auto":
-        kinds = [found.dtype for found in stored.values()]
-        name = config.dtype or (kinds[0] if kinds else "")
-        dtype = "float64" if name in ("float64", "F64") else "float32"
-    return checked_dtype(dtype)
-
-
-def tied_names(cls, config: BertConfig) -> dict[str, str]:
-    """Return second names of tied parameters, {alias: name in params}."""
-    return parameters.TIES if "lm" in cls.heads and config.tie_word_embeddings else {}
 
 
 def loading_info(report, aliases: dict[str, str]) -> dict:
