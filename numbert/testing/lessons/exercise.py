@@ -12,6 +12,7 @@ import numpy as np
 
 from ...system.terminal import escaped
 from ...verify.bugs import CATALOGUE
+from ..properties.laws import distance
 
 DRAWS = 3               # inputs per function: no wrong answer fits three by accident
 
@@ -160,15 +161,6 @@ def bound(given, want, rough, dtype) -> float:
     return float(eps) * (16 * peak + 16 * min(grown, peak * 1e4))
 
 
-def distance(x, y) -> np.ndarray:
-    """|x - y| in float64; 0 where both are the same or nan, infinite beside one nan."""
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    with np.errstate(invalid="ignore"):
-        apart = np.abs(x - y)
-    apart = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0, apart)
-    return np.where(np.isnan(apart), np.inf, apart)
-
-
 def parts(answer) -> dict[str, Any]:
     """Return an answer's parts by name: a mapping's values, a tuple's, or just one."""
     if isinstance(answer, Mapping):
@@ -225,3 +217,9 @@ def listed(named: dict) -> str:
 def place(index) -> str:
     """Return an index as it is written in Python."""
     return str([int(i) for i in index])
+
+
+def softmax(x, axis=-1):
+    """The softmax over any axis: the wrong one is what many learners take first."""
+    exps = np.exp(x - x.max(axis, keepdims=True))
+    return exps / exps.sum(axis, keepdims=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...bert.losses import IGNORE_INDEX
-from .exercise import Exercise
+from .exercise import Exercise, softmax
 
 MASK_ID = 4
 
@@ -42,11 +42,6 @@ def last_of_word(drawn, continues):
     last = np.zeros(len(drawn), int)
     np.maximum.at(last, first, np.arange(len(drawn)))
     return drawn[last[first]]
-
-
-def softmax(x, axis=-1):
-    exps = np.exp(x - x.max(axis, keepdims=True))
-    return exps / exps.sum(axis, keepdims=True)
 
 
 def drawn_arrays(rng):

@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from .exercise import Exercise
-
-
-def softmax(x):
-    exps = np.exp(x - x.max())
-    return exps / exps.sum()
+from .exercise import Exercise, softmax
 
 
 def diagonal(probs, offset):

@@ -147,16 +147,22 @@ def near(got, expected, what: str, *, terms: int, steps: int = 1, scale=None,
     if scale is None:
         scale = float(np.nanmax(np.abs(expected), initial=0.0)) or 1.0
     bound = rounding(got.dtype if dtype is None else dtype, terms, steps, scale)
-    alike = (got == expected) | (np.isnan(got) & np.isnan(expected))
-    with np.errstate(invalid="ignore"):
-        error = np.where(alike, 0.0, np.abs(got - expected))
-    error = np.where(np.isnan(error), np.inf, error)
+    error = distance(got, expected)
     at = np.unravel_index(error.argmax(), error.shape)
     if not error[at] <= bound:
         raise Broken(f"{what}, at {[int(i) for i in at]}:\n  got      {got[at]!r}\n"
                      f"  expected {expected[at]!r}\n  off by   {error[at]:.3g}, "
                      f"{error[at] / bound:.3g} times the bound for rounding")
     return float(error[at] / bound) if bound else 0.0
+
+
+def distance(x, y) -> np.ndarray:
+    """|x - y| in float64; 0 where both are the same or nan, infinite beside one nan."""
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(x - y)
+    apart = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0, apart)
+    return np.where(np.isnan(apart), np.inf, apart)
 
 
 def missing(target: Any, needs: Iterable[str]) -> list[str]:
