@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from ..system.datafiles import read_jsonl, text_lines
 from . import look
 from .look import INK, ORANGE, PAPER, canvas, label, series
 
@@ -82,12 +82,11 @@ def rows_of(run) -> list[dict]:
     if not isinstance(run, (str, Path)):
         return list(run)
     path = Path(run)
-    lines = path.read_text("utf-8").splitlines()
     try:
         if path.suffix.lower() != ".csv":
-            return [json.loads(line) for line in lines if line.strip()]
+            return [row for _, row in read_jsonl(path)]
         return [{name: float(value) for name, value in row.items() if value}
-                for row in csv.DictReader(lines)]
+                for row in csv.DictReader(line for _, line in text_lines(path))]
     except ValueError as error:
         raise ValueError(f"{path} is not a log ({error}), expected .jsonl or .csv as "
                          "training writes it: give the file of --log") from None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ...system.saving import atomic_write_text
 from ...verify.noise import PROFILES
 from .. import vectors
 from ..properties.laws import missing
@@ -225,8 +226,9 @@ def pytest_generate_tests(metafunc):
         laws = suite.laws(level)
         metafunc.parametrize("law", laws, ids=[entry.name for entry in laws])
     if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case, kind", golden.tests(level), ids=[
-            f"{case}-{kind.replace(' ', '-')}" for case, kind in golden.tests(level)])
+        found = golden.tests(level)
+        metafunc.parametrize("case, kind", found, ids=[
+            f"{case}-{kind.replace(' ', '-')}" for case, kind in found])
 
 
 def ours(items):
@@ -287,8 +289,7 @@ def pytest_sessionfinish(session):
     suite, path = RUNNING.pop(), session.config.option.conformance_report
     worker = hasattr(session.config, "workerinput")
     if path and suite.reports and not worker:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(page.markdown(page.counted(suite.reports), suite))
+        atomic_write_text(path, page.markdown(page.counted(suite.reports), suite))
 
 
 def pytest_terminal_summary(terminalreporter, config):

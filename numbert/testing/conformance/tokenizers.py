@@ -60,21 +60,44 @@ def made_of_operations(target: Any, dialect: str) -> TokenizerTarget:
 
     plain = asking("encode")
     shown = plain({"text": "a", "pair": None})
+    overflow = dialect == "hf-fast"
     batch = None if getattr(target, "encode_batch", None) is None else \
         asking("encode_batch")
+    encode_batch = batches(batch, pieces, overflow)
 
     def encode(text, pair=None, *, add_special_tokens=True, truncation=None, **options):
-        if truncation is None:
-            if pair == "" and dialect == "hf-fast":
-                return of_empty_pair(text, add_special_tokens)
-            row = plain({"text": text, "pair": pair},
-                        add_special_tokens=add_special_tokens)
-            return Row(row) | {new: row[old] for new, old in ROW.items()
-                               if old in row} | {"overflowing": []}
-        return encode_batch([text], None if pair is None else [pair],
-                            add_special_tokens=add_special_tokens,
-                            truncation=truncation, **options)[0]
+        if truncation is not None:
+            return encode_batch([text], None if pair is None else [pair],
+                                add_special_tokens=add_special_tokens,
+                                truncation=truncation, **options)[0]
+        if pair == "" and dialect == "hf-fast":
+            return of_empty_pair(plain, encode_batch, text, add_special_tokens)
+        row = plain({"text": text, "pair": pair}, add_special_tokens=add_special_tokens)
+        named = {new: row[old] for new, old in ROW.items() if old in row}
+        return Row({**row, **named, "overflowing": []})
 
+    optional: dict[str, Any] = {}
+    if getattr(target, "decode", None) is not None:
+        decoding = asking("decode")
+        optional["decode"] = lambda ids, skip_special_tokens=False: decoding(
+            {"ids": list(ids)}, skip_special_tokens=skip_special_tokens)
+    if getattr(target, "normalize", None) is not None:
+        normal = asking("normalize")
+        optional["normalize"] = lambda text: " ".join(normal({"text": text}))
+    return TokenizerTarget(
+        encode, {piece: i for i, piece in enumerate(pieces)},
+        encode_batch if batch else None, dialect=dialect,
+        offsets="offsets" in shown or None, word_ids="word_ids" in shown or None,
+        overflowing=overflow or None, max_word=200 if dialect == "google" else 100,
+        **optional)
+
+
+def batches(batch: Callable | None, pieces: list[str], overflow: bool) -> Callable:
+    """Return the `encode_batch` of the laws.
+
+    batch: that of the vectors; None if the target has none.
+    overflow: whether to ask for the windows after the first.
+    """
     def encode_batch(texts, pairs=None, **options):
         if batch is None:
             raise NotImplementedError("encode_batch")
@@ -91,31 +114,21 @@ def made_of_operations(target: Any, dialect: str) -> TokenizerTarget:
             rows[number].append(row_of(pieces, ids, types, mask, options))
         return [{**main, "overflowing": others} for main, *others in rows]
 
-    def of_empty_pair(text, add_special_tokens):
-        # As an operation, `encode` takes it for no text in hf-fast; `encode_batch` and
-        # the laws take it for a text.
-        row, = encode_batch([text], [""], add_special_tokens=add_special_tokens)
-        alone = plain({"text": text, "pair": None},
-                      add_special_tokens=add_special_tokens)
-        more = len(row["ids"]) - len(alone["input_ids"])
-        return row | {name: [*alone[name], *[fill] * more] for name, fill in (
-            ("offsets", (0, 0)), ("word_ids", None)) if name in alone}
+    return encode_batch
 
-    overflow = dialect == "hf-fast"
-    optional: dict[str, Any] = {}
-    if getattr(target, "decode", None) is not None:
-        decoding = asking("decode")
-        optional["decode"] = lambda ids, skip_special_tokens=False: decoding(
-            {"ids": list(ids)}, skip_special_tokens=skip_special_tokens)
-    if getattr(target, "normalize", None) is not None:
-        normal = asking("normalize")
-        optional["normalize"] = lambda text: " ".join(normal({"text": text}))
-    return TokenizerTarget(
-        encode, {piece: i for i, piece in enumerate(pieces)},
-        encode_batch if batch else None, dialect=dialect,
-        offsets="offsets" in shown or None, word_ids="word_ids" in shown or None,
-        overflowing=overflow or None, max_word=200 if dialect == "google" else 100,
-        **optional)
+
+def of_empty_pair(plain: Callable, encode_batch: Callable, text: str,
+                  add_special_tokens: bool) -> dict[str, list]:
+    """Return the row of a text and an empty one.
+
+    As an operation, `encode` takes the empty text for none in hf-fast; `encode_batch`
+    and the laws take it for a text.
+    """
+    row, = encode_batch([text], [""], add_special_tokens=add_special_tokens)
+    alone = plain({"text": text, "pair": None}, add_special_tokens=add_special_tokens)
+    more = len(row["ids"]) - len(alone["input_ids"])
+    return row | {name: [*alone[name], *[fill] * more] for name, fill in (
+        ("offsets", (0, 0)), ("word_ids", None)) if name in alone}
 
 
 def row_of(pieces: list[str], ids, types, mask, options) -> dict[str, list]:
