@@ -126,8 +126,8 @@ def test_mistakes(numbert_main, folder, tmp_path, words, says):
 def test_a_package_that_is_not_installed(folder, package, option, extra):
     code = (f"import sys; sys.modules[{package!r}] = None\n"
             "from numbert.cli import main; sys.exit(main())")
-    said = subprocess.run([sys.executable, "-c", code, "prove", "--text", "a", "--model",
-                           folder, *option], capture_output=True, text=True)
+    command = [sys.executable, "-c", code, "prove", "--text", "a", "--model", folder]
+    said = subprocess.run(command + option, capture_output=True, text=True)
     assert (said.returncode, said.stdout) == (2, "")
     assert f'pip install "numbert[{extra}]"' in said.stderr
     assert said.stderr.count("\n") == 1
