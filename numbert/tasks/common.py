@@ -155,8 +155,10 @@ def names_of(config) -> list[str]:
     return [label_name(config, i) for i in range(config.num_labels)]
 
 
-def longest(tokenizer, config, settings: Settings) -> int:
+def longest(tokenizer, config, settings: Settings, where: str = "") -> int:
     """Return how many tokens an input may have.
+
+    where: starts the error, to name the file that the settings are from.
 
     Raises:
         ValueError: max_length is more than the model takes.
@@ -165,8 +167,9 @@ def longest(tokenizer, config, settings: Settings) -> int:
     if settings.max_length is None:
         return min(most, tokenizer.model_max_length)
     if not 3 <= settings.max_length <= most:
-        raise ValueError(f"max_length is {settings.max_length}, expected 3 to {most}, "
-                         "the model's max_position_embeddings: choose one in between")
+        raise ValueError(f"{where}max_length is {settings.max_length}, expected 3 to "
+                         f"{most}, the model's max_position_embeddings: choose one in "
+                         "between")
     return settings.max_length
 
 

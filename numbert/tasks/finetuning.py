@@ -160,12 +160,14 @@ def evaluate(model, file, *, task: str | None = None, settings: Settings | None 
     folder = Path(resolve(str(model), REQUIRED))
     record = read_record(folder)
     chosen = known_task(task) if task else known_task(record["task"], record["where"])
+    where = record["where"] if settings is None else ""
     settings = settings or record["settings"]
     examples = chosen.read(file)
     tokenizer = BertTokenizer.from_pretrained(model)
     loaded = load_finished(chosen, model, dtype) if chosen.load is None else \
         chosen.load(model, tokenizer, dtype)
     refuse_other_vocabulary(tokenizer, loaded.config)
+    longest(tokenizer, loaded.config, settings, where)
     loaded = loaded if device is None else loaded.to_torch(device)
     data = encoded(file, examples, chosen, tokenizer, loaded.config, settings)
     found, guesses = scores(chosen, loaded, data, tokenizer, settings, batch_size,

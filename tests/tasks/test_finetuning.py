@@ -438,6 +438,17 @@ def test_a_damaged_backbone_is_no_fresh_start(tmp_path):
         finetune(TEXT, file, None, model, tmp_path / "out")
 
 
+def test_a_recorded_length_that_the_model_does_not_take(tmp_path):
+    """The error names the file that holds the number: the user never typed it."""
+    folder = tmp_path / "m"
+    shutil.copytree(numbert.example_checkpoint("text-classification"), folder)
+    record = {"task": TEXT, "settings": {"max_length": 1}}
+    (folder / "training.json").write_text(json.dumps(record))
+    file = tiny.write(tmp_path, "t.tsv", tiny.FILES[TEXT])
+    with pytest.raises(ValueError, match="m/training.json: max_length is 1, expected"):
+        evaluate(folder, file)
+
+
 @pytest.mark.parametrize("changes, match", [
     ({"task": 3}, "task is 3, expected a string"),
     ({"task": "chess"}, "task is 'chess', expected one of text-classification"),
