@@ -50,6 +50,8 @@ def runs():
 
 @each_source
 def test_it_runs_and_prints_what_it_has_kept(source):
+    if "torch" in source.stem:
+        pytest.importorskip("torch")
     assert not runs()[source].result()
 
 
