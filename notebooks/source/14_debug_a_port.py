@@ -406,4 +406,5 @@ check("14.5", answer)
 # `numbert verify --explain B13` says what a bug is, and how to correct it. A BERT in C that passes is in [tests/verify/bert.c](../tests/verify/bert.c). A torch
 # module or an ONNX file becomes a candidate by `numbert.verify.adapters`.
 #
-# Next: [16 · Reading a trained BERT](16_reading_bert.ipynb).
+# Next: [15 · The torch path](15_torch.ipynb), if you have torch, or
+# [16 · Reading a trained BERT](16_reading_bert.ipynb).
