@@ -237,11 +237,7 @@ class EncoderDecoderModel(ModuleNames):
             decoder_input_ids, decoder_attention_mask, decoder_token_type_ids,
             decoder_position_ids, decoder_inputs_embeds, source, attention_mask,
             cache=cache, use_cache=use_cache, trace=within("decoder.", trace), **shared)
-        targets = checked_targets(self.terms, self.config.decoder,
-                                  tuple(out.logits.shape[:-1]), {"labels": labels})
-        targets = tuple(x._replace(labels=self.placed(x.labels)) for x in targets)
-        loss, term_losses = total_loss(self.run(trace), self.terms, targets,
-                                       {"logits": out.logits}, totals)
+        loss, term_losses = self.decoder_loss(out.logits, labels, totals, trace)
         end_run(trace, self)
         saved = Saved(encoder_saved, decoder_saved, projection_saved, source,
                       term_losses, {"logits": out.logits.shape},
@@ -254,6 +250,18 @@ class EncoderDecoderModel(ModuleNames):
         return (output if return_dict else output.to_tuple()), saved
 
     __call__ = signatures(forward)
+
+    def decoder_loss(self, logits, labels, totals, trace) -> tuple[Any, tuple]:
+        """Return the loss, None without labels, and what its backward needs.
+
+        logits (B, T, V), labels (B, T) or None
+        """
+        shape = tuple(logits.shape[:-1])
+        targets = checked_targets(self.terms, self.config.decoder, shape,
+                                  {"labels": labels})
+        targets = tuple(x._replace(labels=self.placed(x.labels)) for x in targets)
+        return total_loss(self.run(trace), self.terms, targets, {"logits": logits},
+                          totals)
 
     def run(self, trace) -> Run:
         """Return the run in which the loss and its gradient are computed."""

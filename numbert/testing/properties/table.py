@@ -72,22 +72,20 @@ def printable(text):
 
 def tokenizer_arguments(target) -> dict:
     """Return {function: {argument: strategy}} of all laws of a tokenizer."""
+    return {**piece_arguments(target), **row_arguments(target)}
+
+
+def piece_arguments(target) -> dict:
+    """Return the arguments of the laws of texts and their pieces."""
     plain, full, word = texts(target), texts(target, special=True), near_words(target)
-    some = st.lists(plain, min_size=1, max_size=4)
-    gaps = st.sampled_from((" ", "  "))
-    wordy = st.builds(lambda gap, words, last: gap[1:] + gap.join([*words, last]),
-                      gaps, st.lists(word, min_size=1, max_size=4), full)
     letters = st.text("ab\u0391\u03b1\u042f\u00c4", min_size=1, max_size=3)
-    named = st.sampled_from(list(target.special)).map(lambda token: f"a {token} b")
     cased = st.one_of(word.map(str.title), word.map(str.upper), letters, plain)
-    both = {"text": full, "pair": full}
     around = {"before": texts(target, parts=3), "after": texts(target, parts=3)}
     gap = st.lists(st.sampled_from(tokenizer.SPACES), min_size=1, max_size=2)
-    alone, at, t = {"word": word}, rows, tokenizer
+    alone, t = {"word": word}, tokenizer
     ideographs = st.sampled_from(t.IDEOGRAPHS + t.NOT_IDEOGRAPHS)
-    many = " ".join(f"word {i}" for i in range(9))
     return {
-        t.never_raises: both,
+        t.never_raises: {"text": full, "pair": full},
         t.keeps_no_state: {"text": full, "between": full},
         t.ids_are_in_the_vocabulary: {"text": full},
         t.white_space_only_separates: {
@@ -120,6 +118,20 @@ def tokenizer_arguments(target) -> dict:
         t.words_of_the_vocabulary_are_themselves: {
             "word": st.sampled_from([w for w in target.vocab if w.isalnum()] or ["a"])},
         t.the_cut_is_greedy: {"words": st.lists(word, max_size=5)},
+    }
+
+
+def row_arguments(target) -> dict:
+    """Return the arguments of the laws of offsets and of whole inputs."""
+    plain, full, word = texts(target), texts(target, special=True), near_words(target)
+    some = st.lists(plain, min_size=1, max_size=4)
+    wordy = st.builds(lambda gap, words, last: gap[1:] + gap.join([*words, last]),
+                      st.sampled_from((" ", "  ")),
+                      st.lists(word, min_size=1, max_size=4), full)
+    named = st.sampled_from(list(target.special)).map(lambda token: f"a {token} b")
+    both, at = {"text": full, "pair": full}, rows
+    many = " ".join(f"word {i}" for i in range(9))
+    return {
         spans.offsets_point_into_the_text: {"text": full | wordy},
         spans.offsets_cover_the_text: {"text": wordy.map(printable)},
         spans.word_ids_number_the_words: {"text": wordy, "pair": st.none() | wordy},

@@ -285,18 +285,7 @@ def torch_model(model) -> ModelTarget:
                 if isinstance(value, (tuple, torch.Tensor))}       # not the KV cache
 
     def backward(inputs, cotangents):
-        model.zero_grad()
-        given = tensors(inputs)
-        if "inputs_embeds" in given:
-            given["inputs_embeds"].requires_grad_()
-        out = model(**given)
-        sum((out[name] * torch.tensor(x, dtype=out[name].dtype)).sum()
-            for name, x in cotangents.items()).backward()
-        grads = {name: np.zeros(p.shape) if p.grad is None else p.grad.numpy().copy()
-                 for name, p in model.named_parameters()}
-        if "inputs_embeds" in given:
-            grads["inputs_embeds"] = given["inputs_embeds"].grad.numpy()
-        return grads
+        return _torch_gradients(model, tensors(inputs), cotangents)
 
     def replaced(params):
         import copy
@@ -315,6 +304,25 @@ def torch_model(model) -> ModelTarget:
     params = {name: p.detach().numpy() for name, p in model.named_parameters()}
     return ModelTarget(forward, params, replaced, model.config, backward, None, reload,
                        _torch_step(model) if model.config.is_decoder else None)
+
+
+def _torch_gradients(model, given: dict, cotangents: dict) -> dict:
+    """Return the gradients of a module, for these gradients of its outputs.
+
+    given: {argument: tensor}; inputs_embeds get a gradient too.
+    """
+    import torch
+    model.zero_grad()
+    if "inputs_embeds" in given:
+        given["inputs_embeds"].requires_grad_()
+    out = model(**given)
+    sum((out[name] * torch.tensor(x, dtype=out[name].dtype)).sum()
+        for name, x in cotangents.items()).backward()
+    grads = {name: np.zeros(p.shape) if p.grad is None else p.grad.numpy().copy()
+             for name, p in model.named_parameters()}
+    if "inputs_embeds" in given:
+        grads["inputs_embeds"] = given["inputs_embeds"].grad.numpy()
+    return grads
 
 
 def _torch_step(model) -> Callable:
