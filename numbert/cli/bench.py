@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from . import bench_forward, bench_tokenizer, common
+from . import bench_forward, bench_sdpa, bench_tokenizer, common
 
 BENCHES = {
     "tokenizer": (bench_tokenizer,
                   "how fast text is tokenized: a document, sentences, one sentence"),
     "forward": (bench_forward,
                 "time and memory of a forward pass, and a cold start of the command"),
+    "sdpa": (bench_sdpa,
+             "eager attention and SDPA: both tables of Hugging Face's BERT page"),
 }
 
 

@@ -111,6 +111,24 @@ def minilm() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
+def check_file(option: str, path: str | None) -> None:
+    """Refuse, before any work, a file of an option that could not be written after it.
+
+    Raises:
+        FileNotFoundError: its folder does not exist.
+        IsADirectoryError: it is a folder itself.
+    """
+    if path is None:
+        return
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder, expected one for the file "
+                                f"of --{option}: make it first")
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder, expected a file: give "
+                                f"--{option} the name of a file")
+
+
 def check_picture(path: str | None) -> None:
     """Refuse, before any work, a --plot that could not be drawn.
 

@@ -101,13 +101,7 @@ def check_places(args) -> None:
         if path is None:
             continue
         refuse_inputs(path, model=common.model_folder(args.model))
-        if not Path(path).absolute().parent.is_dir():
-            raise FileNotFoundError(
-                f"{Path(path).absolute().parent} is not a folder, expected one for "
-                f"the file of --{option}: make it first")
-        if Path(path).is_dir():
-            raise IsADirectoryError(f"{path} is a folder, expected a file: give "
-                                    f"--{option} the name of a file")
+        common.check_file(option, path)
     common.check_picture(args.plot)
 
 
