@@ -17,6 +17,7 @@ import numpy as np
 
 from .torch_module import PairRoot, Parameters, Root, call, plant
 from .torch_ops import CAUSAL, TORCH, additive_mask, sdpa
+from .torch_optim import OnTensors
 from ..models.backend import NUMPY_BACKEND
 from ..models.outputs import ModelOutput
 from ..models.taps import taps
@@ -125,6 +126,8 @@ class Torch:
 
     base_model = staticmethod(base_model)
 
+    optim = OnTensors
+
     def __init__(self, implementation: str):
         self.attend = sdpa if implementation == "sdpa" else None
 
@@ -216,8 +219,9 @@ class Torch:
         douts = [torch.as_tensor(d).to(out) for d, out in zip(given.values(), outs)]
         inputs = given_inputs(saved)
         leaves = {**model.params, **{name: x for name, (x, _) in inputs.items()}}
-        grads = torch.autograd.grad(outs, list(leaves.values()), douts,
-                                    retain_graph=True, allow_unused=True)
+        with torch.autocast(outs[0].device.type, enabled=False):
+            grads = torch.autograd.grad(outs, list(leaves.values()), douts,
+                                        retain_graph=True, allow_unused=True)
         found = {name: torch.zeros_like(x) if grad is None else grad
                  for (name, x), grad in zip(leaves.items(), grads)}
         for name, (_, shape) in inputs.items():

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from . import common
+from .backends import add_backend, backend_of
 
 TASKS = ("text-classification", "multi-label-classification", "regression",
          "token-classification", "question-answering", "multiple-choice", "masked-lm",
@@ -94,7 +95,9 @@ TRAINING = {
                                           "each epoch)"),
     "log-every": (common.positive, "write a line of log.jsonl every N updates"),
     "seed": (int, "the same seed repeats all that is random"),
-    "dtype": (("float32", "float64"), "compute in this type"),
+    "dtype": (("float32", "float64", "bfloat16"),
+              "compute in this type; bfloat16 (with --backend torch) keeps the "
+              "parameters in float32"),
     "eps": (float, "added to the root of Adam's second mean (default: 1e-8 for adamw, "
                    "1e-6 for bertadam)"),
 }
@@ -264,6 +267,7 @@ def add_training(command: argparse.ArgumentParser):
     group.add_argument("--group-by-length", action="store_true", default=None,
                        help="put examples of similar length into one batch, which is "
                             "faster")
+    add_backend(command)
     return group
 
 
@@ -272,8 +276,9 @@ def training_of(args) -> dict:
     if args.dev is None and (args.patience or args.eval_every):
         raise ValueError("--dev is missing, expected a file for --patience and "
                          "--eval-every: add --dev FILE, or leave these out")
-    return given(args, (*(name.replace("-", "_") for name in TRAINING), "betas",
-                        "frozen", "dropout", "group_by_length", "epochs", "overwrite"))
+    found = given(args, (*(name.replace("-", "_") for name in TRAINING), "betas",
+                         "frozen", "dropout", "group_by_length", "epochs", "overwrite"))
+    return found | backend_of(args)
 
 
 # --------------------------------------------------------------------------- running

@@ -31,6 +31,10 @@ class NumPy:
 
     base_model: Any = None      # makes the backbone of a model; None: the model does
 
+    # The class with which `train` handles parameters and gradients; None: as arrays,
+    # see OnArrays in training/optim.
+    optim: Any = None
+
     def check(self, model, watch, trace) -> None:
         """Refuse to record what the backend does not compute."""
 

@@ -159,6 +159,9 @@ def checked_totals(terms, totals):
     """Return label_totals, one number above 0 for each term of the loss; or None."""
     if totals is None:
         return None
+    if isinstance(totals, tuple) and len(totals) == len(terms) and all(
+            type(x) in (int, float) and x > 0 for x in totals):
+        return list(totals)             # no array, which torch.compile would stop at
     found = array("label_totals", totals)
     if found.shape != (len(terms),) or found.dtype.kind not in "iuf" or \
             not (found > 0).all():

@@ -25,6 +25,7 @@ from ..system.places import one_run, refuse_busy, refuse_inputs
 from ..system.saving import WEIGHTS, atomic_write_text
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, train
+from ..training.optim import optim_of
 from ..training.recipe import check_numbers, planned, recipe_of, show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
@@ -45,9 +46,11 @@ def finetune(task: str, train_file, dev_file, model, out, *,
              class_weights: Sequence[float] | str | None = None,
              label_smoothing: float = 0.0, teacher=None,
              temperature: float = 2.0, soft_weight: float = 0.5,
-             overwrite: bool = False, epochs: float | None = 3, lr: float = 5e-5,
+             overwrite: bool = False, device: str | None = None,
+             epochs: float | None = 3, lr: float = 5e-5,
              warmup: float = 0.1, accumulate: int = 2, eval_batch_size: int = 32,
-             progress: bool | None = None, resume: bool = True, **training
+             progress: bool | None = None, resume: bool = True,
+             autocast: str | None = None, compile: bool = False, **training
              ) -> TrainingResult:
     """Train a checkpoint on a task; write model, tokenizer, scores and log to `out`.
 
@@ -76,9 +79,12 @@ def finetune(task: str, train_file, dev_file, model, out, *,
         teacher: a checkpoint fine-tuned on the same labels, to learn from as well.
             temperature and soft_weight are explained in `distillation`.
         overwrite: start anew if `out` holds a model or an unfinished run.
+        device: of torch, such as "cuda", which computes then; see to_torch, and
+            autocast and compile of `train`.
         eval_batch_size: examples computed at once in evaluation.
         progress: True shows bars, False hides them, None shows them on a terminal.
-        resume: see `train`; the other keywords are settings of the training, below.
+        resume, autocast, compile: see `train`; the other keywords are settings of the
+            training, below.
 
     Returns:
         TrainingResult; `best` holds the scores on dev_file.
@@ -121,12 +127,13 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     plan = planned(recipe, len(data.inputs))    # errors come before anything is removed
     record = {"task": task, "settings": settings._asdict(), **told,
               **provenance(plan, model, train=train_file, dev=dev_file)}
+    how = {"autocast": autocast, "compile": compile}
     return trained_into(
-        out, overwrite, student, tokenizer, data.inputs, record,
+        out, overwrite, placed(student, device, how), tokenizer, data.inputs, record,
         collate=chosen.collate(tokenizer, settings), objective=objective,
         evaluate=None if dev is None else lambda m: scores(
             chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
-        progress=progress, resume=resume, identity=identity, **training)
+        progress=progress, resume=resume, identity=identity, **how, **training)
 
 
 show_settings(finetune, but=["metric"])
@@ -193,6 +200,19 @@ def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
     guesses = task.predict(model, data, tokenizer, settings, batch_size, progress)
     return task.score(data.examples, [guess.value for guess in guesses],
                       names_of(model.config)), guesses
+
+
+def placed(model, device: str | None, how: dict):
+    """Return the model where it is to be trained: with torch if there is a device.
+
+    how: autocast and compile of `train`.
+
+    Raises:
+        ImportError, ValueError: torch is not installed, or these do not fit.
+    """
+    model = model if device is None else model.to_torch(device)
+    optim_of(model, **how)
+    return model
 
 
 def trained_into(out: Path, overwrite: bool, model, tokenizer, dataset, record: dict,

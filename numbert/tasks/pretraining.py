@@ -24,7 +24,7 @@ from ..training.masking import (Document, Vocabulary, masking_collate,
                                 next_sentence_pairs, pair_inputs, read_documents, tally,
                                 vocabulary)
 from ..training.recipe import planned, recipe_of, show_settings
-from .finetuning import (fingerprints, refuse_folder, refuse_other_vocabulary,
+from .finetuning import (fingerprints, placed, refuse_folder, refuse_other_vocabulary,
                          trained_into)
 from .records import provenance
 
@@ -34,9 +34,10 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
              short_probability: float = 0.1, rule: str = "exact",
              probability: float = 0.15, max_predictions: int = 20,
              whole_word: bool = False, dtype: str = "float32", seed: int = 0,
-             overwrite: bool = False, lr: float = 1e-4, warmup: float = 0.01,
+             overwrite: bool = False, device: str | None = None,
+             lr: float = 1e-4, warmup: float = 0.01,
              accumulate: int = 2, progress: bool | None = None, resume: bool = True,
-             **training
+             autocast: str | None = None, compile: bool = False, **training
              ) -> TrainingResult:
     """Train a BertForPreTraining from scratch; write it and its tokenizer to `out`.
 
@@ -58,7 +59,7 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
         rule: how pieces are picked for masking: "exact" or "bernoulli"; see `masking`.
         probability, max_predictions, whole_word: of the masking rule.  "bernoulli" has
             no max_predictions.
-        dtype, seed, overwrite, progress: as in `finetune`.
+        dtype, seed, overwrite, progress, device, autocast, compile: as in `finetune`.
         resume: see `train`; the other keywords are settings of the training, below.
             The paper's: batch_size 256, a million steps, lr 1e-4, 10,000 of warm-up.
             Every epoch masks anew.
@@ -101,11 +102,12 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     model = BertForPreTraining(config, dtype=dtype, rng=seed)
     identity = {"task": "pretraining", "rule": rule, **masking} | fingerprints(
         model=[model.params], train_data=examples, dev_data=held_out)
+    how = {"autocast": autocast, "compile": compile}
     return trained_into(
-        out, overwrite, model, words, examples, record, collate=collate,
-        evaluate=None if held_out is None else partial(
+        out, overwrite, placed(model, device, how), words, examples, record,
+        collate=collate, evaluate=None if held_out is None else partial(
             scores, batches=held_out, progress=progress),
-        progress=progress, resume=resume, identity=identity, **training)
+        progress=progress, resume=resume, identity=identity, **how, **training)
 
 
 show_settings(pretrain, but=["metric", "lower_is_better"])

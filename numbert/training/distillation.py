@@ -93,7 +93,7 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
         labels = targets.labels.reshape(-1)                # (R,)
         used = np.flatnonzero(labels != IGNORE_INDEX)      # few of them in masked LM
         loss, loss_saved = distillation(
-            rows(logits)[used], rows(taught)[used].astype(model.dtype),
+            rows(logits)[used], rows(taught)[used].astype(logits.dtype),
             labels[used], temperature, weight, totals[0])
         dlogits = np.zeros_like(logits)
         rows(dlogits)[used] = distillation_backward(1.0, loss_saved)

@@ -26,8 +26,7 @@ from .batches import epoch_order, in_parts
 from .log import (Speed, append_log, last_evaluation, log_suffix, postfix, training_row,
                   write_log)
 from .objectives import LABELS, Objective, batch_gradients
-from .optim import (OPTIMIZERS, SCHEDULES, adamw_init, clip_by_global_norm,
-                    global_norm)
+from .optim import SCHEDULES, decayed, optim_of
 from .recipe import (Plan, frozen_names, planned, recipe_of, require_loss,
                      run_settings, show_settings, warn_of_no_rate)
 from .state import TrainingState, load_state, save_state
@@ -47,6 +46,7 @@ class Task(NamedTuple):
     evaluate: Callable | None
     lengths: Any                # of the examples, if they are grouped by length
     frozen: frozenset[str]      # the names of the parameters that are not trained
+    optim: Any                  # see optim.OnArrays
 
 
 @dataclass
@@ -78,11 +78,13 @@ class DivergedError(ValueError):
 def train(model, dataset: Sequence, *, collate: Callable = pad_together,
           objective: Objective = LABELS, evaluate: Callable | None = None, log=None,
           progress: bool | None = None, checkpoint_dir=None, resume: bool = True,
-          identity: dict | None = None, **settings) -> TrainingResult:
+          identity: dict | None = None, autocast=None, compile: bool = False,
+          **settings) -> TrainingResult:
     """Train `model` on `dataset`, writing to its parameters in place.
 
     Args:
-        model: an instance of any class with a loss; its `params` are trained.
+        model: an instance of any class with a loss; its `params` are trained.  One of
+            to_torch trains on its device, in float32 or float64.
         dataset: encoded examples, in a list or any object with len and [i].  Each is a
             dict of arguments of forward: input_ids (T,), token_type_ids (T,), labels
             of any kind.  They need no padding.
@@ -101,6 +103,9 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
         identity: whatever else the run depends on and `train` cannot see, as a dict
             that JSON can hold: a fingerprint of the data, the settings of collate and
             of the objective.  A run resumes only if its identity is the same.
+        autocast: "bfloat16" lets a torch model compute so, with float32 parameters,
+            except in `evaluate`.
+        compile: whether a torch model's own loss is compiled, by torch.compile.
         **settings: the fields of `Recipe`.  lr is required, and so is one of epochs and
             steps.
 
@@ -122,14 +127,15 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
     recipe = recipe_of(settings, evaluates=evaluate is not None)
     plan = planned(recipe, len(dataset))
     require_loss(model, objective)
+    optim = optim_of(model, autocast=autocast, compile=compile)
     task = Task(model, dataset, collate, objective, evaluate,
                 token_counts(dataset) if plan.group_by_length else None,
-                frozen_names(model.params, plan.frozen))
-    recorded = run_settings(model, plan, identity)
+                frozen_names(model.params, plan.frozen), optim)
+    recorded = run_settings(model, plan, identity, optim.settings)
     if log is not None:
         log_suffix(log)
     warn_of_no_rate(plan)
-    state = begin(model, plan, checkpoint_dir if resume else None, recorded)
+    state = begin(task, plan, checkpoint_dir if resume else None, recorded)
     if log is not None:
         write_log(log, state.history)
     data, speed = batches(task, plan, state), Speed()
@@ -150,12 +156,13 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
             if checkpoint_dir is not None and (
                     state.stopped or pressed
                     or state.step % plan.checkpoint_every == 0):
-                refuse_broken(model.params, state)
-                save_state(checkpoint_dir, model.params, state, recorded)
+                refuse_broken(task, state)
+                save_state(checkpoint_dir, model.params, state, recorded,
+                           optim.arrays)
             if pressed and state.stopped is None:
                 raise KeyboardInterrupt(farewell(state, plan, checkpoint_dir))
     if state.best_params is not None:
-        model.params.update(state.best_params)
+        optim.put(model.params, state.best_params)
     return TrainingResult(state.step, state.stopped, state.history, state.best_step,
                           state.best, last_evaluation(state.history))
 
@@ -171,15 +178,21 @@ def token_counts(dataset: Sequence) -> np.ndarray:
                      for i in range(len(dataset))])
 
 
-def begin(model, plan: Plan, checkpoint_dir, settings: dict) -> TrainingState:
+def begin(task: Task, plan: Plan, checkpoint_dir, settings: dict) -> TrainingState:
     """Return the checkpoint's state, its parameters put into the model; or a new state.
     """
-    if checkpoint_dir is not None:
-        loaded = load_state(checkpoint_dir, model.params, settings)
-        if loaded is not None:
-            model.params.update(loaded[0])
-            return loaded[1]
-    return TrainingState(adamw_init(model.params), np.random.default_rng(plan.seed))
+    params, optim = task.model.params, task.optim
+    loaded = None if checkpoint_dir is None else \
+        load_state(checkpoint_dir, optim.arrays(params), settings)
+    if loaded is None:
+        return TrainingState(optim.zeros(params), np.random.default_rng(plan.seed))
+    values, state = loaded
+    optim.put(params, values)
+    state.optimizer |= {mean: optim.placed(state.optimizer[mean], params)
+                        for mean in ("m", "v")}
+    if state.best_params is not None:
+        state.best_params = optim.placed(state.best_params, params)
+    return state
 
 
 # ------------------------------------------------------------------------- one step
@@ -190,7 +203,8 @@ def one_step(task: Task, plan: Plan, state: TrainingState, data: Iterator,
     speed.start()
     parts = next(data)
     loss, grads = batch_gradients(task.model, parts, task.objective,
-                                  state.rng if plan.dropout else None)
+                                  state.rng if plan.dropout else None,
+                                  optim=task.optim)
     schedule = SCHEDULES[plan.schedule]
     lr = plan.lr * schedule(state.step, plan.warmup, plan.steps)
     norm = 0.0
@@ -200,13 +214,13 @@ def one_step(task: Task, plan: Plan, state: TrainingState, data: Iterator,
     else:
         refuse_nan(loss, "loss", state, lr)
         grads = {name: g for name, g in grads.items() if name not in task.frozen}
-        norm = clip_by_global_norm(grads, plan.clip) if plan.clip else \
-            global_norm(grads)
+        norm = task.optim.clip(grads, plan.clip) if plan.clip else \
+            task.optim.norm(grads)
         refuse_nan(norm, "norm of the gradient", state, lr)
-        update = OPTIMIZERS[plan.optimizer]
+        update = task.optim.optimizers[plan.optimizer]
         eps: dict = {} if plan.eps is None else {"eps": plan.eps}
         update(task.model.params, grads, state.optimizer, lr, betas=plan.betas,
-               weight_decay=plan.weight_decay, **eps)
+               weight_decay=plan.weight_decay, decays=decayed, **eps)
         state.losses.append(loss)
     state.step += 1
     if grads is not None and state.step == plan.steps:
@@ -236,17 +250,17 @@ def refuse_nan(value: float, what: str, state: TrainingState, lr: float) -> None
             f"The parameters are still those after step {state.step}, and {KEPT}")
 
 
-def refuse_broken(params: dict, state: TrainingState) -> None:
+def refuse_broken(task: Task, state: TrainingState) -> None:
     """Stop before parameters that are not finite replace a good checkpoint."""
-    for name, x in params.items():
-        if not np.isfinite(x).all():
+    for name, x in task.model.params.items():
+        if not task.optim.finite(x):
             raise DivergedError(f"step {state.step}: {name} holds nan or inf, expected "
                                 f"finite numbers: {REMEDY}; {KEPT}")
 
 
 def refuse_ruined(task: Task, parts: list[dict], state: TrainingState, lr) -> None:
     """Stop if the last update ruined the model, as no next loss would show it."""
-    loss, _ = batch_gradients(task.model, parts[:1], task.objective)
+    loss, _ = batch_gradients(task.model, parts[:1], task.objective, optim=task.optim)
     if not math.isfinite(loss):
         raise DivergedError(
             f"step {state.step}: after this last update, at learning rate {lr:.3g}, "
@@ -283,8 +297,7 @@ def judge(task: Task, plan: Plan, state: TrainingState) -> None:
         if is_better(metrics, state.best, plan):
             state.best_step, state.best, state.worse = state.step, metrics, 0
             if plan.keep_best:
-                state.best_params = {name: x.copy()
-                                     for name, x in task.model.params.items()}
+                state.best_params = task.optim.copied(task.model.params)
         else:
             state.worse += 1
             if plan.patience is not None and state.worse >= plan.patience:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..system.parallel import cores, in_threads
+from .optim import optim_of
 
 
 class Objective(NamedTuple):
@@ -60,7 +61,8 @@ LABELS = Objective(label_counts, label_gradients)
 
 
 def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
-                    rng=None, threads: int | None = None) -> tuple[float, dict | None]:
+                    rng=None, threads: int | None = None, optim=None
+                    ) -> tuple[float, dict | None]:
     """The loss of a batch and its gradient, computed part by part.
 
     The parts are added up in their order, so the result does not depend on `threads`.
@@ -71,6 +73,7 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
         objective: the loss; by default the model's own.
         rng: a generator for dropout, or None; of several parts each has its own.
         threads: how many parts are computed at once; None means one per processor.
+        optim: from optim_of; None means that of the model.
 
     Returns:
         (loss, grads): equal, to rounding, to those of all parts as one batch, however
@@ -80,14 +83,22 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
     totals = tuple(sum(term) for term in zip(*counts))
     if not any(totals):
         return 0.0, None
-    threads = cores() if threads is None else threads
+    optim = optim or optim_of(model)
+    threads = optim.threads or threads or cores()
+    gradients = objective.gradients
+    if objective is LABELS and optim.label_gradients is not None:
+        gradients = optim.label_gradients
+
+    def compute(job):
+        with optim.computing():
+            share, grads = gradients(model, job[0], totals, job[1])
+        return share, optim.placed(grads, model.params)
+
     jobs = list(zip(parts, generators(rng, len(parts))))
     loss = 0.0
-    grads: dict[str, np.ndarray] = {}
+    grads: dict[str, Any] = {}
     for start in range(0, len(jobs), threads):          # bounds the memory
-        for share, more in in_threads(
-                lambda job: objective.gradients(model, job[0], totals, job[1]),
-                jobs[start:start + threads], threads):
+        for share, more in in_threads(compute, jobs[start:start + threads], threads):
             loss += share
             for name in model.params:
                 if more.get(name) is None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -140,6 +142,66 @@ def running_means(g, m, v, beta1: float, beta2: float) -> None:
 
 
 OPTIMIZERS = {"adamw": adamw_step, "bertadam": bertadam_step}   # as `train` calls them
+
+
+class OnArrays:
+    """What `train` does with parameters and gradients that are arrays.
+
+    A backend whose parameters are no arrays brings a class with the same names.
+
+    Args:
+        model: the model to train.
+        autocast, compile: see `train`; a model of NumPy has neither.
+    """
+
+    threads: int | None = None      # parts to compute at once; None: one per processor
+    settings: dict = {}             # what a checkpoint records of the backend
+    optimizers = OPTIMIZERS
+
+    def __init__(self, model, autocast=None, compile=False):
+        for name, value in ("autocast", autocast), ("compile", compile):
+            if value:
+                raise ValueError(f"{name} is {value!r}, expected a model that computes "
+                                 f"with torch: use model.to_torch(), or leave {name} "
+                                 "out")
+
+    # gradients of the model's own loss, as label_gradients; None: that itself
+    label_gradients: Any = None
+    computing = staticmethod(nullcontext)       # around a forward and backward
+
+    def norm(self, grads: dict) -> float:
+        return global_norm(grads)
+
+    def clip(self, grads: dict, max_norm: float) -> float:
+        return clip_by_global_norm(grads, max_norm)
+
+    def zeros(self, params) -> dict:
+        """Return the state of either optimiser before its first step."""
+        return adamw_init(params)
+
+    def finite(self, x) -> bool:
+        return bool(np.isfinite(x).all())
+
+    def arrays(self, values) -> dict:
+        """Return {name: array} of parameters, or of what has their names."""
+        return values
+
+    def placed(self, values: dict, params) -> dict:
+        """Return arrays where the parameters of the same names are."""
+        return values
+
+    def copied(self, params) -> dict:
+        return {name: x.copy() for name, x in params.items()}
+
+    def put(self, params, values: dict) -> None:
+        """Give the parameters these values."""
+        params.update(values)
+
+
+def optim_of(model, **options):
+    """Return what `train` does with the parameters of this model; see OnArrays."""
+    optim = getattr(getattr(model, "backend", None), "optim", None) or OnArrays
+    return optim(model, **options)
 
 
 def given(grads: dict) -> dict:

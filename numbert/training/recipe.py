@@ -243,15 +243,18 @@ def warn_of_no_rate(plan: Plan) -> None:
                       "or set warmup=0", stacklevel=3)
 
 
-def run_settings(model, plan: Plan, identity: dict | None) -> dict:
+def run_settings(model, plan: Plan, identity: dict | None, backend: dict) -> dict:
     """Collect what a run must have in common with the checkpoint it goes on from.
+
+    backend: what there is to say of how the model computes; nothing for NumPy.
 
     Raises:
         ValueError: identity is not a dict that JSON can hold, or it names something
             that is recorded anyway.
     """
     own = {"model": type(model).__name__,
-           **{name: value for name, value in vars(plan).items() if name not in FREE}}
+           **{name: value for name, value in vars(plan).items() if name not in FREE},
+           **backend}
     try:
         more = as_json({} if identity is None else dict(identity))
     except (TypeError, ValueError) as error:

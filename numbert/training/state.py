@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,18 +50,22 @@ class TrainingState:
     worse: int = 0                              # evaluations since the best
 
 
-def save_state(directory, params: dict, state: TrainingState, settings: dict) -> None:
+def save_state(directory, params: dict, state: TrainingState, settings: dict,
+               arrays: Callable[[dict], dict] = dict) -> None:
     """Replace the checkpoint in `directory` (made if absent) by this state.
+
+    arrays: makes {name: array} of the parameters, and of what has their names.
 
     Raises:
         OSError: it cannot be written; the previous checkpoint stays as it was.
     """
     path = Path(directory) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    groups = {"params": params, "m": state.optimizer["m"], "v": state.optimizer["v"],
-              "best": state.best_params or {}}
+    groups = {"params": arrays(params), "m": arrays(state.optimizer["m"]),
+              "v": arrays(state.optimizer["v"]),
+              "best": arrays(state.best_params or {})}
     tensors = {f"{group}/{name}": x
-               for group, arrays in groups.items() for name, x in arrays.items()}
+               for group, named in groups.items() for name, x in named.items()}
     plain = {name: getattr(state, name) for name in PLAIN}
     text = json_text({"settings": settings, **plain,
                       "updates": state.optimizer["step"],
