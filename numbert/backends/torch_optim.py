@@ -57,7 +57,7 @@ class OnTensors:
         if not grads:
             return 0.0
         norms = torch._foreach_norm(list(grads.values()))
-        return float(torch.stack(norms).double().norm())
+        return float(torch.stack(norms).norm())
 
     def clip(self, grads: dict, max_norm: float) -> float:
         norm = self.norm(grads)

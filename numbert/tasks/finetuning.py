@@ -26,7 +26,8 @@ from ..system.saving import WEIGHTS, atomic_write_text
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, train
 from ..training.optim import optim_of
-from ..training.recipe import check_numbers, planned, recipe_of, show_settings
+from ..training.recipe import check_numbers, planned, recipe_of, refuse_compile
+from ..training.recipe import show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
 from . import TASKS, Data, Settings, Task
@@ -128,6 +129,7 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     record = {"task": task, "settings": settings._asdict(), **told,
               **provenance(plan, model, train=train_file, dev=dev_file)}
     how = {"autocast": autocast, "compile": compile}
+    refuse_compile(objective, compile)
     return trained_into(
         out, overwrite, placed(student, device, how), tokenizer, data.inputs, record,
         collate=chosen.collate(tokenizer, settings), objective=objective,

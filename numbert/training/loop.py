@@ -27,8 +27,8 @@ from .log import (Speed, append_log, last_evaluation, log_suffix, postfix, train
                   write_log)
 from .objectives import LABELS, Objective, batch_gradients
 from .optim import SCHEDULES, decayed, optim_of
-from .recipe import (Plan, frozen_names, planned, recipe_of, require_loss,
-                     run_settings, show_settings, warn_of_no_rate)
+from .recipe import (Plan, frozen_names, planned, recipe_of, refuse_compile,
+                     require_loss, run_settings, show_settings, warn_of_no_rate)
 from .state import TrainingState, load_state, save_state
 
 
@@ -127,6 +127,7 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
     recipe = recipe_of(settings, evaluates=evaluate is not None)
     plan = planned(recipe, len(dataset))
     require_loss(model, objective)
+    refuse_compile(objective, compile)
     optim = optim_of(model, autocast=autocast, compile=compile)
     task = Task(model, dataset, collate, objective, evaluate,
                 token_counts(dataset) if plan.group_by_length else None,

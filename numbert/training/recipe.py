@@ -204,6 +204,14 @@ def require(fits: bool, name: str, value, expected: str, remedy: str) -> None:
         raise ValueError(f"{name} is {value!r}, expected {expected}: {remedy}")
 
 
+def refuse_compile(objective, compile: bool) -> None:
+    """Refuse to compile another loss than the model's own."""
+    if compile and objective is not LABELS:
+        raise ValueError("compile is True, expected False with this objective, as only "
+                         "a model's own loss is compiled: leave compile (--compile) "
+                         "out, or the teacher, class weights and label smoothing")
+
+
 def require_loss(model, objective) -> None:
     """Refuse a class of models that has no loss of its own, if no other is given."""
     if objective is LABELS and not model.terms:

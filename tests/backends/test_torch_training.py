@@ -186,6 +186,17 @@ def test_a_compiled_run_equals_that_of_numpy(monkeypatch):
     assert_same_run(ours, cases.run(**short))
 
 
+def test_only_the_models_own_loss_is_compiled(files, tmp_path, capsys):
+    with pytest.raises(ValueError, match="compile is True, expected False"):
+        cases.run(cases.fresh().to_torch(), compile=True,
+                  objective=from_weights(None, 0.1))
+    words = [*words_of("finetune", files, tmp_path / "out"), "--label-smoothing", "0.1",
+             "--backend", "torch", "--compile"]
+    assert run_command(words) != 0
+    assert "(--compile) out" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 # ----------------------------------------------------------------------- the command
 
 @pytest.fixture(scope="module")
