@@ -367,7 +367,7 @@ def text_of(figures: dict) -> str:
         rows = [row for row in figures["rows"] if row["table"] == table]
         if rows:
             lines += ["", f"{table}, ms per {unit}",
-                      f"{'batch x length':31}{'eager':>24}{'SDPA':>24}{'speedup':>10}"
+                      f"{'batch x length':31}{'eager':>24}{'SDPA':>25}{'speedup':>10}"
                       f"{'eager MB':>11}{'SDPA MB':>10}{'saving':>9}"]
             lines += [line for row in rows for line in lines_of(row)]
     return "\n".join(lines)
@@ -380,7 +380,7 @@ def lines_of(row: dict) -> list[str]:
         if found:
             lines.append(
                 f"{name:18}{NAMES[who]:13}{times(found, 'eager'):>24}"
-                f"{times(found, 'sdpa'):>24}{number(found['speedup'], ' %'):>10}"
+                f"{times(found, 'sdpa'):>25}{number(found['speedup'], ' %'):>10}"
                 f"{number(found['eager_mb']):>11}{number(found['sdpa_mb']):>10}"
                 f"{number(found['saving'], ' %'):>9}")
             name = ""
@@ -394,11 +394,10 @@ def row_name(row: dict) -> str:
 
 def times(found: dict, attention: str) -> str:
     """Return the mean with, where known, the median and the spread behind it."""
-    text = f"{found[attention + '_ms']:.2f}"
-    if attention + "_median_ms" in found:
-        text += " ({:.2f}, {:.2f})".format(found[attention + "_median_ms"],
-                                           found[attention + "_spread_ms"])
-    return text
+    mean, *behind = [f"{found[key]:.{2 if found[key] < 100 else 1}f}" for key in
+                     (f"{attention}{part}_ms" for part in ("", "_median", "_spread"))
+                     if key in found]
+    return f"{mean} ({', '.join(behind)})" if behind else mean
 
 
 def number(value: float | None, unit: str = "") -> str:

@@ -46,7 +46,7 @@ def test_it_measures_both_tables(numbert_main, small, tmp_path):
     assert found["torch"] == torch.__version__ and found["dtype"] == "float32"
     assert found["cudnn"] is None and found["page"].startswith("https://huggingface.co")
     assert [(x["table"], x["batch"], x["length"]) for x in found["rows"]] == [
-        (table, *row) for table in ("training", "inference") for row in ((1, 5), (2, 4))]
+        (table, *row) for table in bench.PAGE for row in ((1, 5), (2, 4))]
     who = {"numbert", "transformers"} if found["transformers"] else {"numbert"}
     for row in found["rows"]:
         assert set(row["found"]) == who and row["page"] is None
@@ -125,6 +125,13 @@ def test_the_pages_numbers_agree_with_one_another(table):
         low = bench.percent(eager - half, sdpa + half)
         assert low - 1e-3 <= speedup <= bench.percent(eager + half, sdpa - half) + 1e-3
         assert bench.percent(*memory) == pytest.approx(saving, abs=1e-3)
+
+
+def test_a_long_time_fits_into_its_column():
+    found = {"eager_ms": 12063.614, "eager_median_ms": 12098.585,
+             "eager_spread_ms": 98.2}
+    assert bench.times(found, "eager") == "12063.6 (12098.6, 98.20)"
+    assert len(bench.times(found, "eager")) <= 24
 
 
 def test_a_row_of_the_page_stands_below_ours():
