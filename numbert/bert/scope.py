@@ -35,7 +35,7 @@ class Run(NamedTuple):
     rng: Any = None             # a generator turns dropout on
     traces: tuple = ()          # who listens to the taps
     keep: bool = False          # whether a backward will follow
-    attend: Any = None          # computes attention at once; None: step by step
+    attend: Any = None          # computes attention; None: `attend`, step by step
     call: Any = None            # calls a block of the stack; None: as any function
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bert.attention import attend_in_blocks
 from ..system.numbers import generator
 from .config import check_attention
 from .inputs import joined_mask
@@ -23,7 +24,7 @@ OTHERS: dict[str, Callable[[], Any]] = {}
 class NumPy:
     """Arrays in the memory of this process."""
 
-    attend: Any = None          # see Run
+    attend: Any = staticmethod(attend_in_blocks)    # see Run
     call: Any = None            # see Run
     without_gradient = staticmethod(nullcontext)    # around a call without backward
 

@@ -198,10 +198,11 @@ class Watch:
     Attributes:
         fields: {name of an output's field: tuple of arrays}.  A hidden state that is
             not kept is None.
+        reads_attention: whether it needs the probabilities of all queries at once.
     """
 
     def __init__(self, layers=None, attentions=False):
-        self.layers = layers
+        self.layers, self.reads_attention = layers, attentions
         # HF: without cross-attention, cross_attentions is an empty tuple, not None.
         names = ["hidden_states"] * (layers is not None) + \
             ["attentions", "cross_attentions"] * attentions
