@@ -17,7 +17,7 @@ import numpy as np
 
 from .torch_module import PairRoot, Parameters, Root, call, plant
 from .torch_ops import CAUSAL, TORCH, additive_mask, sdpa
-from .torch_optim import OnTensors
+from .torch_optim import OnTensors, gradients
 from ..models.backend import NUMPY_BACKEND
 from ..models.outputs import ModelOutput
 from ..models.taps import taps
@@ -219,11 +219,7 @@ class Torch:
         douts = [torch.as_tensor(d).to(out) for d, out in zip(given.values(), outs)]
         inputs = given_inputs(saved)
         leaves = {**model.params, **{name: x for name, (x, _) in inputs.items()}}
-        with torch.autocast(outs[0].device.type, enabled=False):
-            grads = torch.autograd.grad(outs, list(leaves.values()), douts,
-                                        retain_graph=True, allow_unused=True)
-        found = {name: torch.zeros_like(x) if grad is None else grad
-                 for (name, x), grad in zip(leaves.items(), grads)}
+        found = gradients(outs, leaves, douts, retain_graph=True)
         for name, (_, shape) in inputs.items():
             found[name] = found[name].reshape(*shape, -1)
         asked = saved.tensors if model.halves else saved.call.tensors

@@ -7,7 +7,7 @@ a run equals that of NumPy to rounding.
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from functools import partial
 
 from . import torch_ops     # noqa: F401    it says what to install if torch is absent
 from ..models.tensors import to_host
@@ -35,23 +35,16 @@ class OnTensors:
         self.device = next(iter(model.params.values())).device.type
         self.autocast = autocast
         self.optimizers = {"adamw": adamw_step, "bertadam": bertadam_step}
-        self.compiled = torch.compile(model.module) if compile else None
+        self.label_gradients = None
+        if compile:
+            self.label_gradients = partial(compiled_gradients,
+                                           torch.compile(model.module))
         self.settings = {"backend": "torch", "autocast": autocast,
                          "compile": bool(compile)}
 
-    @contextmanager
     def computing(self):
         kind = getattr(torch, self.autocast or "bfloat16")
-        with torch.autocast(self.device, kind, enabled=self.autocast is not None):
-            yield
-
-    def label_gradients(self, model, part: dict, totals, rng):
-        if self.compiled is not None:
-            return compiled_gradients(self.compiled, model, part, totals, rng)
-        out, saved = model.forward(
-            **part, rng=rng, return_dict=True, labelled_only=True, tensors=True,
-            label_totals=tuple(max(total, 1) for total in totals))
-        return float(out.loss.detach()), model.backward(saved)
+        return torch.autocast(self.device, kind, enabled=self.autocast is not None)
 
     def norm(self, grads: dict) -> float:
         if not grads:
@@ -90,24 +83,30 @@ class OnTensors:
             params[name].copy_(torch.as_tensor(value))
 
 
+def gradients(outs, leaves: dict, douts=None, retain_graph: bool | None = None) -> dict:
+    """Return {name: gradient}, by autograd; 0 where the outputs do not depend on one.
+
+    leaves: {name: tensor}.  douts: the gradient of each output; None for one number.
+    """
+    with torch.autocast(outs[0].device.type, enabled=False):
+        grads = torch.autograd.grad(outs, list(leaves.values()), douts,
+                                    retain_graph=retain_graph, allow_unused=True)
+    return {name: torch.zeros_like(x) if grad is None else grad
+            for (name, x), grad in zip(leaves.items(), grads)}
+
+
 def compiled_gradients(module, model, part: dict, totals, rng):
     """What label_gradients returns, from a compiled module.
 
     All words are scored, as the number of labelled ones differs from batch to batch,
     and a graph for each would have to be compiled.
     """
-    like = next(iter(model.params.values()))
-    given = {name: torch.as_tensor(x).to(like.device) for name, x in part.items()}
-    if rng is not None:
-        torch.manual_seed(int(rng.integers(2 ** 63)))
-    loss = module(**given, rng=None if rng is None else True, return_dict=True,
+    device = next(iter(model.params.values())).device
+    given = {name: torch.as_tensor(x).to(device) for name, x in part.items()}
+    rng = None if rng is None else model.backend.generator(rng)
+    loss = module(**given, rng=rng, return_dict=True,
                   label_totals=tuple(max(total, 1) for total in totals)).loss
-    with torch.autocast(like.device.type, enabled=False):
-        grads = torch.autograd.grad(loss, list(model.params.values()),
-                                    allow_unused=True)
-    return float(loss.detach()), {
-        name: torch.zeros_like(x) if g is None else g
-        for (name, x), g in zip(model.params.items(), grads)}
+    return loss.item(), gradients([loss], model.params)
 
 
 def check_dtypes(dtype, autocast) -> None:

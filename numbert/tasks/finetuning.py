@@ -25,8 +25,8 @@ from ..system.places import one_run, refuse_busy, refuse_inputs
 from ..system.saving import WEIGHTS, atomic_write_text
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, train
-from ..training.optim import optim_of
-from ..training.recipe import check_numbers, planned, recipe_of, refuse_compile
+from ..training.objectives import LABELS, Objective
+from ..training.recipe import check_numbers, optim_for, planned, recipe_of
 from ..training.recipe import show_settings
 from ..training.state import FILE as STATE
 from ..training.state import fingerprint
@@ -128,14 +128,13 @@ def finetune(task: str, train_file, dev_file, model, out, *,
     plan = planned(recipe, len(data.inputs))    # errors come before anything is removed
     record = {"task": task, "settings": settings._asdict(), **told,
               **provenance(plan, model, train=train_file, dev=dev_file)}
-    how = {"autocast": autocast, "compile": compile}
-    refuse_compile(objective, compile)
     return trained_into(
-        out, overwrite, placed(student, device, how), tokenizer, data.inputs, record,
-        collate=chosen.collate(tokenizer, settings), objective=objective,
+        out, overwrite, student, tokenizer, data.inputs, record, device=device,
+        autocast=autocast, compile=compile, objective=objective,
+        collate=chosen.collate(tokenizer, settings),
         evaluate=None if dev is None else lambda m: scores(
             chosen, m, dev, tokenizer, settings, eval_batch_size, progress)[0],
-        progress=progress, resume=resume, identity=identity, **how, **training)
+        progress=progress, resume=resume, identity=identity, **training)
 
 
 show_settings(finetune, but=["metric"])
@@ -204,26 +203,24 @@ def scores(task: Task, model, data: Data, tokenizer, settings: Settings,
                       names_of(model.config)), guesses
 
 
-def placed(model, device: str | None, how: dict):
-    """Return the model where it is to be trained: with torch if there is a device.
+def trained_into(out: Path, overwrite: bool, model, tokenizer, dataset, record: dict,
+                 *, device: str | None, autocast, compile: bool,
+                 objective: Objective = LABELS, **training) -> TrainingResult:
+    """Train a model, and write it to a folder that no other run uses meanwhile.
 
-    how: autocast and compile of `train`.
+    device: see `finetune`; the other keywords are those of `train`.
 
     Raises:
-        ImportError, ValueError: torch is not installed, or these do not fit.
+        ImportError, ValueError: torch is not installed, or these do not fit.  Nothing
+            has been removed then.
     """
     model = model if device is None else model.to_torch(device)
-    optim_of(model, **how)
-    return model
-
-
-def trained_into(out: Path, overwrite: bool, model, tokenizer, dataset, record: dict,
-                 **training) -> TrainingResult:
-    """Train a model, and write it to a folder that no other run uses meanwhile."""
+    how = {"objective": objective, "autocast": autocast, "compile": compile}
+    optim_for(model, **how)
     with one_run(out):
         prepare_folder(out, overwrite)
         result = train(model, dataset, log=out / "log.jsonl", checkpoint_dir=out,
-                       **training)
+                       **how, **training)
         finish(out, model, tokenizer, result, record)
     return result
 

@@ -24,7 +24,7 @@ from ..training.masking import (Document, Vocabulary, masking_collate,
                                 next_sentence_pairs, pair_inputs, read_documents, tally,
                                 vocabulary)
 from ..training.recipe import planned, recipe_of, show_settings
-from .finetuning import (fingerprints, placed, refuse_folder, refuse_other_vocabulary,
+from .finetuning import (fingerprints, refuse_folder, refuse_other_vocabulary,
                          trained_into)
 from .records import provenance
 
@@ -102,12 +102,12 @@ def pretrain(corpus, config, out, *, dev=None, tokenizer=None, lowercase: bool =
     model = BertForPreTraining(config, dtype=dtype, rng=seed)
     identity = {"task": "pretraining", "rule": rule, **masking} | fingerprints(
         model=[model.params], train_data=examples, dev_data=held_out)
-    how = {"autocast": autocast, "compile": compile}
     return trained_into(
-        out, overwrite, placed(model, device, how), words, examples, record,
-        collate=collate, evaluate=None if held_out is None else partial(
+        out, overwrite, model, words, examples, record, device=device,
+        autocast=autocast, compile=compile, collate=collate,
+        evaluate=None if held_out is None else partial(
             scores, batches=held_out, progress=progress),
-        progress=progress, resume=resume, identity=identity, **how, **training)
+        progress=progress, resume=resume, identity=identity, **training)
 
 
 show_settings(pretrain, but=["metric", "lower_is_better"])

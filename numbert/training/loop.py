@@ -26,8 +26,8 @@ from .batches import epoch_order, in_parts
 from .log import (Speed, append_log, last_evaluation, log_suffix, postfix, training_row,
                   write_log)
 from .objectives import LABELS, Objective, batch_gradients
-from .optim import SCHEDULES, decayed, optim_of
-from .recipe import (Plan, frozen_names, planned, recipe_of, refuse_compile,
+from .optim import SCHEDULES, decayed
+from .recipe import (Plan, frozen_names, optim_for, planned, recipe_of,
                      require_loss, run_settings, show_settings, warn_of_no_rate)
 from .state import TrainingState, load_state, save_state
 
@@ -127,8 +127,7 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
     recipe = recipe_of(settings, evaluates=evaluate is not None)
     plan = planned(recipe, len(dataset))
     require_loss(model, objective)
-    refuse_compile(objective, compile)
-    optim = optim_of(model, autocast=autocast, compile=compile)
+    optim = optim_for(model, objective, autocast, compile)
     task = Task(model, dataset, collate, objective, evaluate,
                 token_counts(dataset) if plan.group_by_length else None,
                 frozen_names(model.params, plan.frozen), optim)

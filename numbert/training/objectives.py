@@ -53,8 +53,9 @@ def label_gradients(model, part: dict, totals, rng) -> tuple[float, dict]:
     """
     out, saved = model.forward(
         **part, rng=rng, return_dict=True, labelled_only=True,
+        tensors=True,                   # gradients stay where the parameters are
         label_totals=tuple(max(total, 1) for total in totals))
-    return float(out.loss), model.backward(saved)
+    return out.loss.item(), model.backward(saved)
 
 
 LABELS = Objective(label_counts, label_gradients)

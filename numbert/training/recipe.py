@@ -14,7 +14,7 @@ from typing import Any
 from ..system.jsonfiles import as_json
 from ..system.numbers import is_number, is_whole_number, plain
 from .objectives import LABELS
-from .optim import OPTIMIZERS, SCHEDULES
+from .optim import OPTIMIZERS, SCHEDULES, optim_of
 
 COUNTS = ("batch_size", "accumulate", "log_every", "eval_batch_size")
 OPTIONAL_COUNTS = ("steps", "eval_every", "checkpoint_every", "patience")
@@ -204,12 +204,13 @@ def require(fits: bool, name: str, value, expected: str, remedy: str) -> None:
         raise ValueError(f"{name} is {value!r}, expected {expected}: {remedy}")
 
 
-def refuse_compile(objective, compile: bool) -> None:
-    """Refuse to compile another loss than the model's own."""
+def optim_for(model, objective, autocast, compile: bool):
+    """Return the run's optim, see optim_of; only a model's own loss can be compiled."""
     if compile and objective is not LABELS:
         raise ValueError("compile is True, expected False with this objective, as only "
                          "a model's own loss is compiled: leave compile (--compile) "
                          "out, or the teacher, class weights and label smoothing")
+    return optim_of(model, autocast=autocast, compile=compile)
 
 
 def require_loss(model, objective) -> None:
