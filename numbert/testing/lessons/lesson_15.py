@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .exercise import Exercise
+from .exercise import Exercise, softmax
 
 
 def scores_and_mask(rng):
@@ -19,10 +19,6 @@ def masked_softmax(scores, mask, empty=0.0):
     return np.where(total == 0, empty, exps / np.where(total == 0, 1, total))
 
 
-def plain_softmax(scores):
-    return masked_softmax(scores, np.ones(scores.shape, bool))
-
-
 def floats(rng):
     """Return float32 numbers (n,): random ones, and ties of both kinds."""
     ties = np.array([0x43808000, 0x43818000, 0xC3408000, 0xC3FF8000], np.uint32)
@@ -37,10 +33,16 @@ def to_bfloat16(x, tie=None):
     return (bits & 0xFFFF0000).astype(np.uint32).view(np.float32)
 
 
-def cut(x, kept):
-    """Keep the first bits of float32 numbers and drop the others."""
+def cut(x):
+    """Keep the first 16 bits of float32 numbers and drop the others."""
     bits = np.asarray(x, np.float32).view(np.uint32)
-    return (bits >> np.uint32(32 - kept) << np.uint32(32 - kept)).view(np.float32)
+    return (bits & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def half(x):
+    """Round to float16; what is too large becomes infinite, without a warning."""
+    with np.errstate(over="ignore"):
+        return np.asarray(x, np.float32).astype(np.float16).astype(np.float32)
 
 
 def gradients(rng):
@@ -69,14 +71,14 @@ EXERCISES = {
             "Rows without a key are nan: there is nothing to divide by.":
                 lambda s, m: masked_softmax(s, m, np.nan),
             "The mask is not used.":
-                lambda s, m: plain_softmax(s),
+                lambda s, m: softmax(s),
             "The mask comes after the softmax, so that rows no longer sum to 1.":
-                lambda s, m: np.where(m, plain_softmax(s), 0),
+                lambda s, m: np.where(m, softmax(s), 0),
             "The mask is the wrong way round: true means that a key may be seen.":
                 lambda s, m: masked_softmax(s, ~m),
             "Masked scores are 0.  A score of 0 is a score like others.  It is the "
             "weight that must be 0.":
-                lambda s, m: plain_softmax(np.where(m, s, 0)),
+                lambda s, m: softmax(np.where(m, s, 0)),
             "The sum runs over the queries.  A row belongs to one query, and its keys "
             "are the columns.":
                 lambda s, m: masked_softmax(s.T, m.T).T,
@@ -86,7 +88,7 @@ EXERCISES = {
         mistakes={
             "The lower bits are cut off.  That always rounds towards zero; go to the "
             "nearest.":
-                lambda x: cut(x, 16),
+                cut,
             "Ties always go up.  They go to the number whose last bit is 0.":
                 lambda x: to_bfloat16(x, 1),
             "Ties always go down.  They go to the number whose last bit is 0.":
@@ -95,7 +97,7 @@ EXERCISES = {
                 lambda x: to_bfloat16(x, 1 - (np.asarray(x, np.float32).view(np.uint32)
                                               >> np.uint32(16) & np.uint32(1))),
             "This is float16.  It has more digits and a smaller range.":
-                lambda x: half(x),
+                half,
             "Nothing is rounded: this is x.":
                 lambda x: np.asarray(x, np.float32),
         }),
@@ -149,9 +151,3 @@ EXERCISES = {
                 lambda x, n: np.nansum(x),
         }),
 }
-
-
-def half(x):
-    """Round to float16; what is too large becomes infinite, without a warning."""
-    with np.errstate(over="ignore"):
-        return np.asarray(x, np.float32).astype(np.float16).astype(np.float32)
