@@ -113,8 +113,7 @@ def batch_length(text: str) -> tuple[int, int]:
 def run(args) -> None:
     """Measure, print the tables, and write what was asked for."""
     from . import common
-    for option in ("json", "plot"):
-        common.check_file(option, getattr(args, option))
+    common.check_file("json", args.json)
     common.check_picture(args.plot)
     settings = plan(args)
     figures = measure(settings)
@@ -162,17 +161,15 @@ def measure(settings: dict) -> dict:
         the versions and settings, and "rows": a dict for each row, see `measured_row`.
     """
     rows = []
-    compiled = (False, True) if settings["compile"] else (False,)
-    jobs = [(table, batch, length, compile)
-            for table, pairs in settings["rows"].items() for batch, length in pairs
-            for compile in (compiled if table == "training" else (False,))]
-    with bar(len(jobs), "rows") as shown:
-        for table in settings["rows"]:
+    jobs = {table: [(*pair, compiled) for pair in pairs for compiled in (False, True)
+                    if not compiled or settings["compile"] and table == "training"]
+            for table, pairs in settings["rows"].items()}
+    with bar(sum(map(len, jobs.values())), "rows") as shown:
+        for table in jobs:
             models = contenders(settings, decoder=table == "inference")
-            for job in jobs:
-                if job[0] == table:
-                    rows.append(measured_row(models, settings, *job))
-                    shown.update()
+            for job in jobs[table]:
+                rows.append(measured_row(models, settings, table, *job))
+                shown.update()
             del models                              # before the next ones are made
     return {**versions(settings), "rows": rows}
 

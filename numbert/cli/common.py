@@ -135,7 +135,7 @@ def check_picture(path: str | None) -> None:
     Raises:
         ImportError: matplotlib is not installed.
         ValueError: the name of the file does not tell a format.
-        FileNotFoundError: its folder does not exist.
+        FileNotFoundError, IsADirectoryError: see check_file.
     """
     if path is None:
         return
@@ -144,10 +144,7 @@ def check_picture(path: str | None) -> None:
     if Path(path).suffix not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--plot is {path}, expected a name that ends in .png, .svg "
                          "or .pdf: add one of them")
-    folder = Path(path).absolute().parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder, expected one for the file "
-                                "of --plot: make it first")
+    check_file("plot", path)
 
 
 def save_picture(figure, path: str) -> None:
