@@ -42,6 +42,14 @@ def sentence_files(path, pooling, longest=5):
         for i, folder in enumerate(("", "1_Pooling", "2_Normalize"))]))
 
 
+def without(package, *args):
+    """The command, run to its end in a process in which a package is not installed."""
+    code = (f"import sys; sys.modules[{package!r}] = None\n"
+            "from numbert.cli import main; sys.exit(main())")
+    return subprocess.run([sys.executable, "-c", code, *map(str, args)],
+                          capture_output=True, text=True)
+
+
 def start(*args, **options):
     """The command as a process, which listens to SIGINT even if this one ignores it.
 

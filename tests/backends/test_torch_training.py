@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 import numbert  # noqa: E402
 import tiny  # noqa: E402
 import training_cases as cases  # noqa: E402
+from cli_cases import without  # noqa: E402
 from numbert.cli import main  # noqa: E402
 from numbert.training.distillation import from_teacher  # noqa: E402
 from numbert.training.loop import train  # noqa: E402
@@ -262,10 +263,7 @@ def test_options_that_do_not_fit(command, more, message, files, tmp_path, capsys
 
 
 def test_the_command_says_how_to_get_torch(files, tmp_path):
-    code = ("import sys; sys.modules['torch'] = None; from numbert.cli import main; "
-            "sys.exit(main(sys.argv[1:]))")
-    words = [*words_of("finetune", files, tmp_path / "out"), "--backend", "torch"]
-    done = subprocess.run([sys.executable, "-c", code, *map(str, words)],
-                          capture_output=True, text=True)
+    done = without("torch", *words_of("finetune", files, tmp_path / "out"),
+                   "--backend", "torch")
     assert done.returncode != 0 and "pip install" in done.stderr, done
     assert not (tmp_path / "out").exists()

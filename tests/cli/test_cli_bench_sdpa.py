@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
 
 import numbert
 import tiny
+from cli_cases import without
 from numbert.cli import bench_sdpa as bench
 
 torch = pytest.importorskip("torch")
@@ -228,9 +227,7 @@ def test_errors_come_before_any_work(options, message, numbert_main, small,
 
 
 def test_without_torch():
-    code = ("import sys; sys.modules['torch'] = None\n"
-            "from numbert.cli import main; sys.exit(main(['bench', 'sdpa']))")
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    said = without("torch", "bench", "sdpa")
     assert (said.returncode, said.stdout) == (2, "")
     assert 'pip install "numbert[torch]"' in said.stderr
     assert said.stderr.count("\n") == 1

@@ -4,15 +4,13 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 
 import numbert
-from cli_cases import TEXTS, sentence_files, start
+from cli_cases import TEXTS, sentence_files, start, without
 
 pytest.importorskip("flint")
 
@@ -124,10 +122,7 @@ def test_mistakes(numbert_main, folder, tmp_path, words, says):
 @pytest.mark.parametrize("package, option, extra", [
     ("flint", [], "exact"), ("matplotlib.figure", ["--plot", "a.png"], "notebooks")])
 def test_a_package_that_is_not_installed(folder, package, option, extra):
-    code = (f"import sys; sys.modules[{package!r}] = None\n"
-            "from numbert.cli import main; sys.exit(main())")
-    command = [sys.executable, "-c", code, "prove", "--text", "a", "--model", folder]
-    said = subprocess.run(command + option, capture_output=True, text=True)
+    said = without(package, "prove", "--text", "a", "--model", folder, *option)
     assert (said.returncode, said.stdout) == (2, "")
     assert f'pip install "numbert[{extra}]"' in said.stderr
     assert said.stderr.count("\n") == 1
