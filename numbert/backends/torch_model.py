@@ -122,6 +122,7 @@ class Torch:
     """
 
     call = staticmethod(call)
+    packs = False
     without_gradient = staticmethod(torch.no_grad)
 
     base_model = staticmethod(base_model)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .blocks import dense, dense_backward, dropout, dropout_backward
 from .blocks import norm, norm_backward
+from .packing import in_groups, in_groups_backward
 
 BLOCK = 2 ** 19     # bytes of scores that attend_in_blocks computes at a time
 
@@ -123,6 +124,7 @@ def multi_head(p, x, source, mask, past=None):
     """Project to queries, keys and values; attend in N heads; join the heads.
 
     x (B, T, C), source (B, S, C) -> out (B, T, C)
+    mask: see `attend`; of a packed batch, the Plan takes its place.
     In self-attention the source is x, and `past` (one layer of a KV cache) puts the
     keys and values of earlier calls before the new ones.  In cross-attention the source
     is the encoder's output, and `past` keeps its keys and values after the first call.
@@ -142,8 +144,8 @@ def multi_head(p, x, source, mask, past=None):
         k, v = split_heads(k, heads), split_heads(v, heads)        # (B, N, S, D)
         if past is not None:
             k, v = past.update(k, v)
-    attends = p.run.attend or attend
-    context, attend_saved = attends(p, q, k, v, mask)              # (B, N, T, D)
+    context, attend_saved = in_groups(p.run.attend or attend,
+                                      p, q, k, v, mask)            # (B, N, T, D)
     out = merge_heads(context)                                     # (B, T, C)
     p.tap("context", out)
     return out, p.saved(q_saved, k_saved, v_saved, attend_saved)
@@ -159,7 +161,8 @@ def multi_head_backward(dout, saved, g):
     q_saved, k_saved, v_saved, attend_saved = saved
     heads = g.run.config.num_attention_heads
     g.tap("context", dout)
-    dq, dk, dv = attend_backward(split_heads(dout, heads), attend_saved, g)
+    dq, dk, dv = in_groups_backward(attend_backward, split_heads(dout, heads),
+                                    attend_saved, g)               # (B, N, T, D)
     dq = merge_heads(dq)                                           # (B, T, C)
     g.tap("query", dq)
     dx = dense_backward(dq, q_saved, g.at("query"))

@@ -6,6 +6,7 @@ Devlin et al. 2019, section 3.
 from .attention import add_norm, add_norm_backward, attention, attention_backward
 from .blocks import activation, activation_backward, dense, dense_backward
 from .embeddings import embeddings, embeddings_backward
+from .packing import pack, unpack
 
 
 def feed_forward(p, x):
@@ -125,14 +126,17 @@ def backbone(p, tokens, mask=None, source=None, source_mask=None, past=None,
 
     -> sequence (B, T, C), pooled (B, C) or None                      HF: BertModel
     tokens: the arguments of `embeddings`; the others are those of `stack`.
+    If the mask is a Plan, padding is left out until the stack is done.
     """
-    x, embeddings_saved = embeddings(p.at("embeddings"), **tokens)
+    packed = {name: pack(x, mask) for name, x in tokens.items()}
+    x, embeddings_saved = embeddings(p.at("embeddings"), **packed)
     x, stack_saved = stack(p.at("encoder"), x, mask, source, source_mask,
-                           past, cross_past)                       # (B, T, C)
+                           past, cross_past)
+    x = unpack(x, mask)                                            # (B, T, C)
     pooled, pooler_saved = None, None
     if "pooler.dense.weight" in p:
         pooled, pooler_saved = pooler(p.at("pooler"), x)           # (B, C)
-    return (x, pooled), p.saved(embeddings_saved, stack_saved, pooler_saved)
+    return (x, pooled), p.saved(embeddings_saved, stack_saved, pooler_saved, mask)
 
 
 def backbone_backward(dsequence, dpooled, saved, g):
@@ -142,10 +146,11 @@ def backbone_backward(dsequence, dpooled, saved, g):
     twice, as an output and by the pooler, so its two gradients add up.
     A gradient that is None counts as zero; dsource is None without cross-attention.
     """
-    embeddings_saved, stack_saved, pooler_saved = saved
+    embeddings_saved, stack_saved, pooler_saved, mask = saved
     dx = dsequence                                                 # (B, T, C)
     if dpooled is not None:
         part = pooler_backward(dpooled, pooler_saved, g.at("pooler"))
         dx = part if dx is None else dx + part
-    dx, dsource = stack_backward(dx, stack_saved, g.at("encoder"))
-    return embeddings_backward(dx, embeddings_saved, g.at("embeddings")), dsource
+    dx, dsource = stack_backward(pack(dx, mask), stack_saved, g.at("encoder"))
+    dembeds = embeddings_backward(dx, embeddings_saved, g.at("embeddings"))
+    return unpack(dembeds, mask), dsource

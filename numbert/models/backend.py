@@ -26,6 +26,7 @@ class NumPy:
 
     attend: Any = staticmethod(attend_in_blocks)    # see Run
     call: Any = None            # see Run
+    packs = True                # whether it can leave padding out; see bert/packing
     without_gradient = staticmethod(nullcontext)    # around a call without backward
 
     backward: Any = None        # computes gradients; None: the blocks' own backward

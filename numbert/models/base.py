@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.encoder import backbone, backbone_backward
+from ..bert.packing import Plan, plan_of
 from ..bert.scope import NUMPY, Run, Scope
 from .backend import NUMPY_BACKEND, OTHERS
 from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
@@ -16,14 +17,14 @@ from .inputs import array, attention_mask as usable_mask, encoder_inputs
 from .inputs import token_inputs
 from .outputs import Watch, selected_layers
 from .targets import Targets, Term, checked_targets, checked_totals, labelled
-from .targets import output_gradients, total_loss
+from .targets import output_gradients, reads_padding, total_loss
 from .tensors import is_tensor
 from .trace import GRADIENT, checked_trace, end_run, within
 from .weights import PreTrainedWeights
 
 # The options of every call; `keep` and `tensors` are not for users.
 OPTIONS = ("output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
-           "label_totals", "labelled_only")
+           "label_totals", "labelled_only", "packed")
 
 
 class Call(NamedTuple):
@@ -32,7 +33,7 @@ class Call(NamedTuple):
     p: Scope                    # over the parameters of the whole model
     shape: tuple[int, ...]      # of input_ids: (B, T), or (B, M, T) with M choices
     tokens: dict                # the arguments of `embeddings`
-    mask: Any                   # True = may attend, fits (B, N, T, S); None = all may
+    mask: Any                   # True = may attend, fits (B, N, T, S); a Plan; or None
     source: Any                 # (B, S, C), what cross-attention reads, or None
     source_mask: Any            # True = may attend, fits (B, N, T, S), or None
     past: Any                   # the cache that the call adds to, or None
@@ -91,6 +92,10 @@ class BertPreTrainedModel(PreTrainedWeights):
         labelled_only: whether a masked LM scores words only at the P positions that
             have a label, which saves most of that work; the logits are then (P, V).
             Other classes have nothing to save and ignore it.
+        packed: whether to leave padding out of the computation, which saves its time.
+            The hidden states there are then 0.  A call whose padding counts is computed
+            as usual: one that is traced, returns states of all layers, has a cache or a
+            source, starts a text with padding, or has a loss that reads it.
     """
 
     terms: tuple[Term, ...] = ()        # of the loss; () means that there is none
@@ -193,6 +198,9 @@ class BertPreTrainedModel(PreTrainedWeights):
             cache = DynamicCache() if source is None else EncoderDecoderCache()
         shape = rows if shape is None else shape
         targets, places = checked_targets(self.terms, config, shape, labels), None
+        plan = None
+        if options.get("packed") and not run.traces and cache is source is None:
+            plan = self.plan(mask, rows, targets)
         if self.masked and targets and options.get("labelled_only"):
             places, targets = labelled(targets)
         totals = checked_totals(self.terms, options.get("label_totals"))
@@ -202,7 +210,7 @@ class BertPreTrainedModel(PreTrainedWeights):
         return Call(
             p=Scope(self.params, run), shape=shape,
             tokens={name: place(x, like) for name, x in tokens.items()},
-            mask=self.backend.mask(*mask, length, seen + length, like),
+            mask=plan or self.backend.mask(*mask, length, seen + length, like),
             source=place(source, like),
             source_mask=self.backend.mask(*source_mask, length, there, like),
             past=cache, gives_past=gives_past,
@@ -230,12 +238,26 @@ class BertPreTrainedModel(PreTrainedWeights):
                   attend=backend.attend, call=backend.call)
         return run, watch
 
+    def plan(self, masks, shape, targets) -> Plan | None:
+        """Plan how to pack a batch (B, T); None if its padding must be computed.
+
+        masks: what attention_mask returned.
+        """
+        mask, causal = masks
+        if not self.backend.packs or mask is None or mask.shape[1:3] != (1, 1):
+            return None
+        tokens = np.broadcast_to(mask[:, 0, 0], shape)                 # (B, T)
+        # The pooler reads the first token, whatever it is.
+        if not tokens[:, 0].all() or reads_padding(self.terms, targets, ~tokens):
+            return None
+        return plan_of(tokens, causal)
+
     def backbone(self, call: Call) -> States:
         """Run BERT: embeddings, stack of layers and, if there is one, the pooler."""
         p = Scope(self.params, call.p.run, self.prefix)
         (sequence, pooled), saved = backbone(
             p, call.tokens, call.mask, call.source, call.source_mask,
-            *caches(call.past))
+            *(() if call.past is None else caches(call.past)))
         return States(sequence, pooled, saved)
 
     def finish(self, call: Call, states: States, head_saved, **outputs):

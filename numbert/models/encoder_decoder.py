@@ -216,8 +216,8 @@ class EncoderDecoderModel(ModuleNames):
         shared = {"return_dict": True, "keep": options.get("keep", True),
                   "tensors": True,
                   "rng": None if rng is None else self.backend.generator(rng),
-                  "output_attentions": options.get("output_attentions"),
-                  "output_hidden_states": options.get("output_hidden_states")}
+                  **{name: options.get(name) for name in (
+                      "output_attentions", "output_hidden_states", "packed")}}
         totals = checked_totals(self.terms, options.get("label_totals"))
         if labels is not None:
             labels = integers("labels", labels, self.config.decoder.vocab_size,

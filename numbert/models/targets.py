@@ -182,6 +182,16 @@ def labelled(targets):
     return places, (words._replace(labels=labels[places]), *others)
 
 
+def reads_padding(terms, targets, padding) -> bool:
+    """Whether the loss reads an output at padding.   padding (B, T), boolean
+
+    HF: the softmax that finds the ends of an answer runs over the padding, too.
+    """
+    return any(term.targets is position_targets or x.labels.shape == padding.shape
+               and bool(((x.labels != IGNORE_INDEX) & padding).any())
+               for term, x in zip(terms, targets))
+
+
 # ----------------------------------------------------------------- there and back
 
 def tap(run, name: str, value) -> None:

@@ -209,6 +209,10 @@ class Pipeline:
         """Return the model's arguments for a batch of rows."""
         return padded(rows, self.tokenizer.pad_token_id or 0)
 
+    def call_model(self, rows: list[Row]):
+        """Return the model's output for a batch of rows, computed without padding."""
+        return self.model(**self.inputs(rows), packed=True)
+
     def label(self, index) -> str:
         """Return the name of a class."""
         return label_name(self.model.config, int(index))

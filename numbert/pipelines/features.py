@@ -40,7 +40,7 @@ class FeatureExtractionPipeline(Pipeline):
         return {**options, "tokenizer_kwargs": options["tokenize_kwargs"]}
 
     def run(self, rows, options):
-        states = self.model(**self.inputs(rows)).last_hidden_state     # (B, T, C)
+        states = self.call_model(rows).last_hidden_state           # (B, T, C)
         return [x[:len(row.ids)] for x, row in zip(states, rows)]
 
     def result(self, item, rows, outputs, options):
@@ -99,7 +99,7 @@ class SentenceEmbeddingPipeline(Pipeline):
 
     def run(self, rows, options):
         inputs = self.inputs(rows)
-        states = self.model(**inputs).last_hidden_state                # (B, T, C)
+        states = self.model(**inputs, packed=True).last_hidden_state  # (B, T, C)
         mask = inputs.get("attention_mask", np.ones(states.shape[:2]))
         return list(vectors_of(states, mask, options["plan"]))         # (B, E)
 

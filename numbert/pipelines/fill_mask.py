@@ -64,7 +64,7 @@ class FillMaskPipeline(Pipeline):
         masked = inputs["input_ids"] == self.tokenizer.mask_token_id   # (B, T)
         # The head is a third of a small model's work, so only masks go through it.
         out = self.model(**inputs, labels=np.where(masked, 0, IGNORE_INDEX),
-                         labelled_only=True, return_dict=True)
+                         labelled_only=True, packed=True, return_dict=True)
         probs, _ = softmax(out.logits)                                 # (P, V)
         return np.split(probs, np.cumsum(masked.sum(1))[:-1])
 

@@ -127,7 +127,7 @@ class QuestionAnsweringPipeline(Pipeline):
         return question[:ends[limit - 1]], limit
 
     def run(self, rows, options):
-        output = self.model(**self.inputs(rows))
+        output = self.call_model(rows)
         return [(start[:len(row.ids)], end[:len(row.ids)]) for row, start, end
                 in zip(rows, output.start_logits, output.end_logits)]
 

@@ -36,7 +36,7 @@ class NextSentencePipeline(Pipeline):
         return self.encode(text, pair, options)
 
     def run(self, rows, options):
-        probs, _ = softmax(self.model(**self.inputs(rows)).logits)     # (B, 2)
+        probs, _ = softmax(self.call_model(rows).logits)           # (B, 2)
         return list(probs)
 
     def result(self, item, rows, outputs, options):
@@ -81,7 +81,7 @@ class MultipleChoicePipeline(Pipeline):
     def run(self, rows, options):
         # The choices of an item need not share a batch: each gets its score alone.
         inputs = {name: x[:, None] for name, x in self.inputs(rows).items()}
-        return list(self.model(**inputs).logits[:, 0])                 # (B,)
+        return list(self.model(**inputs, packed=True).logits[:, 0])  # (B,)
 
     def result(self, item, rows, outputs, options):
         probs, _ = softmax(np.array(outputs))                          # (M,)

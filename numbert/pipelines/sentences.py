@@ -165,7 +165,7 @@ def embed_stream(model: BertModel, plan: Plan, texts: Iterable[str],
             batch = plan.tokenizer.pad({name: [values[i] for i in chosen]
                                         for name, values in rows.items()},
                                        padding_side="right", return_tensors="np")
-            out[chosen] = vectors_of(model(**batch).last_hidden_state,
+            out[chosen] = vectors_of(model(**batch, packed=True).last_hidden_state,
                                      batch["attention_mask"], plan)
             done(len(chosen))
         yield out

@@ -70,7 +70,7 @@ class TextClassificationPipeline(Pipeline):
 
     def run(self, rows, options):
         return list(FUNCTIONS[options["function_to_apply"]](
-            self.model(**self.inputs(rows)).logits))                   # (B, K)
+            self.call_model(rows).logits))                         # (B, K)
 
     def result(self, item, rows, outputs, options):
         scores, count = outputs[0], options["top_k"]                   # (K,)

@@ -103,7 +103,7 @@ class TokenClassificationPipeline(Pipeline):
                            is_split_into_words=split, **windows)
 
     def run(self, rows, options):
-        probs, _ = softmax(self.model(**self.inputs(rows)).logits)     # (B, T, K)
+        probs, _ = softmax(self.call_model(rows).logits)           # (B, T, K)
         return [row[:len(tokens.ids)] for row, tokens in zip(probs, rows)]
 
     def result(self, item, rows, outputs, options):

@@ -92,7 +92,7 @@ class ZeroShotClassificationPipeline(Pipeline):
                            else None, truncation="only_first" if helps else False)[0]
 
     def run(self, rows, options):
-        return list(self.model(**self.inputs(rows)).logits)            # (B, K)
+        return list(self.call_model(rows).logits)                  # (B, K)
 
     def result(self, item, rows, outputs, options):
         logits = np.stack(outputs)                                     # (n, K)

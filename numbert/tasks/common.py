@@ -211,7 +211,7 @@ def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,
             batch = collate([{name: inputs[i][name] for name in INPUTS
                               if name in inputs[i]} for i in chosen],
                             pad_token_id=tokenizer.pad_token_id)
-            result = model(**batch)
+            result = model(**batch, packed=True)
             require_finite(model, {name: result[name] for name in names})
             for row, i in enumerate(chosen):
                 found[i] = tuple(result[name][row] for name in names)

@@ -71,7 +71,7 @@ def predict(model, data: Data, tokenizer, settings: Settings, batch_size=32,
                          for i, (ids, labels) in zip(chosen, masked)],
                         pad_token_id=vocab.pad_id)
             labels = batch.pop("labels")                               # (B, T)
-            logits = model(**batch).logits                             # (B, T, V)
+            logits = model(**batch, packed=True).logits                # (B, T, V)
             require_finite(model, {"logits": logits})
             for row, i in enumerate(chosen):
                 found[data.places[i]] += tally(logits[row], labels[row])

@@ -185,7 +185,7 @@ def scores(model, batches: list[dict], progress: bool | None = None
         for batch in batches:
             inputs = dict(batch)
             targets = inputs.pop("labels"), inputs.pop("next_sentence_label")
-            out = model(**inputs)
+            out = model(**inputs, packed=True)
             require_finite(model, {
                 "prediction_logits": out.prediction_logits,
                 "seq_relationship_logits": out.seq_relationship_logits})

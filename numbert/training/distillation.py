@@ -10,7 +10,7 @@ import numpy as np
 from ..bert import losses
 from ..bert.losses import IGNORE_INDEX
 from ..bert.ops import rows, softmax
-from .objectives import Objective, label_counts
+from .objectives import Objective, label_counts, labels_lie_at_tokens
 
 
 def distillation(logits, teacher, labels, temperature=2.0, weight=0.5, count=None):
@@ -84,8 +84,10 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
                              "teacher gives probabilities of classes: leave the "
                              "teacher out")
         inputs = {name: x for name, x in part.items() if name != term.labels}
-        out, saved = model.forward(**inputs, rng=rng)
-        logits, taught = out[term.output], teacher(**inputs)[term.output]
+        packed = labels_lie_at_tokens(targets.labels, part)
+        out, saved = model.forward(**inputs, rng=rng, packed=packed)
+        logits = out[term.output]
+        taught = teacher(**inputs, packed=packed)[term.output]
         if taught.shape != logits.shape:
             raise ValueError(f"the teacher's logits have shape {taught.shape}, "
                              f"expected the student's, {logits.shape}: give both the "

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..bert.losses import IGNORE_INDEX
 from ..system.parallel import cores, in_threads
 from .optim import optim_of
 
@@ -52,10 +53,20 @@ def label_gradients(model, part: dict, totals, rng) -> tuple[float, dict]:
     saved.  google-research/bert does so too, in gather_indexes.
     """
     out, saved = model.forward(
-        **part, rng=rng, return_dict=True, labelled_only=True,
+        **part, rng=rng, return_dict=True, labelled_only=True, packed=True,
         tensors=True,                   # gradients stay where the parameters are
         label_totals=tuple(max(total, 1) for total in totals))
     return out.loss.item(), model.backward(saved)
+
+
+def labels_lie_at_tokens(labels, part: dict) -> bool:
+    """Whether no label that counts lies at padding, which need not be computed then.
+
+    labels: checked, of texts, or of tokens and then as many as these
+    """
+    mask = part.get("attention_mask")
+    return mask is None or labels.size != np.size(mask) or bool(
+        (labels.reshape(-1) == IGNORE_INDEX)[np.ravel(mask) == 0].all())
 
 
 LABELS = Objective(label_counts, label_gradients)

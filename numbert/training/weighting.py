@@ -13,7 +13,7 @@ import numpy as np
 from ..bert.losses import IGNORE_INDEX, log_softmax
 from ..bert.ops import rows
 from ..system.numbers import is_number
-from .objectives import Objective, label_counts
+from .objectives import Objective, label_counts, labels_lie_at_tokens
 
 
 def soft_cross_entropy(logits, labels, weights=None, smoothing=0.0, count=None):
@@ -82,7 +82,8 @@ def from_weights(weights: Sequence[float] | None = None, smoothing: float = 0.0
     def gradients(model, part, totals, rng):
         labels, (term,) = class_labels(model, part, each), model.terms
         inputs = {name: x for name, x in part.items() if name != term.labels}
-        out, saved = model.forward(**inputs, rng=rng, return_dict=True)
+        out, saved = model.forward(**inputs, rng=rng, return_dict=True,
+                                   packed=labels_lie_at_tokens(labels, part))
         loss, loss_saved = soft_cross_entropy(out[term.output], labels, each, smoothing,
                                               totals[0])
         dlogits = soft_cross_entropy_backward(1.0, loss_saved)

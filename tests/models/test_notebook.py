@@ -11,7 +11,7 @@ from common import CLASSES, B, T, config, ids, stressed
 from generation_cases import encoder_decoder
 
 OPTIONS = ["output_attentions", "output_hidden_states", "return_dict", "trace", "rng",
-           "label_totals", "labelled_only"]
+           "label_totals", "labelled_only", "packed"]
 
 
 def model_and_inputs(cls):
