@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .pipelines import pipeline
     from .pipelines.sentence_files import sentence_settings
     from .pipelines.sentences import embed
+    from .system.parallel import set_num_threads
     from .tasks.finetuning import evaluate, finetune
     from .tasks.pretraining import pretrain
     from .tokenization import (
@@ -71,6 +72,7 @@ LATER = {
     "DataCollatorWithPadding": "training.collators",
     "exact": "backends.exact", "train": "training.loop", "evaluate": "tasks.finetuning",
     "finetune": "tasks.finetuning", "pretrain": "tasks.pretraining",
+    "set_num_threads": "system.parallel",
 }
 # Rooms with names of their own that users reach as numbert.testing.strategies.
 ROOMS = ("pipelines", "tasks", "testing", "tokenization", "training", "verify")

@@ -122,7 +122,7 @@ class Torch:
     """
 
     call = staticmethod(call)
-    packs = False
+    shards = False
     without_gradient = staticmethod(torch.no_grad)
 
     base_model = staticmethod(base_model)

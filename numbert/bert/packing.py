@@ -26,26 +26,26 @@ class Group(NamedTuple):
 class Plan(NamedTuple):
     """Where the texts of a packed batch are; it takes the place of a mask."""
 
-    shape: tuple[int, int]      # (B, T), of the padded batch
+    tokens: np.ndarray          # (B, T) boolean: False = padding
     places: np.ndarray          # (R,) the place of each token in the batch (B T,)
     groups: tuple[Group, ...]
     causal: bool = False        # whether later tokens of a text are hidden
 
 
-def plan_of(mask, causal=False):
+def plan_of(tokens, causal=False):
     """Plan how to pack a batch: the shortest texts first.
 
-    mask (B, T), boolean: True = a token, False = padding
+    tokens (B, T), boolean: False = padding
     """
-    lengths = mask.sum(1)                                          # (B,)
+    lengths = tokens.sum(1)                                        # (B,)
     order = np.argsort(lengths, kind="stable")                     # (B,)
-    text, position = np.nonzero(mask[order])                       # (R,), (R,)
-    places = order[text] * mask.shape[1] + position
+    text, position = np.nonzero(tokens[order])                     # (R,), (R,)
+    places = order[text] * tokens.shape[1] + position
     groups, start = [], 0
     for length, texts in zip(*np.unique(lengths, return_counts=True)):
         groups.append(Group(start, int(texts), int(length)))
         start += int(texts * length)
-    return Plan(mask.shape, places, tuple(groups), causal)
+    return Plan(tokens, places, tuple(groups), causal)
 
 
 def pack(x, plan):
@@ -56,7 +56,7 @@ def pack(x, plan):
     """
     if not isinstance(plan, Plan) or x is None:
         return x
-    x = np.broadcast_to(x, plan.shape + x.shape[2:])
+    x = np.broadcast_to(x, plan.tokens.shape + x.shape[2:])
     return x.reshape(-1, *x.shape[2:])[plan.places][None]
 
 
@@ -68,10 +68,9 @@ def unpack(x, plan):
     """
     if not isinstance(plan, Plan) or x is None:
         return x
-    batch, length = plan.shape
-    out = np.zeros((batch * length, *x.shape[2:]), x.dtype)
+    out = np.zeros((plan.tokens.size, *x.shape[2:]), x.dtype)
     out[plan.places] = x[0]
-    return out.reshape(*plan.shape, *x.shape[2:])
+    return out.reshape(*plan.tokens.shape, *x.shape[2:])
 
 
 def texts_of(x, group):

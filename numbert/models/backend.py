@@ -26,7 +26,8 @@ class NumPy:
 
     attend: Any = staticmethod(attend_in_blocks)    # see Run
     call: Any = None            # see Run
-    packs = True                # whether it can leave padding out; see bert/packing
+    # Whether it can leave padding out, and compute parts of a batch in threads.
+    shards = True
     without_gradient = staticmethod(nullcontext)    # around a call without backward
 
     backward: Any = None        # computes gradients; None: the blocks' own backward

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from .cache import seen_positions
 from .inputs import array, attention_mask as usable_mask, encoder_inputs
 from .inputs import token_inputs
 from .outputs import Watch, selected_layers
+from .shards import LEAST, backbone_in_shards
 from .targets import Targets, Term, checked_targets, checked_totals, labelled
 from .targets import output_gradients, reads_padding, total_loss
 from .tensors import is_tensor
@@ -244,7 +246,7 @@ class BertPreTrainedModel(PreTrainedWeights):
         masks: what attention_mask returned.
         """
         mask, causal = masks
-        if not self.backend.packs or mask is None or mask.shape[1:3] != (1, 1):
+        if not self.backend.shards or mask is None or mask.shape[1:3] != (1, 1):
             return None
         tokens = np.broadcast_to(mask[:, 0, 0], shape)                 # (B, T)
         # The pooler reads the first token, whatever it is.
@@ -255,10 +257,19 @@ class BertPreTrainedModel(PreTrainedWeights):
     def backbone(self, call: Call) -> States:
         """Run BERT: embeddings, stack of layers and, if there is one, the pooler."""
         p = Scope(self.params, call.p.run, self.prefix)
+        if self.alone(call):
+            sequence, pooled = backbone_in_shards(p, call.tokens, call.mask)
+            return States(sequence, pooled, None)
         (sequence, pooled), saved = backbone(
             p, call.tokens, call.mask, call.source, call.source_mask,
             *(() if call.past is None else caches(call.past)))
         return States(sequence, pooled, saved)
+
+    def alone(self, call: Call) -> bool:
+        """Whether each text can be computed alone, and there is enough to deal out."""
+        run = call.p.run
+        return math.prod(call.shape) >= 2 * LEAST and self.backend.shards and not (
+            run.keep or run.traces or run.rng) and call.past is call.source is None
 
     def finish(self, call: Call, states: States, head_saved, **outputs):
         """Compute the loss, if there are labels, and return (output, saved).

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..models.config import label_name
-from ..system.parallel import cores, in_threads
+from ..system.parallel import in_threads
 from ..system.progress import bar
 from ..training.batches import collate
 from ..training.loop import require_finite
@@ -217,5 +217,5 @@ def outputs(model, inputs: Sequence[dict], names: Sequence[str], tokenizer,
                 found[i] = tuple(result[name][row] for name in names)
             shown.update(len(chosen))
 
-        in_threads(fill, range(0, len(order), batch_size), cores())
+        in_threads(fill, range(0, len(order), batch_size))
     return found

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
-from ..system.parallel import cores, in_threads
+from ..system.parallel import in_threads, num_threads
 from .optim import optim_of
 
 
@@ -96,7 +96,7 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
     if not any(totals):
         return 0.0, None
     optim = optim or optim_of(model)
-    threads = optim.threads or threads or cores()
+    threads = optim.threads or threads or num_threads()
     gradients = objective.gradients
     if objective is LABELS and optim.label_gradients is not None:
         gradients = optim.label_gradients

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..system.parallel import cores
+from ..system.parallel import num_threads
 
 BLOCK = 1 << 16         # entries of each array that are worked on at a time
-THREADS = cores()
 
 
 # --------------------------------------------------------------------- optimisers
@@ -262,11 +261,12 @@ def in_blocks(update: Callable, *flat: dict) -> None:
         for name, cut in mine:
             update(name, *(arrays[name][cut] for arrays in flat))
 
-    if len(work) < 8 * THREADS:
+    threads = num_threads()
+    if len(work) < 8 * threads:
         share(work)
     else:
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(share, [work[i::THREADS] for i in range(THREADS)]))
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(share, [work[i::threads] for i in range(threads)]))
 
 
 # ----------------------------------------------------------------------- clipping

@@ -1,5 +1,6 @@
 """Threads: order, errors, and the number of BLAS threads put back."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -38,9 +39,9 @@ def test_blas_has_one_thread_inside_and_its_own_number_after():
     before = get()
     put(2)
     try:
-        with parallel.one_blas_thread():
+        with parallel.blas_threads(1):
             assert get() == 1
-            with parallel.one_blas_thread():
+            with parallel.blas_threads(1):
                 assert get() == 1
             assert get() == 1
         assert get() == 2
@@ -126,3 +127,68 @@ def test_gradients_do_not_depend_on_the_number_of_threads():
         assert loss == again
         assert all(np.array_equal(grads[k], others[k]) for k in grads)
     assert run(2, 3)[0] != run(2, 4)[0]                     # dropout was drawn
+
+
+# -------------------------------------------------------------- how many threads
+
+@pytest.fixture
+def blas(monkeypatch):
+    """A BLAS that only remembers its number of threads; nothing chosen so far."""
+    count = [3]
+    monkeypatch.setattr(parallel, "openblas", lambda: (
+        lambda: count[0], lambda n: count.__setitem__(0, n)))
+    monkeypatch.setattr(parallel, "CHOSEN", [])
+    monkeypatch.delenv(parallel.VARIABLE, raising=False)
+    return count
+
+
+def test_one_thread_per_core_unless_told_otherwise(blas, monkeypatch):
+    assert parallel.num_threads() == parallel.cores()
+    monkeypatch.setenv(parallel.VARIABLE, "5")
+    assert parallel.num_threads() == 5 and blas == [5]
+    numbert.set_num_threads(np.int64(2))                    # the last word counts
+    assert parallel.num_threads() == 2 and blas == [2]
+
+
+@pytest.mark.parametrize("value", ["0", "", "two", "-1", "1.5", "²"])
+def test_the_variable_is_checked(blas, monkeypatch, value):
+    monkeypatch.setenv(parallel.VARIABLE, value)
+    with pytest.raises(ValueError, match=f"NUMBERT_NUM_THREADS is '{value}', expected"):
+        parallel.num_threads()
+
+
+@pytest.mark.parametrize("count, error", [(0, ValueError), (-3, ValueError),
+                                          (1.0, TypeError), (True, TypeError),
+                                          ("2", TypeError), (None, TypeError)])
+def test_the_number_is_checked(blas, count, error):
+    with pytest.raises(error, match="number of threads is .*, expected a whole number"):
+        numbert.set_num_threads(count)
+    assert blas == [3] and not parallel.CHOSEN
+
+
+def test_a_number_chosen_meanwhile_is_put_back(blas):
+    with parallel.blas_threads(1):
+        numbert.set_num_threads(7)
+        assert blas == [1]
+    assert blas == [7]
+
+
+def test_threads_start_no_threads(blas):
+    numbert.set_num_threads(4)
+    inner = parallel.in_threads(lambda i: (
+        parallel.num_threads(), blas[0],
+        parallel.in_threads(lambda j: threading.get_ident(), range(3))), range(2))
+    assert [(n, count) for n, count, _ in inner] == [(1, 2)] * 2    # of 4, two each
+    assert all(len(set(idents)) == 1 for _, _, idents in inner)
+    assert parallel.num_threads() == 4 and blas == [4]
+
+
+def test_the_variable_holds_from_the_start():
+    if parallel.openblas() is None:
+        pytest.skip("this NumPy has no OpenBLAS")
+    script = ("import numbert; from numbert.system import parallel; "
+              "print(parallel.openblas()[0](), parallel.num_threads())")
+    found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, text=True,
+                           env={**os.environ, "NUMBERT_NUM_THREADS": "1"},
+                           capture_output=True, timeout=60, check=True)
+    assert found.stdout.split() == ["1", "1"]

@@ -140,7 +140,7 @@ def test_blocks_and_threads_change_no_bit(step, dtype, monkeypatch):
     want = run(step, params, gradients, dtype, lr=0.1)
     for block, threads in ((1, 1), (7, 1), (7, 3), (100, 2), (1 << 20, 4)):
         monkeypatch.setattr(optim, "BLOCK", block)
-        monkeypatch.setattr(optim, "THREADS", threads)
+        monkeypatch.setattr(optim, "num_threads", lambda: threads)
         got = run(step, params, gradients, dtype, lr=0.1)
         for name, x in want.items():
             assert got[name].dtype == dtype and np.array_equal(got[name], x)
