@@ -1,4 +1,4 @@
-"""The error function of an array, in NumPy: within 2 ulp in float32 and float64.
+"""The error function and the normal distribution of an array, in NumPy.
 
     erf(x) = 2/sqrt(pi) * integral of exp(-s^2) ds, s from 0 to x
 
@@ -13,8 +13,22 @@ lead from the nearest node to x = a + d, |d| <= 1/2048.  With p = a d and q = d^
                  - 2p^2 q/5 + 2p^4/15 + ...
 
 since the derivatives of exp(-a^2) are exp(-a^2) times Hermite polynomials in a.
-No constant is fitted.  Relative to erf(x), the terms left out are below 2^-34 in
+No constant of erf is fitted.  Relative to erf(x), the terms left out are below 2^-34 in
 float32 and 2^-57 in float64: hundredths of an ulp.  The rest is rounding.
+
+GELU is made of the normal distribution:
+
+    Phi(x) = (1 + erf(x / sqrt(2))) / 2    the probability of a value below x
+    phi(x) = exp(-x^2 / 2) / sqrt(2 pi)    the density, which is the derivative of Phi
+
+In float32, Phi is computed more than twice as fast by tanh.  Both erf and tanh are odd
+and run from -1 to 1, so there is a smooth function R with
+
+    erf(x / sqrt(2)) = tanh(x R(x^2))
+
+A polynomial of degree 6 stands for R.  It is fitted on 0 <= x <= 6, so that the largest
+error of GELU, x Phi(x), is as small as can be: 7.1e-8, to which rounding adds.  It is
+positive for all x, so tanh ends at -1 and 1, and x needs no limit.
 """
 
 import math
@@ -26,6 +40,11 @@ STEPS = 1024              # nodes per unit of x: a power of two, so that a, d ar
 NODES = 16 * STEPS        # -8 <= a < 8: a power of two, so that the low bits count them
 LIMIT = 6                 # erf(6) = 1 - 2e-17 is 1, rounded
 BLOCK_BYTES = 2**18       # a block and its temporaries stay in the cache
+# The coefficients of R, that of the highest power first.
+R = [np.float32(c) for c in (
+    1.8139248591964935e-09, -1.3378309190382334e-07, 3.974069035152083e-06,
+    -5.527337417765806e-05, -3.302674301526866e-05, 0.03633414917272808,
+    0.7978842683909236)]
 
 
 def erf(x):
@@ -48,21 +67,12 @@ def erf(x):
     if x.dtype not in (np.float32, np.float64):
         raise TypeError(f"x is an array of {x.dtype}, expected float32 or float64: "
                         "convert it first, as in x.astype(np.float32)")
-    out = np.empty(x.shape, x.dtype)
-    source, target = x.reshape(-1), out.reshape(-1)
-    size = BLOCK_BYTES // x.itemsize
     with np.errstate(under="ignore", invalid="ignore"):    # tiny d * d; signalling nan
-        for start in range(0, x.size, size):
-            block = slice(start, start + size)
-            _erf_block(source[block], target[block])
-    return out
+        return in_blocks(_erf_block, x)
 
 
-def _erf_block(x, out):
-    """Write erf(x) to out.
-
-    x (n,), out (n,)
-    """
+def _erf_block(x):
+    """x (n,) -> erf(x) (n,)"""
     erf_at, slope_at, rounder = _tables(x.dtype)
     # Numbers as large as `rounder` are 1/1024 apart.  So adding it rounds x to the
     # nearest node, and the lowest bits of the sum are the number of that node.
@@ -83,7 +93,8 @@ def _erf_block(x, out):
     d += bend
     # No number is outside the table, so any mode will do, and "wrap" is the fastest.
     d *= slope_at.take(number, mode="wrap")
-    np.add(d, erf_at.take(number, mode="wrap"), out=out)
+    d += erf_at.take(number, mode="wrap")
+    return d
 
 
 def _polynomial(x, *coefficients):
@@ -111,3 +122,64 @@ def _tables(dtype):
     # the middle, with room for negative x, and has zeros for its lowest bits.
     rounder = dtype.type(1.5 / STEPS / np.finfo(dtype).eps)
     return erf_at.astype(dtype), slope_at.astype(dtype), rounder
+
+
+def normal_cdf(x):
+    """Phi(x): the probability that a standard normal variable is below x.
+
+    x (...) -> out (...)
+
+    float32: within 1.8e-7 of the exact value, and x times it within 8e-7 on [-9, 9];
+    torch's float32 GELU is within 1.2e-6.  float64: as plain_normal_cdf.
+    """
+    if x.dtype != np.float32:
+        return plain_normal_cdf(x)
+    with np.errstate(over="ignore", under="ignore"):       # R(x^2) may be inf: tanh = 1
+        return in_blocks(_normal_cdf_by_tanh, x)
+
+
+def plain_normal_cdf(x):
+    """Phi(x) by its formula: the most accurate form, and the slower one.
+
+    x (...) -> out (...)
+    """
+    return 0.5 * (1 + erf(x * math.sqrt(0.5)))
+
+
+def normal_pdf(x):
+    """phi(x): the density of a standard normal variable at x.
+
+    x (...) -> out (...)
+    """
+    return np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
+
+
+def _normal_cdf_by_tanh(x):
+    """Phi(x) in float32: (1 + tanh(x R(x^2))) / 2, in place.
+
+    x (n,) -> out (n,)
+    """
+    t = _polynomial(x * x, *R)
+    t *= x
+    np.tanh(t, out=t)
+    t += 1
+    t *= 0.5
+    return t
+
+
+def in_blocks(function, *arrays):
+    """Return function(*arrays), block by block, for one that works on each entry alone.
+
+    arrays: all (...), of one shape and dtype -> out (...), likewise
+
+    What an expression such as a * b + c computes on its way then stays in the cache,
+    which saves about a third of the time of a long one.  Blocks change no bit, as
+    entries don't depend on one another.
+    """
+    out = np.empty(arrays[0].shape, arrays[0].dtype)
+    size = BLOCK_BYTES // out.itemsize
+    flat, target = [array.reshape(-1) for array in arrays], out.reshape(-1)
+    for start in range(0, out.size, size):
+        block = slice(start, start + size)
+        target[block] = function(*(array[block] for array in flat))
+    return out

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from .erf import erf
+from .erf import in_blocks, normal_cdf, normal_pdf
 
 
 def rows(x):
@@ -267,18 +267,17 @@ def gelu(x):
 
     x (...) -> out (...)                   Hendrycks & Gimpel 2016
     """
-    cdf = 0.5 * (1 + erf(x * math.sqrt(0.5)))              # (...)  Phi(x)
+    cdf = normal_cdf(x)                                    # (...)  Phi(x)
     return x * cdf, (x, cdf)
 
 
 def gelu_backward(dout, saved):
     """dout (...) -> dx (...): d (x Phi(x)) = Phi(x) + x phi(x)
 
-    The product rule; Phi' is the normal density phi(x) = exp(-x^2 / 2) / sqrt(2 pi).
+    The product rule; Phi' is the normal density phi.
     """
-    x, cdf = saved
-    pdf = np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))
-    return dout * (cdf + x * pdf)
+    return in_blocks(lambda dout, x, cdf: dout * (cdf + x * normal_pdf(x)),
+                     dout, *saved)
 
 
 GELU_TANH_SCALE, GELU_TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
