@@ -66,16 +66,16 @@ def test_the_ends_of_float32():
 def test_blocks_change_no_bit(dtype, extra):
     rng = np.random.default_rng(2)
     n = 2 * BLOCK_BYTES // np.dtype(dtype).itemsize + extra
-    x, y = rng.standard_normal((2, n)).astype(dtype)
+    x = rng.standard_normal(n).astype(dtype)
     sizes = []
 
-    def function(x, y):
+    def function(x):
         sizes.append(x.size)
-        return x * normal.normal_pdf(y) + y
+        return np.tanh(x) * x + 1
 
-    got = in_blocks(function, x, y)
+    got = in_blocks(function, x)
     assert len(sizes) == (3 if extra > 0 else 2) and sum(sizes) == n
-    assert got.dtype == dtype and np.array_equal(got, function(x, y))
+    assert got.dtype == dtype and np.array_equal(got, function(x))
 
 
 def test_blocks_of_any_shape_and_order():
