@@ -159,17 +159,36 @@ def dropout(x, rate, rng):
     """
     if rng is None or rate == 0:
         return x, None
-    kept = rng.random(x.shape, dtype=np.float32) >= rate   # (...)
-    scale = kept * x.dtype.type(1 / (1 - rate) if rate < 1 else 0)     # (...)
-    return x * scale, scale
+    kept = keep_mask(x.shape, rate, rng)                   # (...)
+    scale = x.dtype.type(1 / (1 - rate) if rate < 1 else 0)
+    out = x * kept
+    out *= scale                                           # (...)  in place: no copy
+    return out, (kept, scale)
 
 
 def dropout_backward(dout, saved):
     """dout (...) -> dx (...): the same entries are zeroed, the others scaled.
 
-    From out = x scale, in which the random scale is a constant: dx = dout scale.
+    out = x kept scale, in which kept and scale are constants.  So dx = dout kept scale.
     """
-    return dout if saved is None else dout * saved
+    if saved is None:
+        return dout
+    kept, scale = saved
+    dx = dout * kept                                       # (...)
+    dx *= scale
+    return dx
+
+
+def keep_mask(shape, rate, rng):
+    """Draw which entries dropout keeps, each with probability 1 - rate.
+
+    -> out, of this shape, boolean
+    Sixteen random bits decide about an entry: four times as fast as a random float.
+    So the rate is rounded to a multiple of 1/65536.
+    """
+    size = math.prod(shape)
+    bits = rng.integers(2**64, size=-(-size // 4), dtype=np.uint64).view(np.uint16)
+    return (bits[:size] >= round(rate * 2**16)).reshape(shape)
 
 
 # ----------------------------------------------------------------------- attention

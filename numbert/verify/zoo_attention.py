@@ -43,7 +43,7 @@ def mask(name: str, title: str, new: str, kind="forward") -> Mutant:
 def states(name: str, title: str, new: str, backward: str, module: str) -> Mutant:
     """Attend with other queries, keys and values than were computed."""
     return Mutant(name, title, module=module, edits=(
-        (MULTI, "attends(p, q, k, v, mask)", f"attends(p, {new}, mask)"),
+        (MULTI, "p, q, k, v, mask)", f"p, {new}, mask)"),
         (BACK, "dq = merge_heads(dq)", f"{backward}\n    dq = merge_heads(dq)")))
 
 

@@ -161,9 +161,9 @@ PROBED = [
     noise("C13-scale", "dropout does not scale what it keeps",
           ("bert.ops.dropout", "(1 / (1 - rate) if", "(1 if")),
     noise("C13-rate", "dropout keeps the share that it should drop",
-          ("bert.ops.dropout", ">= rate", "< rate")),
+          ("bert.ops.keep_mask", ">= round", "< round")),
     noise("C13-gradient", "dropout has no part in the backward pass",
-          ("bert.ops.dropout_backward", "dout * saved", "dout")),
+          ("bert.ops.dropout_backward", "dout * kept", "dout / scale")),
     no_label("E4", "a loss without labels is 0, not nan",
              ("bert.losses.cross_entropy", 'total * float("nan")', "total")),
     # F. data of pre-training

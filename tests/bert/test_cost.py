@@ -6,6 +6,7 @@ import numpy as np
 
 from numbert.bert import ops
 from numbert.bert.erf import BLOCK_BYTES
+from numbert.system.parallel import num_threads
 from numbert.training import optim
 
 SLACK = 2**16               # Python's own objects
@@ -30,6 +31,6 @@ def test_gelu_holds_two_arrays_and_what_blocks_need():
 def test_adamw_holds_a_few_blocks_whatever_the_size_of_the_parameters():
     x = {"weight": np.ones((1024, 2048), "f4")}
     state = optim.adamw_init(x)
-    blocks = 4 * optim.BLOCK * 4 * optim.THREADS
+    blocks = 4 * optim.BLOCK * 4 * num_threads()
     held = peak(lambda: optim.adamw_step(x, {"weight": x["weight"] * 1}, state, 1e-3))
     assert held <= x["weight"].nbytes + blocks + SLACK

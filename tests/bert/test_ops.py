@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import oracles
+from binomial import assert_binomial
 from common import assert_near, bound
 from numbert.bert import attention, blocks, embeddings, encoder, heads, losses, ops
 from numbert.training import distillation
@@ -164,6 +165,28 @@ def test_dropout_keeps_the_mean_and_is_absent_without_a_generator():
     out, saved = ops.dropout(x, 1, np.random.default_rng(0))         # as torch does
     assert not out.any() and out.dtype == x.dtype
     assert not ops.dropout_backward(x, saved).any()
+
+
+@pytest.mark.parametrize("rate", [1e-3, 0.1, 0.5, 0.9, 1 - 1e-3])
+def test_each_entry_is_kept_with_the_same_probability(rate):
+    """In each of the four numbers that come out of one draw, and beside each other."""
+    kept = ops.keep_mask((250_000, 4), rate, np.random.default_rng(1))
+    p = 1 - round(rate * 65536) / 65536
+    assert abs(p - (1 - rate)) <= 1 / 131072
+    for i in range(4):
+        assert_binomial(int(kept[:, i].sum()), len(kept), p, f"kept of number {i}")
+        both = kept[:, i] & kept[:, i - 1]
+        assert_binomial(int(both.sum()), len(kept), p * p, f"{i} and the one before")
+    after = kept[1:, 0] & kept[:-1, 3]
+    assert_binomial(int(after.sum()), len(after), p * p, "from draw to draw")
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 3, 5), (0, 4), (4, 4)])
+def test_masks_of_any_shape(shape):
+    kept = ops.keep_mask(shape, 0.5, np.random.default_rng(0))
+    assert kept.shape == shape and kept.dtype == bool
+    assert not ops.keep_mask(shape, 1, np.random.default_rng(0)).any()
+    assert ops.keep_mask(shape, 0, np.random.default_rng(0)).all()
 
 
 def test_looking_up_pad_has_no_gradient():

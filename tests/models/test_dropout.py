@@ -6,6 +6,7 @@ import pytest
 import numbert
 from cases import CASES
 from common import SMALL, B, S, T, assert_near, config, stressed, to_torch, twin
+from numbert.bert import ops
 
 C, N, L = (SMALL[k] for k in ("hidden_size", "num_attention_heads",
                               "num_hidden_layers"))
@@ -43,7 +44,7 @@ def test_hugging_face_drops_the_same_at_the_same_places(name, monkeypatch):
     rng = np.random.default_rng(9)
 
     def dropout(x, p=0.5, training=True, inplace=False):
-        kept = rng.random(tuple(x.shape), dtype=np.float32) >= p
+        kept = ops.keep_mask(tuple(x.shape), p, rng)
         return x * torch.tensor(kept * (1 / (1 - p)))
 
     monkeypatch.setattr(torch.nn.functional, "dropout", dropout)
@@ -62,18 +63,6 @@ def test_hugging_face_drops_the_same_at_the_same_places(name, monkeypatch):
         assert_near(grads[k], p.grad.numpy(), 1e-11, f"gradient of {k}")
 
 
-class KeepsAll(np.random.Generator):
-    """Draws at which dropout keeps every entry: it only scales."""
-
-    def __init__(self):
-        super().__init__(np.random.PCG64(0))
-        self.shapes = []
-
-    def random(self, size=None, dtype=np.float64, out=None):
-        self.shapes.append(size)
-        return np.ones(size, dtype)
-
-
 def scale(name, classifier):
     """The factor on a parameter that does what dropout does if it keeps everything."""
     ends = {"embeddings.LayerNorm": HIDDEN, "self.value": ATTENTION,
@@ -85,14 +74,16 @@ def scale(name, classifier):
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_dropout_that_keeps_everything_scales_weights(name):
+def test_dropout_that_keeps_everything_scales_weights(name, monkeypatch):
+    shapes = []
+    monkeypatch.setattr(ops, "keep_mask", lambda shape, rate, rng: (
+        shapes.append(shape), np.ones(shape, bool))[1])
     model, inputs, given = build(name)
     factors = {k: scale(k, CHOSEN[name][1]) for k in model.params}
     scaled = type(model)(model.config, params={
         k: x * factors[k] for k, x in model.params.items()}, dtype="float64")
-    rng = KeepsAll()
     (out, saved), (want, want_saved) = (
-        m.forward(**inputs, rng=g) for m, g in ((model, rng), (scaled, None)))
+        m.forward(**inputs, rng=g) for m, g in ((model, 9), (scaled, None)))
     for k in numbers(want):
         assert_near(out[k], want[k], 1e-12, k)
     grads = model.backward(saved, **given)
@@ -105,4 +96,4 @@ def test_dropout_that_keeps_everything_scales_weights(name):
         layer += [(rows, N, T, S), (rows, T, C)]
     head = {"BertForTokenClassification": [(rows, T, C)], "BertModel": []}.get(
         type(model).__name__, [(rows, C)])
-    assert rng.shapes == [(rows, T, C)] + L * (layer + [(rows, T, C)]) + head
+    assert shapes == [(rows, T, C)] + L * (layer + [(rows, T, C)]) + head
