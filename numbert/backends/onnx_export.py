@@ -2,6 +2,10 @@
 
     numbert.export_onnx(model, "model.onnx")
 
+    session = onnxruntime.InferenceSession("model.onnx")        # in the other program
+    batch = tokenizer(texts, padding=True, return_tensors="np")
+    logits, = session.run(["logits"], dict(batch))
+
 torch traces the module of the model, see torch_module, with the sizes of the batch and
 of the texts left open.  Attention is the "eager" one, so that a text which is all
 padding gives what it gives in NumPy.  Before the file is put in place, onnxruntime
