@@ -23,6 +23,7 @@ from .models.trace import Trace
 
 if TYPE_CHECKING:
     from .backends.exact import exact
+    from .backends.onnx_export import export_onnx
     from .checkpoints import example_checkpoint
     from .models.encoder_decoder import EncoderDecoderModel
     from .models.encoder_decoder_config import EncoderDecoderConfig
@@ -70,7 +71,8 @@ LATER = {
     "sentence_settings": "pipelines.sentence_files",
     "DataCollatorForLanguageModeling": "training.collators",
     "DataCollatorWithPadding": "training.collators",
-    "exact": "backends.exact", "train": "training.loop", "evaluate": "tasks.finetuning",
+    "exact": "backends.exact", "export_onnx": "backends.onnx_export",
+    "train": "training.loop", "evaluate": "tasks.finetuning",
     "finetune": "tasks.finetuning", "pretrain": "tasks.pretraining",
     "set_num_threads": "system.parallel",
 }

@@ -23,7 +23,7 @@ LAW = {
     "tokenization": "system",
     "tokenization.definition": "",
     "training": "bert system",
-    "backends": "bert models",
+    "backends": "bert models system",
     "verify": "backends models tokenization training bert system",
     "testing": "verify backends tasks models tokenization training checkpoints bert "
                "system",
@@ -45,8 +45,8 @@ ONLY_FOR = {
 }
 REQUIRED = {"numpy", "safetensors", "regex"}
 OPTIONAL = {"torch", "flint", "transformers", "tokenizers", "huggingface_hub",
-            "hypothesis", "pytest", "mpmath", "matplotlib", "tqdm", "onnxruntime",
-            "tomllib"}                           # Python 3.10 lacks the last
+            "hypothesis", "pytest", "mpmath", "matplotlib", "tqdm", "onnx",
+            "onnxruntime", "onnxscript", "tomllib"}     # Python 3.10 lacks the last
 # Files of these rooms may import optional packages at their top.
 NEED_OPTIONAL = ("backends", "testing")
 LOAD, EVER = ("load",), ("load", "call", "typing")

@@ -58,6 +58,23 @@ def run(root, *inputs, **options):
     return root.model.forward(*inputs, keep=False, tensors=True, **options)[0]
 
 
+class Flat(torch.nn.Module):
+    """A module whose inputs and outputs are tensors in order, as ONNX has them.
+
+    Args:
+        module: a Root.
+        inputs: the names of its arguments, in order.
+    """
+
+    def __init__(self, module, inputs):
+        super().__init__()
+        self.module, self.inputs = module, tuple(inputs)
+
+    def forward(self, *tensors):
+        output = self.module(**dict(zip(self.inputs, tensors)), return_dict=True)
+        return tuple(x for x in output.values() if isinstance(x, torch.Tensor))
+
+
 class Parameters(Mapping):
     """The parameters of a module: {name: the tensor that is there now}.
 

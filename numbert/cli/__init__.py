@@ -83,8 +83,8 @@ class Formatter(argparse.HelpFormatter):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    from . import (bench, embed, golden, info, prove, tasks, tokenize, train, vectors,
-                   verify, verify_masking)
+    from . import (bench, embed, export, golden, info, prove, tasks, tokenize, train,
+                   vectors, verify, verify_masking)
     top = argparse.ArgumentParser(
         prog="numbert", description="BERT in pure NumPy.",
         epilog="Type `numbert COMMAND --help` to see what a command does, with "
@@ -93,8 +93,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"numbert {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command",
                                   required=True)
-    for group in (embed, tokenize, info, tasks, train, verify, verify_masking, golden,
-                  vectors, prove, bench):
+    for group in (embed, tokenize, info, tasks, train, export, verify, verify_masking,
+                  golden, vectors, prove, bench):
         group.register(commands)
     return top
 

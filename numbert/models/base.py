@@ -122,11 +122,6 @@ class BertPreTrainedModel(PreTrainedWeights):
         """The dtype of the arrays that a call returns."""
         return self.backend.array_dtype(self.dtype)
 
-    @property
-    def device(self):                                       # type: ignore[override]
-        """Where the parameters are: "cpu", or a device of torch."""
-        return self.like.device
-
     def to_torch(self, device=None, dtype=None, attn_implementation="sdpa"):
         """Return the same model, with the same parameters, computing with torch.
 

@@ -31,7 +31,6 @@ class ModuleNames:
     params: Any
     aliases: dict[str, str] = {}        # second names of tied tensors, for state_dict
     main_input_name = "input_ids"
-    device = "cpu"                      # where NumPy computes
     training = False
     generates = False                   # whether `generate` accepts the model
     halves: tuple[str, ...] = ()        # attributes that are models of their own
@@ -39,6 +38,11 @@ class ModuleNames:
     def __getattr__(self, name: str):
         from ..system.absent import no_attribute
         raise no_attribute(type(self).__name__, name)
+
+    @property
+    def device(self):
+        """Where the parameters are: "cpu" for NumPy, or a device of torch."""
+        return next(iter(self.params.values())).device
 
     def eval(self):
         """Return the model itself: without rng, a call never drops anything."""

@@ -166,6 +166,13 @@ def test_an_encoder_decoder_from_a_folder(tmp_path):
                           model.generate(x, max_new_tokens=4))
 
 
+def test_each_model_says_where_it_is():
+    for model in (stressed(numbert.BertModel), cases.encoder_decoder()):
+        assert model.device == "cpu"
+        assert model.to_torch().device == torch.device("cpu")
+        assert model.to_torch(device="meta").device == torch.device("meta")
+
+
 def test_a_torch_model_is_a_model():
     model = stressed(numbert.BertForSequenceClassification)
     other = model.to_torch()
