@@ -26,7 +26,8 @@ from ..system.jsonfiles import json_text, parse_json
 from ..system.parallel import cores
 from ..tokenization.vocabulary.files import TOKENIZER_FILE, VOCAB_FILE
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+           "NUMBERT_NUM_THREADS")
 
 
 def add_arguments(parser) -> None:
@@ -38,6 +39,8 @@ def add_arguments(parser) -> None:
                         help="texts per forward pass (default: 32)")
     parser.add_argument("--length", type=positive, default=128,
                         help="tokens per text (default: 128)")
+    parser.add_argument("--ragged", action="store_true", help="texts of various "
+                        "lengths, up to --length: numbert leaves their padding out")
     parser.add_argument("--rounds", type=positive, default=15,
                         help="forward passes to time (default: 15)")
     parser.add_argument("--threads", type=positive, default=cores(),
@@ -49,7 +52,8 @@ def run(args) -> None:
     """Measure, and print the figures."""
     from . import common
     folder = args.model or str(common.minilm())
-    figures = measure(folder, args.batch, args.length, args.rounds, args.threads)
+    figures = measure(folder, args.batch, args.length, args.rounds, args.threads,
+                      args.ragged)
     has_tokenizer = any((Path(resolve(folder, REQUIRED)) / name).exists()
                         for name in (TOKENIZER_FILE, VOCAB_FILE))
     figures["cold_start_s"] = cold_start(folder) if has_tokenizer else None
@@ -57,7 +61,8 @@ def run(args) -> None:
         common.print_json(figures, indent=2)
         return
     ours = figures["contenders"]["numbert"]["median_s"]
-    print(f"forward pass of {args.batch} x {args.length} tokens in float32, "
+    filled = f", {figures['filled']:.0%} filled," * args.ragged
+    print(f"forward pass of {args.batch} x {args.length} tokens{filled} in float32, "
           f"{args.threads} thread{'s' * (args.threads != 1)}, {args.rounds} rounds, "
           "taking turns\n")
     print(f"{'':22}{'median':>8} {'best':>8}" + "numbert's median / its".rjust(25)
@@ -78,13 +83,15 @@ def run(args) -> None:
               f"{common.seconds(figures['cold_start_s'])} (median of 5)")
 
 
-def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> dict:
+def measure(folder: str, batch: int, length: int, rounds: int, threads: int,
+            ragged: bool = False) -> dict:
     """Let the contenders take turns.
 
     Returns:
         {"contenders": {name: {"median_s", "best_s", "peak_bytes"}}, "difference": the
         largest difference between the last hidden states of numbert and Hugging Face,
-        or None without Hugging Face}, and the settings.
+        or None without Hugging Face, "filled": the share of tokens that are no
+        padding}, and the settings.
     """
     names = ["numbert"]
     if all(map(importlib.util.find_spec, ("torch", "transformers"))):
@@ -95,7 +102,8 @@ def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> 
                          f"max_position_embeddings {config.max_position_embeddings}: "
                          "make it smaller")
     settings: dict[str, Any] = {"folder": folder, "batch": batch, "length": length,
-                                "threads": threads, "vocab": config.vocab_size}
+                                "threads": threads, "vocab": config.vocab_size,
+                                "ragged": ragged}
     with tempfile.TemporaryDirectory() as place:
         workers = {name: start({**settings, "name": name, "place": place})
                    for name in names}
@@ -111,12 +119,15 @@ def measure(folder: str, batch: int, length: int, rounds: int, threads: int) -> 
                 worker.kill()
                 worker.wait()
         hidden = [np.load(Path(place) / f"{name}.npy") for name in names]
+    mask = batch_of(settings)[1]
+    hidden = [np.where(mask[..., None], x, 0) for x in hidden]
     found = {name: {"median_s": float(np.median(times[name])),
                     "best_s": min(times[name]), "peak_bytes": first[name]["peak"]}
              for name in names}
     difference = max([float(np.abs(x - hidden[0]).max()) for x in hidden[1:]],
                      default=None)
-    return {**settings, "rounds": rounds, "contenders": found, "difference": difference}
+    return {**settings, "rounds": rounds, "filled": float(mask.mean()),
+            "contenders": found, "difference": difference}
 
 
 def cold_start(folder: str, repeats: int = 5) -> float:
@@ -153,6 +164,21 @@ def ask(worker: subprocess.Popen) -> dict:
     return parse_json(answer, "the answer of a contender")
 
 
+def batch_of(settings: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ids and the mask of a batch (B, T): all tokens, or about half of them.
+
+    The lengths of a ragged batch vary about as much as those of sentences do.
+    """
+    shape = settings["batch"], settings["length"]
+    rng = np.random.default_rng(0)
+    ids = rng.integers(settings["vocab"], size=shape)
+    if not settings["ragged"]:
+        return ids, np.ones(shape, bool)
+    lengths = np.exp(rng.normal(0, 0.4, shape[0]))                     # (B,)
+    lengths = np.ceil(lengths / lengths.max() * shape[1])
+    return ids, np.arange(shape[1]) < lengths[:, None]
+
+
 def work(settings: dict) -> None:
     """Load a contender; then run one forward pass for each line on stdin.
 
@@ -160,14 +186,13 @@ def work(settings: dict) -> None:
     the process held before.
     """
     forward = (load_numbert if settings["name"] == "numbert" else load_torch)(settings)
-    rng = np.random.default_rng(0)
-    ids = rng.integers(settings["vocab"], size=(settings["batch"], settings["length"]))
+    ids, mask = batch_of(settings)
     output = Path(settings["place"]) / f"{settings['name']}.npy"
     gc.collect()
     for _ in sys.stdin:
         rest = reset_peak()
         begin = time.perf_counter()
-        hidden = forward(ids)
+        hidden = forward(ids, mask)
         seconds = time.perf_counter() - begin
         peak = peak_bytes() - rest
         if not output.exists():
@@ -180,7 +205,7 @@ def load_numbert(settings: dict):
     """Return the forward pass of numbert's BertModel."""
     from .common import load_backbone
     model = load_backbone(settings["folder"])
-    return lambda ids: model(ids).last_hidden_state
+    return lambda ids, mask: model(ids, mask, packed=True).last_hidden_state
 
 
 def load_torch(settings: dict):
@@ -194,9 +219,10 @@ def load_torch(settings: dict):
         settings["folder"], add_pooling_layer=False, dtype=torch.float32,
         attn_implementation=settings["name"].split()[-1]).eval()
 
-    def forward(ids):
+    def forward(ids, mask):
+        hides = None if mask.all() else torch.from_numpy(mask.astype(int))
         with torch.inference_mode():
-            return model(torch.from_numpy(ids)).last_hidden_state.numpy()
+            return model(torch.from_numpy(ids), hides).last_hidden_state.numpy()
     return forward
 
 
