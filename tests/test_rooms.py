@@ -23,7 +23,7 @@ LAW = {
     "tokenization": "system",
     "tokenization.definition": "",
     "training": "bert system",
-    "backends": "bert models",
+    "backends": "bert models system",
     "verify": "backends models tokenization training bert system",
     "testing": "verify backends tasks models tokenization training checkpoints bert "
                "system",
