@@ -20,11 +20,12 @@ OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
             "onnxruntime", "tomllib"}
 LOADED = """
     bert bert.activations bert.attention bert.blocks bert.embeddings bert.encoder
-    bert.erf bert.heads bert.losses bert.ops bert.scope
+    bert.erf bert.heads bert.losses bert.ops bert.packing bert.scope
     models models.backend models.base models.cache models.classes models.config
-    models.inputs models.outputs models.params models.targets models.tensors
-    models.trace models.weights
-    system system.checkpoint system.jsonfiles system.numbers system.saving"""
+    models.inputs models.outputs models.params models.shards models.targets
+    models.tensors models.trace models.weights
+    system system.checkpoint system.jsonfiles system.numbers system.parallel
+    system.saving"""
 
 
 def run(code):

@@ -18,6 +18,7 @@ import numpy as np
 from .torch_module import PairRoot, Parameters, Root, call, plant
 from .torch_ops import CAUSAL, TORCH, additive_mask, sdpa
 from .torch_optim import OnTensors, gradients
+from .torch_ranks import own_device
 from ..models.backend import NUMPY_BACKEND
 from ..models.outputs import ModelOutput
 from ..models.taps import taps
@@ -75,7 +76,7 @@ def tensor(x, device, dtype):
 def checked_device(device):
     """Return a device of torch that is there; None means the CPU."""
     try:
-        found = torch.device("cpu" if device is None else device)
+        found = own_device(torch.device("cpu" if device is None else device))
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         reason = (str(error).splitlines() or [""])[0]

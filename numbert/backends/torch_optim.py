@@ -10,6 +10,7 @@ import math
 from functools import partial
 
 from . import torch_ops     # noqa: F401    it says what to install if torch is absent
+from . import torch_ranks
 from ..models.tensors import to_host
 
 import torch
@@ -39,8 +40,11 @@ class OnTensors:
         if compile:
             self.label_gradients = partial(compiled_gradients,
                                            torch.compile(model.module))
+        self.ranks = torch_ranks.ranks()
         self.settings = {"backend": "torch", "autocast": autocast,
                          "compile": bool(compile)}
+        if self.ranks.count > 1:                # the sums are rounded differently then
+            self.settings["processes"] = self.ranks.count
 
     def computing(self):
         kind = getattr(torch, self.autocast or "bfloat16")

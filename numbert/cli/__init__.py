@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import sys
+import time
 import warnings
 from typing import Any
 
 from .. import __version__
+from ..system.ranks import rank, world
 from ..system.terminal import Escaped
 
 EXPECTED = (ValueError, TypeError, OSError, KeyError, ImportError, MemoryError)
 PROBLEM, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+SHARED = ("finetune", "pretrain")       # the commands that torchrun's processes share
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +45,28 @@ def main(argv: list[str] | None = None) -> int:
     out: Any = Escaped(sys.stdout) if is_terminal(sys.stdout) else sys.stdout
     err: Any = Escaped(sys.stderr) if sys.stderr else sys.stderr
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        return checked(argv)
+        shared = (sys.argv[1:] if argv is None else argv)[:1]
+        return quietly(argv) if rank() and shared and shared[0] in SHARED else \
+            checked(argv)
+
+
+def quietly(argv: list[str] | None, patience: float = 5.0) -> int:
+    """Run the command in a process that torchrun started, but not as its first.
+
+    The first speaks for all.  If it fails, torchrun ends the others at once.  So one
+    that is still there some seconds after an error has an error of its own, and tells.
+    """
+    said = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+        try:
+            code = checked(argv)
+        except SystemExit as end:                        # argparse's own way out
+            code = PROBLEM if end.code else 0
+    if code == PROBLEM:
+        time.sleep(patience)
+        print(f"process {rank()} of {world()}, counted from 0: "
+              + said.getvalue().rstrip().rpartition("\n")[2], file=sys.stderr)
+    return code
 
 
 def is_terminal(stream) -> bool:

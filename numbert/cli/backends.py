@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from ..system.ranks import refuse_several
+
 
 def add_backend(command: argparse.ArgumentParser) -> None:
     """Add --backend, --device and --compile; see backend_of."""
@@ -23,7 +25,7 @@ def backend_of(args) -> dict:
     """Return what --backend, --device, --dtype and --compile say, checked.
 
     Raises:
-        ValueError: one of them needs --backend torch.
+        ValueError: one of them needs --backend torch, or torchrun does.
         ImportError: torch is not installed.
     """
     if args.backend == "torch":
@@ -33,6 +35,7 @@ def backend_of(args) -> dict:
         mixed = {"dtype": "float32", "autocast": "bfloat16"} \
             if args.dtype == "bfloat16" else {}
         return {"device": device, "compile": args.compile, **mixed}
+    refuse_several()
     for name, value in (("device", args.device), ("compile", args.compile),
                         ("dtype", args.dtype == "bfloat16" and args.dtype)):
         if value:

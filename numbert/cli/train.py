@@ -7,6 +7,7 @@ import math
 import warnings
 from pathlib import Path
 
+from ..system.ranks import rank
 from . import common
 from .backends import add_backend, backend_of
 
@@ -381,6 +382,8 @@ def run_pretrain(args) -> None:
 
 def report(result, out: str) -> None:
     """Print what came of a run."""
+    if rank():                              # the first of several processes prints
+        return
     from ..models.config import BertConfig
     from ..system.jsonfiles import read_json
     from ..tasks.common import names_of

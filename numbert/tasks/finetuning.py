@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..system.hub import REQUIRED, resolve
 from ..system.jsonfiles import json_text, read_json
 from ..system.numbers import is_number, is_whole_number
 from ..system.places import one_run, refuse_busy, refuse_inputs
+from ..system.ranks import rank
 from ..system.saving import WEIGHTS, atomic_write_text
 from ..tokenization import BertTokenizer
 from ..training.loop import TrainingResult, train
@@ -216,12 +218,12 @@ def trained_into(out: Path, overwrite: bool, model, tokenizer, dataset, record: 
     """
     model = model if device is None else model.to_torch(device)
     how = {"objective": objective, "autocast": autocast, "compile": compile}
-    optim_for(model, **how)
-    with one_run(out):
-        prepare_folder(out, overwrite)
+    ranks = optim_for(model, **how).ranks
+    with one_run(out) if ranks.first else nullcontext():
+        ranks.once(lambda: prepare_folder(out, overwrite))
         result = train(model, dataset, log=out / "log.jsonl", checkpoint_dir=out,
                        **how, **training)
-        finish(out, model, tokenizer, result, record)
+        ranks.once(lambda: finish(out, model, tokenizer, result, record))
     return result
 
 
@@ -258,7 +260,8 @@ def refuse_folder(out: Path, overwrite: bool, **inputs) -> None:
     """Refuse a folder that is taken, or that holds one of the inputs of the run."""
     refuse_finished(out, overwrite)
     refuse_inputs(out, **inputs)
-    refuse_busy(out)
+    if rank() == 0:                     # the first of several processes takes it
+        refuse_busy(out)
 
 
 def refuse_finished(out: Path, overwrite: bool) -> None:

@@ -29,7 +29,7 @@ from .objectives import LABELS, Objective, batch_gradients
 from .optim import SCHEDULES, decayed
 from .recipe import (Plan, frozen_names, optim_for, planned, recipe_of,
                      require_loss, run_settings, show_settings, warn_of_no_rate)
-from .state import TrainingState, load_state, save_state
+from .state import TrainingState, fingerprint, load_state, save_state
 
 
 KEPT = "a checkpoint of an earlier step, if there is one, is kept"
@@ -81,6 +81,10 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
           identity: dict | None = None, autocast=None, compile: bool = False,
           **settings) -> TrainingResult:
     """Train `model` on `dataset`, writing to its parameters in place.
+
+    Processes that torchrun started share the run of a torch model: each calls `train`
+    with the same arguments, and ends with the same parameters.  The first evaluates and
+    writes for all.
 
     Args:
         model: an instance of any class with a loss; its `params` are trained.  One of
@@ -136,11 +140,16 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
         log_suffix(log)
     warn_of_no_rate(plan)
     state = begin(task, plan, checkpoint_dir if resume else None, recorded)
+    optim.ranks.check_same(lambda: {
+        "settings": recorded, "step": state.step,
+        "parameters": fingerprint([optim.arrays(model.params)])})
+    if not optim.ranks.first:
+        log, progress = None, False
     if log is not None:
         write_log(log, state.history)
     data, speed = batches(task, plan, state), Speed()
-    with interrupts() as pressed, bar(plan.steps - state.step, "train", progress,
-                                      " updates") as shown:
+    with interrupts(optim.ranks.first) as pressed, bar(
+            plan.steps - state.step, "train", progress, " updates") as shown:
         while state.stopped is None:
             written = len(state.history)
             one_step(task, plan, state, data, speed)
@@ -153,13 +162,14 @@ def train(model, dataset: Sequence, *, collate: Callable = pad_together,
             if log is not None and len(state.history) > written:
                 append_log(log, state.history, written)
             shown.update()
+            stopping = optim.ranks.anywhere(bool(pressed))
             if checkpoint_dir is not None and (
-                    state.stopped or pressed
+                    state.stopped or stopping
                     or state.step % plan.checkpoint_every == 0):
                 refuse_broken(task, state)
-                save_state(checkpoint_dir, model.params, state, recorded,
-                           optim.arrays)
-            if pressed and state.stopped is None:
+                optim.ranks.once(lambda: save_state(
+                    checkpoint_dir, model.params, state, recorded, optim.arrays))
+            if stopping and state.stopped is None:
                 raise KeyboardInterrupt(farewell(state, plan, checkpoint_dir))
     if state.best_params is not None:
         optim.put(model.params, state.best_params)
@@ -237,8 +247,9 @@ def batches(task: Task, plan: Plan, state: TrainingState) -> Iterator[list[dict]
             order, drawn = epoch_order(plan.examples, plan.seed, epoch,
                                        task.lengths, plan.batch_size), epoch
         batch = order[i * plan.batch_size:(i + 1) * plan.batch_size]
+        count = max(plan.accumulate, task.optim.ranks.count)
         yield [task.collate([task.dataset[int(j)] for j in part], state.rng)
-               for part in in_parts(batch, plan.accumulate)]
+               for part in in_parts(batch, count)]
 
 
 def refuse_nan(value: float, what: str, state: TrainingState, lr: float) -> None:
@@ -289,7 +300,8 @@ def judge(task: Task, plan: Plan, state: TrainingState) -> None:
     last = state.step == plan.steps
     if task.evaluate is not None and (last or state.step % plan.eval_every == 0):
         try:
-            metrics = as_metrics(task.evaluate(task.model))
+            metrics = task.optim.ranks.once(
+                lambda: as_metrics(task.evaluate(task.model)))
         except DivergedError as error:
             raise DivergedError(f"evaluation after step {state.step}: {error}; "
                                 f"{REMEDY}; {KEPT}") from error
@@ -343,8 +355,10 @@ def position(state: TrainingState, plan: Plan) -> dict:
 # --------------------------------------------------------------------- interruption
 
 @contextlib.contextmanager
-def interrupts() -> Iterator[list]:
+def interrupts(speak: bool = True) -> Iterator[list]:
     """Note the first Ctrl-C in a list instead of raising, so that a step is completed.
+
+    speak: whether to say so.
     """
     pressed: list[bool] = []
 
@@ -352,7 +366,8 @@ def interrupts() -> Iterator[list]:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(True)
-        os.write(2, b"\nstopping after this step; Ctrl-C again stops at once\n")
+        if speak:
+            os.write(2, b"\nstopping after this step; Ctrl-C again stops at once\n")
 
     try:
         before = signal.signal(signal.SIGINT, note)

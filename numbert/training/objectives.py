@@ -106,13 +106,24 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
             share, grads = gradients(model, job[0], totals, job[1])
         return share, optim.placed(grads, model.params)
 
+    def added(jobs):
+        return added_up(compute, jobs, threads, model.params)
+
     jobs = list(zip(parts, generators(rng, len(parts))))
+    return optim.ranks.summed(added, jobs, model.params)
+
+
+def added_up(compute: Callable, jobs: list, threads: int, names) -> tuple[float, dict]:
+    """Return the sums of the losses and gradients that compute(job) gives.
+
+    names: of the parameters that may have a gradient.
+    """
     loss = 0.0
     grads: dict[str, Any] = {}
     for start in range(0, len(jobs), threads):          # bounds the memory
         for share, more in in_threads(compute, jobs[start:start + threads], threads):
             loss += share
-            for name in model.params:
+            for name in names:
                 if more.get(name) is None:
                     continue
                 if name in grads:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..system.parallel import num_threads
+from ..system.ranks import OneProcess
 
 BLOCK = 1 << 16         # entries of each array that are worked on at a time
 
@@ -156,6 +157,7 @@ class OnArrays:
     threads: int | None = None      # parts to compute at once; None: one per processor
     settings: dict = {}             # what a checkpoint records of the backend
     optimizers = OPTIMIZERS
+    ranks = OneProcess()            # the processes that share the run
 
     def __init__(self, model, autocast=None, compile=False):
         for name, value in ("autocast", autocast), ("compile", compile):

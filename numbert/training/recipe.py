@@ -13,8 +13,9 @@ from typing import Any
 
 from ..system.jsonfiles import as_json
 from ..system.numbers import is_number, is_whole_number, plain
+from ..system.ranks import refuse_several
 from .objectives import LABELS
-from .optim import OPTIMIZERS, SCHEDULES, optim_of
+from .optim import OPTIMIZERS, SCHEDULES, OnArrays, optim_of
 
 COUNTS = ("batch_size", "accumulate", "log_every", "eval_batch_size")
 OPTIONAL_COUNTS = ("steps", "eval_every", "checkpoint_every", "patience")
@@ -205,12 +206,20 @@ def require(fits: bool, name: str, value, expected: str, remedy: str) -> None:
 
 
 def optim_for(model, objective, autocast, compile: bool):
-    """Return the run's optim, see optim_of; only a model's own loss can be compiled."""
+    """Return the run's optim, see optim_of.
+
+    Raises:
+        ValueError: the options do not fit the model, or not the objective, as only a
+            model's own loss can be compiled; or NumPy shall train in many processes.
+    """
     if compile and objective is not LABELS:
         raise ValueError("compile is True, expected False with this objective, as only "
                          "a model's own loss is compiled: leave compile (--compile) "
                          "out, or the teacher, class weights and label smoothing")
-    return optim_of(model, autocast=autocast, compile=compile)
+    optim = optim_of(model, autocast=autocast, compile=compile)
+    if isinstance(optim, OnArrays):
+        refuse_several()
+    return optim
 
 
 def require_loss(model, objective) -> None:

@@ -123,12 +123,12 @@ writes this page and `metrics.json`: no score was typed by hand.  numbert comput
 everything: the text (`numbert.world`), the vocabulary (`numbert.tokenization.learn`)
 and every gradient.
 
-On the same kind of processor, with the same NumPy and BLAS, two runs of one version give
-the same files bit for bit, whatever the load, as every matrix product uses one thread.
-Another processor or BLAS rounds differently.  Over thousands of steps that shows: the
-scores are then similar, but not equal.  The files here were trained before numbert left
-padding out and sped up float32 GELU and dropout, so a run of today rounds differently,
-too.
+On the same kind of processor, with the same NumPy and BLAS, two runs of one version
+give the same files bit for bit, whatever the load, as every matrix product uses one
+thread.  Another processor or BLAS rounds differently.  Over thousands of steps that
+shows: the scores are then similar, but not equal.  The files here are older than
+packing and the faster GELU and dropout in float32, so a run of today gives similar
+ones, too.
 
 ## Licence
 

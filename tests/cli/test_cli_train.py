@@ -459,7 +459,7 @@ def test_scores_by_hand():
                 ([[[9.0, 0], [0, 9], [9, 0]]], [[2.0, 1.0]]),
                 ([[[9.0, 0]] * 3] * 2, [[2.0, 1.0], [0.0, 3.0]])])
 
-        def __call__(self, input_ids):
+        def __call__(self, input_ids, packed):
             lm, nsp = next(self.outputs)
             return type("Out", (), {"prediction_logits": np.array(lm),
                                     "seq_relationship_logits": np.array(nsp)})
