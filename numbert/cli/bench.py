@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from . import bench_forward, bench_sdpa, bench_tokenizer, common
+from functools import partial
+from typing import Any
 
-BENCHES = {
-    "tokenizer": (bench_tokenizer,
-                  "how fast text is tokenized: a document, sentences, one sentence"),
-    "forward": (bench_forward,
-                "time and memory of a forward pass, and a cold start of the command"),
-    "sdpa": (bench_sdpa,
-             "eager attention and SDPA: both tables of Hugging Face's BERT page"),
+from . import bench_sdpa, bench_speed, bench_tokenizer, common
+
+BENCHES: dict[str, tuple[Any, str, Any, Any]] = {
+    **{kind: (partial(bench_speed.run, kind=kind), help, bench_speed,
+              partial(bench_speed.add_arguments, kind=kind))
+       for kind, help in bench_speed.HELP.items()},
+    "tokenizer": (bench_tokenizer.run,
+                  "how fast text is tokenized: a document, sentences, one sentence",
+                  bench_tokenizer, bench_tokenizer.add_arguments),
+    "sdpa": (bench_sdpa.run,
+             "eager attention and SDPA: both tables of Hugging Face's BERT page",
+             bench_sdpa, bench_sdpa.add_arguments),
 }
 
 
@@ -18,12 +24,12 @@ def register(commands) -> None:
     """Add `numbert bench`."""
     command = common.add_command(
         commands, "bench", None, "measure speed and memory, beside Hugging Face",
-        "  numbert bench forward\n  numbert bench tokenizer --help",
+        "  numbert bench forward\n  numbert bench train --model DIR --batch 16\n"
+        "  numbert bench all --json figures.json --plot figures.png",
         "Measure the speed and memory of numbert, and of Hugging Face beside it if\n"
         "torch and transformers are installed.")
     kinds = command.add_subparsers(title="what to measure", metavar="WHAT",
                                    required=True)
-    for name, (bench, help) in BENCHES.items():
-        kind = common.add_command(kinds, name, bench.run, help,
-                                  description=(bench.__doc__ or "").strip())
-        bench.add_arguments(kind)
+    for name, (run, help, module, add_arguments) in BENCHES.items():
+        add_arguments(common.add_command(kinds, name, run, help,
+                                         description=(module.__doc__ or "").strip()))
