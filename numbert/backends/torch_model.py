@@ -221,10 +221,11 @@ class Torch:
         douts = [torch.as_tensor(d).to(out) for d, out in zip(given.values(), outs)]
         inputs = given_inputs(saved)
         leaves = {**model.params, **{name: x for name, (x, _) in inputs.items()}}
-        found = gradients(outs, leaves, douts, retain_graph=True)
+        call = saved.decoder.call if model.halves else saved.call
+        found = gradients(outs, leaves, douts, retain_graph=not call.p.run.once)
         for name, (_, shape) in inputs.items():
             found[name] = found[name].reshape(*shape, -1)
-        asked = saved.tensors if model.halves else saved.call.tensors
+        asked = saved.tensors if model.halves else call.tensors
         return found if asked else self.arrays(found)
 
 

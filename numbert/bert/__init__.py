@@ -1,7 +1,8 @@
 """The mathematics of BERT: every formula of the paper, with its gradient under it.
 
 Read in this order: ops, activations, losses, scope, blocks, embeddings, attention,
-encoder, heads.  Each file needs only those before it.  Two more make it fast and exact,
-and can wait: erf, which ops needs, and packing, which leaves padding out.
+encoder, heads.  Each file needs only those before it.  Three more make it fast and
+exact, and can wait: erf, which ops needs; packing, which leaves padding out; and once,
+which saves memory in training.
 This room imports nothing else of numbert.
 """

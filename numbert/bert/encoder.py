@@ -76,7 +76,7 @@ def stack(p, x, mask, source=None, source_mask=None, past=None, cross_past=None)
         x, layer_saved = p.call(f"layer.{i}", layer, x, mask, source, source_mask,
                                 own, cross)
         saved.append(layer_saved)        # None if no backward follows: nothing is kept
-    return x, p.saved(*saved)
+    return x, saved if p.run.keep else None
 
 
 def stack_backward(dout, saved, g):
@@ -88,6 +88,7 @@ def stack_backward(dout, saved, g):
     dsource = None
     for i in reversed(range(len(saved))):
         dout, part = layer_backward(dout, saved[i], g.at(f"layer.{i}"))
+        g.done(f"layer.{i}", saved)
         if part is not None:
             dsource = part if dsource is None else dsource + part
     return dout, dsource

@@ -155,18 +155,20 @@ def _normal_cdf_by_tanh(x):
     return t
 
 
-def in_blocks(function, x):
+def in_blocks(function, x, count=1):
     """Return function(x), block by block, for one that works on each entry alone.
 
-    x (...) -> out (...), of x's dtype
+    x (...) -> out (...), of x's dtype; a tuple of `count` such arrays if it is above 1
 
     What the function computes on its way then stays in the cache.  Blocks change no
     bit, as entries don't depend on one another.
     """
-    out = np.empty(x.shape, x.dtype)
-    source, target = x.reshape(-1), out.reshape(-1)
+    outs = tuple(np.empty(x.shape, x.dtype) for _ in range(count))
+    source, targets = x.reshape(-1), [out.reshape(-1) for out in outs]
     size = BLOCK_BYTES // x.itemsize
     for start in range(0, x.size, size):
         block = slice(start, start + size)
-        target[block] = function(source[block])
-    return out
+        found = function(source[block])
+        for target, values in zip(targets, (found,) if count == 1 else found):
+            target[block] = values
+    return outs[0] if count == 1 else outs

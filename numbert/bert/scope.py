@@ -37,6 +37,8 @@ class Run(NamedTuple):
     keep: bool = False          # whether a backward will follow
     attend: Any = None          # computes attention; None: `attend`, step by step
     call: Any = None            # calls a block of the stack; None: as any function
+    once: bool = False          # whether backward may use up what forward kept
+    hand_on: Any = None         # takes {name: gradient} of each layer as it is done
 
 
 class Scope:
@@ -75,6 +77,21 @@ class Scope:
         """Show a value to every trace of this run."""
         for trace in self.run.traces:
             trace.record(self.prefix + name, value)
+
+    def done(self, name: str, saved: list) -> None:
+        """End the backward of a block, the last one of those that `saved` is for.
+
+        In a run that goes backward once, its part of `saved` is dropped.  If somebody
+        takes gradients as they come, those of the block are handed on.
+        """
+        if self.run.once:
+            saved.pop()
+        if self.run.hand_on is not None:
+            prefix = f"{self.prefix}{name}."
+            whole = {key: gradient for key, gradient in self.arrays.items()
+                     if key.startswith(prefix)}
+            self.arrays.update(dict.fromkeys(whole))         # None: it is elsewhere
+            self.run.hand_on(whole)
 
     def saved(self, *parts):
         """Return what a block keeps for its backward; None if there will be none."""

@@ -94,7 +94,7 @@ def draw_bars(axes, rows: Mapping[str, Mapping[str, float]]) -> None:
                  for at, row in enumerate(rows.values()) if name in row}
         axes.barh(list(shown), list(shown.values()), width * 0.9, label=name,
                   color=look.COLOURS[i])
-    axes.set_yticks(range(len(rows)), list(map(look.label, rows)))
+    axes.set_yticks(range(len(rows)), [look.label(x, 60) for x in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.axvline(1, color=look.INK, linewidth=0.8)
     axes.set_xlabel("median time / numbert's")

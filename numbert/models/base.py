@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.encoder import backbone, backbone_backward
+from ..bert.once import ONCE
 from ..bert.packing import Plan, plan_of
 from ..bert.scope import NUMPY, Run, Scope
 from .backend import NUMPY_BACKEND, OTHERS
@@ -229,10 +230,11 @@ class BertPreTrainedModel(PreTrainedWeights):
             traces.append(checked_trace(trace))
         backend = self.backend
         backend.check(self, watch, trace)
-        run = Run(self.config, self.ops,
+        once = bool(options.get("once"))
+        run = Run(self.config, ONCE if once and self.ops is NUMPY else self.ops,
                   rng=None if rng is None else backend.generator(rng),
                   keep=options.get("keep", True), traces=tuple(traces),
-                  attend=backend.attend, call=backend.call)
+                  attend=backend.attend, call=backend.call, once=once)
         return run, watch
 
     def plan(self, masks, shape, targets) -> Plan | None:
@@ -289,7 +291,8 @@ class BertPreTrainedModel(PreTrainedWeights):
 
     # ------------------------------------------------------------------- gradients
 
-    def backward(self, saved: Saved, *, loss=None, trace=None, **outputs) -> dict:
+    def backward(self, saved: Saved, *, loss=None, trace=None, hand_on=None,
+                 **outputs) -> dict:
         """Return the gradient of each parameter, from the loss or from other outputs.
 
         The chain rule, last part first: the loss, the head, the backbone.
@@ -300,6 +303,9 @@ class BertPreTrainedModel(PreTrainedWeights):
                 gradient of another output is given.
             trace: a Trace that records the gradient of what forward taps, as
                 `grad:NAME`.
+            hand_on: a function of {name: gradient} that gets each layer's gradients as
+                soon as they are complete.  The result then has None in their place, so
+                they need not all be in memory at once.
             **outputs: gradients of other outputs, by name and each of its output's
                 shape.  Several add up, that of the loss included.
                 BertModel: last_hidden_state (B, T, C), pooler_output (B, C)
@@ -323,7 +329,7 @@ class BertPreTrainedModel(PreTrainedWeights):
         """
         if self.backend.backward is not None:
             return self.backend.backward(self, saved, loss, trace, outputs)
-        g = self.start_backward(saved, trace)
+        g = self.start_backward(saved, trace, hand_on)
         given = {name: d for name, d in outputs.items() if d is not None}
         if not self.terms and not given:
             raise ValueError(f"no gradient is given, and {type(self).__name__} has no "
@@ -353,7 +359,7 @@ class BertPreTrainedModel(PreTrainedWeights):
         """
         raise NotImplementedError
 
-    def start_backward(self, saved: Saved, trace=None) -> Scope:
+    def start_backward(self, saved: Saved, trace=None, hand_on=None) -> Scope:
         """Check `saved`, and return a scope over an empty dict of gradients."""
         if not isinstance(saved, Saved):
             raise TypeError(f"saved is a {type(saved).__name__}, expected the second "
@@ -362,8 +368,12 @@ class BertPreTrainedModel(PreTrainedWeights):
             raise ValueError("saved is empty, expected what a forward kept for its "
                              "backward: use the `saved` that model.forward(...) "
                              "returned")
+        run = saved.call.p.run
+        if len(saved.bert[1]) < run.config.num_hidden_layers:
+            raise ValueError("saved has been used up, expected that of a forward since "
+                             "then: leave out once=True to use it more than once")
         traces = () if trace is None else (within(GRADIENT, trace),)
-        return Scope({}, saved.call.p.run._replace(traces=traces))
+        return Scope({}, run._replace(traces=traces, hand_on=hand_on))
 
     def targets(self, arguments: dict) -> tuple[Targets, ...]:
         """Return the checked labels of each term, from the arguments of `forward`."""
@@ -383,7 +393,7 @@ def module_of(model):
 
 def check_options(cls: str, options: dict) -> None:
     """Refuse options of a call that a class of this name does not have."""
-    unknown = sorted(set(options) - {*OPTIONS, "keep", "tensors"})
+    unknown = sorted(set(options) - {*OPTIONS, "keep", "tensors", "once"})
     if unknown:
         raise TypeError(f"{cls} takes no argument {', '.join(unknown)}, expected those "
                         f"of its forward or {', '.join(OPTIONS)}: check the spelling")

@@ -209,7 +209,7 @@ class EncoderDecoderModel(EncoderDecoderFiles):
                  decoder_inputs_embeds, labels)
         tensors = options.get("tensors", False) or any(map(is_tensor, given))
         shared = {"return_dict": True, "keep": options.get("keep", True),
-                  "tensors": True,
+                  "tensors": True, "once": options.get("once"),
                   "rng": None if rng is None else self.backend.generator(rng),
                   **{name: options.get(name) for name in (
                       "output_attentions", "output_hidden_states", "packed")}}
@@ -290,11 +290,13 @@ class EncoderDecoderModel(EncoderDecoderFiles):
         decoder_ids = self.prepare_decoder_input_ids_from_labels(labels)
         return decoder_ids, decoder_ids != self.config.pad_token_id
 
-    def backward(self, saved, *, loss=None, logits=None, trace=None) -> dict:
+    def backward(self, saved, *, loss=None, logits=None, trace=None, hand_on=None
+                 ) -> dict:
         """Return the gradient of each parameter, from the loss or from the logits.
 
         If forward was given inputs_embeds or decoder_inputs_embeds, theirs too; and if
         it was given encoder_outputs, encoder_hidden_states, that of encoder_outputs[0].
+        hand_on: see BertPreTrainedModel.backward.
         """
         if self.backend.backward is not None:
             return self.backend.backward(self, saved, loss, trace, {"logits": logits})
@@ -303,7 +305,8 @@ class EncoderDecoderModel(EncoderDecoderFiles):
             run, saved.loss, loss, self.dtype, saved.shapes,
             {} if logits is None else {"logits": logits})
         decoder = self.decoder.backward(saved.decoder, logits=dlogits,
-                                        trace=within("decoder.", trace))
+                                        trace=within("decoder.", trace),
+                                        hand_on=named("decoder.", hand_on))
         grads = {f"decoder.{name}": decoder[name] for name in self.decoder.shapes}
         if "inputs_embeds" in decoder:
             grads["decoder_inputs_embeds"] = decoder["inputs_embeds"]
@@ -318,7 +321,8 @@ class EncoderDecoderModel(EncoderDecoderFiles):
             grads["encoder_hidden_states"] = dsource
         else:
             encoder = self.encoder.backward(saved.encoder, last_hidden_state=dsource,
-                                            trace=within("encoder.", trace))
+                                            trace=within("encoder.", trace),
+                                            hand_on=named("encoder.", hand_on))
         end_run(trace, self, backward=True)
         grads |= {f"encoder.{name}": encoder[name] for name in self.encoder.shapes}
         if "inputs_embeds" in encoder:
@@ -364,3 +368,9 @@ class EncoderDecoderModel(EncoderDecoderFiles):
                         extra=hooks(streamer, logits_processor, stopping_criteria))
         out = self.backend.given_back(out, (input_ids, inputs_embeds, attention_mask))
         return named_for_halves(out, encoder_outputs, settings)
+
+
+def named(prefix: str, hand_on):
+    """Return a function that hands gradients on under the names of the whole model."""
+    return None if hand_on is None else lambda grads: hand_on(
+        {prefix + name: gradient for name, gradient in grads.items()})

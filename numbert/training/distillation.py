@@ -77,7 +77,7 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
                          "say")
     term, = teacher.terms
 
-    def gradients(model, part, totals, rng):
+    def gradients(model, part, totals, rng, hand_on=None):
         targets, = model.targets(part)
         if targets.loss != "cross_entropy":
             raise ValueError("the labels are numbers, expected one class each, as a "
@@ -85,7 +85,7 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
                              "teacher out")
         inputs = {name: x for name, x in part.items() if name != term.labels}
         packed = labels_lie_at_tokens(targets.labels, part)
-        out, saved = model.forward(**inputs, rng=rng, packed=packed)
+        out, saved = model.forward(**inputs, rng=rng, packed=packed, once=True)
         logits = out[term.output]
         taught = teacher(**inputs, packed=packed)[term.output]
         if taught.shape != logits.shape:
@@ -99,6 +99,7 @@ def from_teacher(teacher, temperature: float = 2.0, weight: float = 0.5) -> Obje
             labels[used], temperature, weight, totals[0])
         dlogits = np.zeros_like(logits)
         rows(dlogits)[used] = distillation_backward(1.0, loss_saved)
-        return float(loss), model.backward(saved, **{term.output: dlogits})
+        return float(loss), model.backward(saved, hand_on=hand_on,
+                                           **{term.output: dlogits})
 
     return Objective(label_counts, gradients)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +26,12 @@ class Objective(NamedTuple):
     gradients(model, part, totals, rng) -> (loss, grads): this part's share of the
         batch's loss, and the gradient of that share.  A parameter that is absent from
         grads, or None there, gets no update.  rng: for dropout, or None.
+        If it has an argument hand_on too, it is to hand gradients on as they come, see
+        the backward of a model.  That saves memory.
     """
 
     counts: Callable[[Any, dict], tuple[int, ...]]
-    gradients: Callable[[Any, dict, tuple[int, ...], Any], tuple[float, dict]]
+    gradients: Callable[..., tuple[float, dict]]
 
 
 def label_counts(model, part: dict) -> tuple[int, ...]:
@@ -44,7 +48,8 @@ def label_counts(model, part: dict) -> tuple[int, ...]:
     return tuple(targets.used for targets in model.targets(part))
 
 
-def label_gradients(model, part: dict, totals, rng) -> tuple[float, dict]:
+def label_gradients(model, part: dict, totals, rng, hand_on=None
+                    ) -> tuple[float, dict]:
     """This part's share of the model's own loss, and the gradient of that share.
 
     A masked LM scores the whole vocabulary at every position, but its loss looks at the
@@ -53,10 +58,10 @@ def label_gradients(model, part: dict, totals, rng) -> tuple[float, dict]:
     saved.  google-research/bert does so too, in gather_indexes.
     """
     out, saved = model.forward(
-        **part, rng=rng, return_dict=True, labelled_only=True, packed=True,
+        **part, rng=rng, return_dict=True, labelled_only=True, packed=True, once=True,
         tensors=True,                   # gradients stay where the parameters are
         label_totals=tuple(max(total, 1) for total in totals))
-    return out.loss.item(), model.backward(saved)
+    return out.loss.item(), model.backward(saved, hand_on=hand_on)
 
 
 def labels_lie_at_tokens(labels, part: dict) -> bool:
@@ -100,10 +105,13 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
     gradients = objective.gradients
     if objective is LABELS and optim.label_gradients is not None:
         gradients = optim.label_gradients
+    hands_on = "hand_on" in inspect.signature(gradients).parameters
 
-    def compute(job):
+    def compute(job, hand_on):
+        part, own_rng = job
         with optim.computing():
-            share, grads = gradients(model, job[0], totals, job[1])
+            share, grads = gradients(model, part, totals, own_rng,
+                                     **{"hand_on": hand_on} if hands_on else {})
         return share, optim.placed(grads, model.params)
 
     def added(jobs):
@@ -114,23 +122,62 @@ def batch_gradients(model, parts: Sequence[dict], objective: Objective = LABELS,
 
 
 def added_up(compute: Callable, jobs: list, threads: int, names) -> tuple[float, dict]:
-    """Return the sums of the losses and gradients that compute(job) gives.
+    """Return the sums of the losses and gradients of the jobs, `threads` at a time.
 
+    compute(job, hand_on) gives both, except for the gradients that it handed on.
     names: of the parameters that may have a gradient.
     """
-    loss = 0.0
-    grads: dict[str, Any] = {}
+    total = GradientSum(names)
+
+    def work(numbered):
+        number, job = numbered
+        share, grads = compute(job, lambda some: total.add(number, some))
+        total.finish(number, grads)
+        return share
+
+    numbered, loss = list(enumerate(jobs)), 0.0
     for start in range(0, len(jobs), threads):          # bounds the memory
-        for share, more in in_threads(compute, jobs[start:start + threads], threads):
+        for share in in_threads(work, numbered[start:start + threads], threads):
             loss += share
-            for name in names:
-                if more.get(name) is None:
-                    continue
-                if name in grads:
-                    grads[name] += more[name]
-                else:
-                    grads[name] = more[name]
-    return loss, grads
+    return loss, {name: g for name, g in total.sums.items() if g is not None}
+
+
+class GradientSum:
+    """Adds up the gradients of the parts of a batch while they are being computed.
+
+    The parts come in any order, from several threads, and are added in their own order.
+    So the sum has the same bits however many threads there are.
+    """
+
+    def __init__(self, names):
+        self.sums: dict[str, Any] = dict.fromkeys(names)    # None: no gradient so far
+        self.turn = dict.fromkeys(names, 0)                 # the part to add next
+        self.early: dict[tuple[str, int], Any] = {}         # what came before its turn
+        self.lock = RLock()
+
+    def add(self, part: int, grads: dict) -> None:
+        """Take a part's gradients of some parameters, each complete, or None."""
+        with self.lock:
+            for name in self.turn.keys() & grads.keys():
+                self.early[name, part] = grads[name]
+                while (name, self.turn[name]) in self.early:
+                    self.put(name, self.early.pop((name, self.turn[name])))
+                    self.turn[name] += 1
+
+    def put(self, name: str, gradient) -> None:
+        """Add one gradient to its sum, in place."""
+        if gradient is None:
+            return
+        if self.sums[name] is None:
+            self.sums[name] = gradient
+        else:
+            self.sums[name] += gradient
+
+    def finish(self, part: int, grads: dict) -> None:
+        """Take all gradients of a part that have not been added before."""
+        with self.lock:
+            self.add(part, {name: grads.get(name) for name, turn in self.turn.items()
+                            if turn <= part and (name, part) not in self.early})
 
 
 def generators(rng, count: int) -> list:

@@ -79,15 +79,16 @@ def from_weights(weights: Sequence[float] | None = None, smoothing: float = 0.0
         labels = class_labels(model, part, each)
         return (float(each[labels[labels != IGNORE_INDEX]].sum()),)
 
-    def gradients(model, part, totals, rng):
+    def gradients(model, part, totals, rng, hand_on=None):
         labels, (term,) = class_labels(model, part, each), model.terms
         inputs = {name: x for name, x in part.items() if name != term.labels}
-        out, saved = model.forward(**inputs, rng=rng, return_dict=True,
+        out, saved = model.forward(**inputs, rng=rng, return_dict=True, once=True,
                                    packed=labels_lie_at_tokens(labels, part))
         loss, loss_saved = soft_cross_entropy(out[term.output], labels, each, smoothing,
                                               totals[0])
         dlogits = soft_cross_entropy_backward(1.0, loss_saved)
-        return float(loss), model.backward(saved, **{term.output: dlogits})
+        return float(loss), model.backward(saved, hand_on=hand_on,
+                                           **{term.output: dlogits})
 
     return Objective(counts, gradients)
 

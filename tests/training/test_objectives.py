@@ -7,7 +7,8 @@ import numbert
 from cases import CASES
 from common import CLASSES, assert_near, config, ids, stressed
 from numbert.training.batches import collate
-from numbert.training.objectives import batch_gradients, label_counts
+from numbert.training.objectives import (LABELS, GradientSum, added_up, batch_gradients,
+                                         label_counts)
 
 WITH_LOSS = [cls for cls in CLASSES if cls is not numbert.BertModel]
 KINDS = [(cls, {}) for cls in WITH_LOSS] + [
@@ -143,3 +144,80 @@ def test_label_totals_divide_the_sums():
     got = model(**batch, label_totals=(20, 4)).loss         # of 10 labels and of 2
     assert_near(got, out.loss / 2, 1e-13 * out.loss)
     assert 0 < order < out.loss
+
+
+# ------------------------------------------------------------- sums that come in pieces
+
+def pieces(rng, parts, names):
+    """Gradients of each part by name: float32, of very different sizes; some None."""
+    return [{name: None if rng.random() < 0.2 else
+             (rng.standard_normal(50) * 10 ** rng.integers(-4, 4)).astype("f4")
+             for name in names} for _ in range(parts)]
+
+
+def in_order(grads, names):
+    """The sums as plain loops make them, part after part."""
+    out = {}
+    for name in names:
+        some = [part[name] for part in grads if part[name] is not None]
+        out[name] = None
+        for x in some:
+            out[name] = x.copy() if out[name] is None else out[name] + x
+    return out
+
+
+def test_a_sum_has_the_same_bits_in_whatever_order_its_pieces_come():
+    rng, names = np.random.default_rng(1), list("abcdefg")
+    for _ in range(50):
+        grads = pieces(rng, parts=4, names=names)
+        want, total = in_order(grads, names), GradientSum(names)
+        handed = [(i, name) for i in range(4) for name in names if rng.random() < 0.5]
+        for i, name in rng.permutation(np.array(handed, object)):
+            if grads[i][name] is not None:
+                total.add(i, {name: grads[i][name].copy()})
+        for i in rng.permutation(4):
+            left = {name: None if (i, name) in handed else x
+                    for name, x in grads[i].items()}
+            total.finish(int(i), left)
+        assert total.early == {} and list(total.sums) == names
+        for name in names:
+            if want[name] is None:
+                assert total.sums[name] is None
+            else:
+                np.testing.assert_array_equal(total.sums[name], want[name])
+
+
+def test_threads_that_hand_on_at_once_change_no_bit():
+    rng, names = np.random.default_rng(2), [f"{i}.w" for i in range(30)]
+    grads = pieces(rng, parts=8, names=names)
+    want = in_order(grads, names)
+
+    def compute(part, hand_on):
+        left = dict(part)
+        for name in names[::-1]:
+            if part[name] is not None:
+                hand_on({name: part[name].copy()})
+                left[name] = None
+        return 1.0, left
+
+    for threads in (1, 2, 8):
+        loss, found = added_up(compute, grads, threads, names)
+        assert loss == 8.0 and list(found) == [x for x in names if want[x] is not None]
+        for name, x in found.items():
+            np.testing.assert_array_equal(x, want[name])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_objective_need_not_hand_on(threads):
+    """One that was written with four arguments gives the same gradient."""
+    model = stressed(numbert.BertForTokenClassification, config())
+    rows = ragged(numbert.BertForTokenClassification, model.config, 8)
+    parts = [collate(rows[:4]), collate(rows[4:])]
+    plain = LABELS._replace(gradients=lambda model, part, totals, rng:
+                            LABELS.gradients(model, part, totals, rng))
+    (loss, grads), (want_loss, want) = (
+        batch_gradients(model, parts, objective, threads=threads)
+        for objective in (plain, LABELS))
+    assert loss == want_loss and list(grads) == list(want)
+    for name, x in want.items():
+        np.testing.assert_array_equal(grads[name], x)
