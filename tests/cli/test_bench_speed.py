@@ -27,10 +27,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def alone(monkeypatch):
-    """As if torch were not installed."""
+    """As if torch and transformers were not installed."""
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec",
-                        lambda name: None if name == "torch" else find(name))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None
+                        if name in ("torch", "transformers") else find(name))
 
 
 def measured(numbert_main, tmp_path, *words):

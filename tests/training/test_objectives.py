@@ -151,7 +151,7 @@ def test_label_totals_divide_the_sums():
 def pieces(rng, parts, names):
     """Gradients of each part by name: float32, of very different sizes; some None."""
     return [{name: None if rng.random() < 0.2 else
-             (rng.standard_normal(50) * 10 ** rng.integers(-4, 4)).astype("f4")
+             (rng.standard_normal(50) * 10.0 ** rng.integers(-4, 4)).astype("f4")
              for name in names} for _ in range(parts)]
 
 
