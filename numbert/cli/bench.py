@@ -14,16 +14,15 @@ BENCHES = {
 }
 
 
-def register(commands) -> None:
-    """Add `numbert bench`."""
-    command = common.add_command(
-        commands, "bench", None, "measure speed and memory, beside Hugging Face",
-        "  numbert bench forward\n  numbert bench tokenizer --help",
+def register(command, name: str) -> None:
+    """Say what `numbert bench` takes."""
+    common.describe(
+        command, None, "  numbert bench forward\n  numbert bench tokenizer --help",
         "Measure the speed and memory of numbert, and of Hugging Face beside it if\n"
         "torch and transformers are installed.")
     kinds = command.add_subparsers(title="what to measure", metavar="WHAT",
                                    required=True)
-    for name, (bench, help) in BENCHES.items():
-        kind = common.add_command(kinds, name, bench.run, help,
-                                  description=(bench.__doc__ or "").strip())
+    for what, (bench, help) in BENCHES.items():
+        kind = common.add_command(kinds, what, help)
+        common.describe(kind, bench.run, description=(bench.__doc__ or "").strip())
         bench.add_arguments(kind)

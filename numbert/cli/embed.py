@@ -45,11 +45,9 @@ WORDS = {"mean": "mean of the tokens", "cls": "hidden state of [CLS]",
 SHOWN = 9                                # how many texts a summary lists and compares
 
 
-def register(commands) -> None:
-    """Add `numbert embed`."""
-    command = common.add_command(
-        commands, "embed", run, "turn sentences into vectors, one per text", EXAMPLES,
-        DESCRIPTION)
+def register(command, name: str) -> None:
+    """Say what `numbert embed` takes."""
+    common.describe(command, run, EXAMPLES, DESCRIPTION)
     command.add_argument("text", nargs="*", metavar="TEXT",
                          help='texts; a single "-" reads stdin, one text per line')
     common.add_model(command)

@@ -1,6 +1,5 @@
 """The command as its users meet it: info, tokenize, help and mistakes."""
 
-import argparse
 import json
 import pkgutil
 import re
@@ -12,7 +11,7 @@ import pytest
 import numbert.cli
 from cli_cases import VOCAB
 from minilm import minilm_dir
-from numbert.cli import main, parser
+from numbert.cli import COMMANDS, main, parser, tasks
 from numbert.cli.common import count_lines, read_lines, shorten, size
 
 
@@ -95,16 +94,20 @@ def test_bench_forward(numbert_main, folder):
     assert "max_position_embeddings 9: make it smaller" in err
 
 
+def commands_of(given):
+    """{name: parser} of the commands that a parser has."""
+    return {name: inner for action in given._actions
+            for name, inner in getattr(action, "_name_parser_map", {}).items()}
+
+
 def commands():
     """Each command, and each command's commands, as lists of words."""
     found = []
 
     def walk(given, words):
-        for action in given._actions:
-            if hasattr(action, "_name_parser_map"):
-                for name, inner in action._name_parser_map.items():
-                    found.append([*words, name])
-                    walk(inner, [*words, name])
+        for name, inner in commands_of(given).items():
+            found.append([*words, name])
+            walk(inner, [*words, name])
     walk(parser(), [])
     return found
 
@@ -122,16 +125,19 @@ def test_version(numbert_main):
 
 
 def test_every_file_with_commands_is_asked_for_them():
-    found, = (action.choices for action in parser()._actions
-              if isinstance(action.choices, dict))
-    names = set()
-    for _, name, _ in pkgutil.iter_modules(numbert.cli.__path__):
-        module = import_module(f"numbert.cli.{name}")
-        if hasattr(module, "register"):
-            commands = argparse.ArgumentParser().add_subparsers()
-            module.register(commands)
-            names |= set(commands.choices)
-    assert names == set(found) and len(names) > 10
+    files = {name for _, name, _ in pkgutil.iter_modules(numbert.cli.__path__)
+             if hasattr(import_module(f"numbert.cli.{name}"), "register")}
+    assert files == {file for file, _ in COMMANDS.values()} and len(files) > 10
+    assert {task.name for task in tasks.TASKS} == {
+        name for name, (file, _) in COMMANDS.items() if file == "tasks"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fly"], ["embed"]])
+def test_only_what_was_typed_is_registered(words):
+    """Commands that were not typed have no arguments but --help."""
+    known = {name for name, inner in commands_of(parser(words)).items()
+             if len(inner._actions) > 1}
+    assert known == {*words} & {*COMMANDS}
 
 
 # ------------------------------------------------------------------------- mistakes
