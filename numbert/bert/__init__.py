@@ -5,3 +5,6 @@ encoder, heads.  Each file needs only those before it.  Two more make it fast an
 and can wait: erf, which ops needs, and packing, which leaves padding out.
 This room imports nothing else of numbert.
 """
+
+from . import (activations, attention, blocks, embeddings, encoder, erf, heads, losses,
+               ops, packing, scope)

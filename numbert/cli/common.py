@@ -1,4 +1,7 @@
-"""What the commands share: arguments, loading, and printing."""
+"""What the commands share: arguments, loading, and printing.
+
+`numbert --help` needs this file, so it imports NumPy only in functions.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from ..system.datafiles import decoded_lines, text_lines
-from ..system.jsonfiles import json_text
 
 MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
               "or a name on the Hugging Face hub (needs numbert[hub]); default: the "
@@ -166,6 +166,7 @@ def read_lines(path: str) -> Iterator[str]:
         ValueError: a line is not UTF-8; the message gives its number.
         OSError: the file can't be read.
     """
+    from ..system.datafiles import decoded_lines, text_lines
     found = decoded_lines(sys.stdin.buffer, "stdin") if path == "-" else \
         text_lines(path)
     return (line for _, line in found)
@@ -181,6 +182,7 @@ def count_lines(path: str) -> int | None:
 
 def print_json(value: Any, indent: int | None = None) -> None:
     """Print a value as JSON; a number that is not finite becomes null."""
+    from ..system.jsonfiles import json_text
     print(json_text(value, indent=indent))
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -187,6 +186,7 @@ def write(path: str, vectors: Iterable[np.ndarray], width: int, dtype) -> None:
     """Write the vectors to `path`, and say so; "-" means stdout, and says nothing."""
     start = time.perf_counter()
     if path == "-":
+        import tempfile
         # Only the end tells how many rows there are, and the header says it first.
         with tempfile.TemporaryFile() as file:
             with npy_file(file, width, dtype) as add:

@@ -18,7 +18,7 @@ from ..system import checkpoint, saving
 from ..system.absent import refuse_arguments
 from ..system.numbers import generator
 from . import params as parameters
-from .backend import OTHERS, torch_options
+from .backend import torch_options
 from .base import check_options, module_of, signatures
 from .cache import given_cache
 from .classes import BertLMHeadModel, BertModel
@@ -30,6 +30,7 @@ from .halves import PROJECTION, JointParams, check_halves, check_report, half
 from .halves import named_for_halves, projection_shapes, shift_tokens_right
 from .halves import start_of_target, under
 from .inputs import array, integers
+from .others import OTHERS
 from .outputs import joined_output
 from .params import checked_dtype, checked_params, loaded_dtype
 from .targets import Term, checked_targets, checked_totals, output_gradients
