@@ -1,8 +1,11 @@
 """The command as its users meet it: info, tokenize, help and mistakes."""
 
+import gc
 import json
 import pkgutil
 import re
+import subprocess
+import sys
 import warnings
 from importlib import import_module
 
@@ -138,6 +141,18 @@ def test_only_what_was_typed_is_registered(words):
     known = {name for name, inner in commands_of(parser(words)).items()
              if len(inner._actions) > 1}
     assert known == {*words} & {*COMMANDS}
+
+
+def test_only_a_process_of_its_own_collects_garbage_seldom(numbert_main, folder):
+    before = gc.get_threshold()
+    numbert_main("info", "--model", folder)
+    assert gc.get_threshold() == before
+    code = ("import atexit, gc\n"
+            "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
+            "from numbert.cli import main\nmain()\nprint(gc.get_threshold()[0])")
+    out = subprocess.run([sys.executable, "-c", code, "info", "--model", folder],
+                         check=True, capture_output=True, text=True).stdout
+    assert out.splitlines()[-2:] == ["50000", "True"]
 
 
 # ------------------------------------------------------------------------- mistakes
