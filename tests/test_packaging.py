@@ -200,6 +200,12 @@ def test_the_command_works_without_the_module_resource():
         "from numbert.cli import parser; parser().parse_args(['info'])")
 
 
+def test_a_star_imports_all_that_needs_no_optional_package():
+    run(f"import sys; sys.modules |= dict.fromkeys({sorted(OPTIONAL)})\n"
+        "import numbert\nfrom numbert import *\n"
+        "assert {*numbert.LATER, *numbert.AUTO} - {'exact'} <= {*globals()}")
+
+
 def test_every_public_name_is_there():
     for name in dir(numbert):
         assert getattr(numbert, name) is not None or name.startswith("__"), name
