@@ -32,9 +32,8 @@ import numpy as np
 
 from ..models.classes import BertLMHeadModel
 from ..models.config import BertConfig
-from ..system.jsonfiles import json_text
 from ..system.progress import bar
-from ..system.saving import atomic_write_text
+from . import bench_output
 
 SOURCE = "https://huggingface.co/docs/transformers/v4.50.0/model_doc/bert"
 HARDWARE = "A100-80GB, PyTorch 2.2.0, float16"
@@ -95,9 +94,7 @@ def add_arguments(parser) -> None:
     parser.add_argument("--compile", action="store_true", help="add rows of training "
                         'with torch.compile(mode="reduce-overhead"); they tell no '
                         "memory, as torch does not count that of CUDA graphs")
-    parser.add_argument("--json", metavar="FILE", help="write all figures")
-    parser.add_argument("--plot", metavar="FILE", help="draw the times (needs "
-                        "numbert[notebooks])")
+    bench_output.add_arguments(parser)
 
 
 def batch_length(text: str) -> tuple[int, int]:
@@ -112,16 +109,9 @@ def batch_length(text: str) -> tuple[int, int]:
 
 def run(args) -> None:
     """Measure, print the tables, and write what was asked for."""
-    from . import common
-    common.check_file("json", args.json)
-    common.check_picture(args.plot)
-    settings = plan(args)
-    figures = measure(settings)
-    print(text_of(figures))
-    if args.json:
-        atomic_write_text(args.json, json_text(figures, indent=1) + "\n")
-    if args.plot:
-        common.save_picture(picture(figures), args.plot)
+    bench_output.check(args)
+    figures = measure(plan(args))
+    bench_output.finish(args, figures, text_of(figures), picture)
 
 
 def plan(args) -> dict:

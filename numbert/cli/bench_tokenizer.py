@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from ..system.jsonfiles import read_text
+from . import bench_output
 
 SIZE = 1_000_000                # characters of the document
 SENTENCES = 10_000
@@ -50,21 +51,30 @@ def add_arguments(parser) -> None:
                         help="how often to measure each row (default: 5)")
     parser.add_argument("--memory", action="store_true", help="also measure the memory "
                         "that a text of 20 million characters takes")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    bench_output.add_arguments(parser)
 
 
 def run(args) -> None:
-    """Measure, and print the figures."""
-    from .common import print_json
+    """Measure, print the figures, and write what was asked for."""
+    bench_output.check(args)
     text = text_of(args.file) if args.file else english_like(SIZE)
     rows = bench_tokenizer(text, args.model, args.rounds)
     memory = bench_memory(text, args.model) if args.memory else None
-    if args.json:
-        print_json(rows + ([memory] if memory else []), indent=2)
-        return
-    print(table(rows, args.rounds))
-    if memory:
-        print("\n" + memory_text(memory))
+    shown = table(rows, args.rounds) + (f"\n\n{memory_text(memory)}" if memory else "")
+    bench_output.finish(args, {"machine": bench_output.machine(), "rows": rows,
+                               "memory": memory}, shown, picture)
+
+
+def picture(figures: dict) -> Any:
+    """Return a figure of how long each contender takes."""
+    return bench_output.bars(relative(figures["rows"]))
+
+
+def relative(rows: list[dict]) -> dict[str, dict[str, float]]:
+    """Return how long each contender takes, as a multiple of numbert's time, by task.
+    """
+    return {row["task"]: {"numbert": 1.0, "Hugging Face": row["ratio"]}
+            if "ratio" in row else {"numbert": 1.0} for row in rows}
 
 
 def text_of(path: str) -> str:
@@ -239,7 +249,7 @@ def bench_memory(text: str, model: str | None = None) -> dict:
 
 def _extra_memory(make: Callable[[], Any], text: str) -> int:
     """Return the most bytes that encoding takes, with the ids that it returns."""
-    from .bench_forward import peak_bytes, reset_peak
+    from .bench_turns import peak_bytes, reset_peak
     tokenizer = make()
     tokenizer.model_max_length = int(1e30)
     tokenizer(text[:100_000], return_tensors="np")      # make what is made only once

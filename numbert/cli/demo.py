@@ -17,7 +17,8 @@ from ..pipelines import pipeline
 from ..pipelines.sentence_files import sentence_settings
 from ..pipelines.sentences import embed
 from . import common
-from .bench_forward import cold_start
+from .bench_steps import start_numbert
+from .bench_turns import seconds_of
 
 BUG = "B13-hidden"                  # one that has been made again and again
 SENTENCES = (
@@ -86,7 +87,7 @@ def main(argv: list[str] | None = None) -> None:
                        (f"embed {len(SENTENCES)} sentences, the first time", first),
                        ("embed them again, median of 9", again),
                        ("run `numbert embed`, from start to end",
-                        cold_start(str(folder), repeats=1))):
+                        seconds_of(start_numbert({"folder": str(folder)}).step, 1))):
         print(f"{what:38}{common.seconds(took):>8}")
     if args.picture:
         print("\n" + draw(alike, SENTENCES, args.picture))

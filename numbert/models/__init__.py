@@ -2,8 +2,7 @@
 
 Start with classes: each is a short story of backbone, head and loss.  base runs a call,
 inputs checks it, targets computes its loss, and outputs holds its results.  trace shows
-what happens inside, and taps names it.  config and params describe a model, weights
-loads it.  To generate text: cache, generation_config, sampling, steps, beams,
-generation, halves, encoder_decoder_config, encoder_decoder.  This room imports only
-bert and system.
+what happens inside; taps names it.  config and params describe a model; weights loads
+it.  To generate text: cache, generation_config, sampling, steps, beams, generation, and
+halves, encoder_decoder*.  This room imports only bert and system.
 """

@@ -7,37 +7,31 @@ hidden states.  Names, arguments and files are those of transformers' class.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
 from ..bert.scope import Run
-from ..system import checkpoint, saving
-from ..system.absent import refuse_arguments
 from ..system.numbers import generator
 from . import params as parameters
-from .backend import torch_options
 from .base import check_options, module_of, signatures
 from .cache import given_cache
 from .classes import BertLMHeadModel, BertModel
-from .encoder_decoder_config import EncoderDecoderConfig, check_fields
+from .encoder_decoder_config import EncoderDecoderConfig
+from .encoder_decoder_files import EncoderDecoderFiles
 from .generation import continued, hooks
-from .generation_config import read_generation_config, resolved
-from .generation_config import write_generation_config
-from .halves import PROJECTION, JointParams, check_halves, check_report, half
-from .halves import named_for_halves, projection_shapes, shift_tokens_right
-from .halves import start_of_target, under
+from .generation_config import resolved
+from .halves import PROJECTION, JointParams, check_halves, named_for_halves
+from .halves import projection_shapes, shift_tokens_right, start_of_target, under
 from .inputs import array, integers
 from .others import OTHERS
 from .outputs import joined_output
-from .params import checked_dtype, checked_params, loaded_dtype
+from .params import checked_dtype, checked_params
 from .targets import Term, checked_targets, checked_totals, output_gradients
 from .targets import total_loss, word_targets
 from .tensors import is_tensor, to_host
 from .trace import GRADIENT, end_run, within
-from .weights import ModuleNames, check_layers, check_safetensors
 
 
 class Saved(NamedTuple):
@@ -57,7 +51,7 @@ class Saved(NamedTuple):
         return f"<Saved: of the encoder {self.encoder}, of the decoder {self.decoder}>"
 
 
-class EncoderDecoderModel(ModuleNames):
+class EncoderDecoderModel(EncoderDecoderFiles):
     """Two BERTs as one model.
 
     Args:
@@ -370,98 +364,3 @@ class EncoderDecoderModel(ModuleNames):
                         extra=hooks(streamer, logits_processor, stopping_criteria))
         out = self.backend.given_back(out, (input_ids, inputs_embeds, attention_mask))
         return named_for_halves(out, encoder_outputs, settings)
-
-    # ----------------------------------------------------------------------- files
-
-    @classmethod
-    def from_encoder_decoder_pretrained(
-            cls, encoder_pretrained_model_name_or_path=None,
-            decoder_pretrained_model_name_or_path=None, *, dtype="float32", rng=0,
-            decoder_start_token_id=None, **options):
-        """Start both halves from checkpoints, each of any BERT.
-
-        Args:
-            encoder_pretrained_model_name_or_path, decoder_...: directories or hub
-                names, see BertModel.from_pretrained.
-            dtype: of both halves.
-            rng: seed or Generator of what starts fresh: the cross-attention, and the
-                LM head if the decoder's checkpoint has none.
-            decoder_start_token_id: a field of the joint configuration.
-            **options: `encoder_...` and `decoder_...` go to from_pretrained of that
-                half, apart from encoder_model and decoder_model, which are models to
-                use as they are.  All others become fields of the joint configuration.
-        """
-        others = {name: value for name, value in options.items()
-                  if not name.startswith(("encoder_", "decoder_"))}
-        check_fields("from_encoder_decoder_pretrained", others)
-        rng = generator(rng)
-        encoder = half(BertModel, encoder_pretrained_model_name_or_path, False,
-                       under("encoder_", options), dtype, rng)
-        decoder = half(BertLMHeadModel, decoder_pretrained_model_name_or_path, True,
-                       under("decoder_", options), dtype, rng)
-        config = EncoderDecoderConfig.from_encoder_decoder_configs(
-            encoder.config, decoder.config,
-            decoder_start_token_id=decoder_start_token_id, **others)
-        return cls(config, encoder, decoder)
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *, config=None,
-                        dtype="float32", revision=None, cache_dir=None,
-                        local_files_only=False, token=None, subfolder="",
-                        force_download=False, use_safetensors=None,
-                        attn_implementation=None, torch_dtype=None, device=None,
-                        **changes):
-        """Load what save_pretrained wrote, here or in transformers.
-
-        Args:
-            config: an EncoderDecoderConfig to use instead of the checkpoint's own.
-            **changes: fields to change in the checkpoint's.
-            All others: see BertPreTrainedModel.from_pretrained.
-
-        Raises:
-            OSError, ValueError: the checkpoint is absent, damaged or of another kind.
-            TypeError: an argument that does not exist.
-        """
-        from ..system.hub import resolve
-        torch = torch_options(device, torch_dtype or dtype, attn_implementation)
-        check_safetensors("use_safetensors", use_safetensors)
-        directory = resolve(
-            pretrained_model_name_or_path, BertLMHeadModel.files, revision=revision,
-            cache_dir=cache_dir, local_files_only=local_files_only, token=token,
-            subfolder=subfolder, force_download=force_download)
-        if config is None:
-            config = EncoderDecoderConfig.from_pretrained(directory, **changes)
-        elif changes:
-            raise ValueError("config is given together with changes to it "
-                             f"({', '.join(sorted(changes))}), expected only one of "
-                             "these: change the config first")
-        stored = checkpoint.inventory(directory)
-        for part in (config.encoder, config.decoder):
-            check_layers(directory, part, stored)
-        dtype = loaded_dtype(torch_dtype or dtype, config, stored, torch)
-        model = cls(config, dtype=dtype)
-        loaded, report = checkpoint.load(
-            directory, model.shapes, dtype=dtype, base_prefix="bert.",
-            aliases=model.aliases, stored=stored)
-        check_report(directory, report)
-        model.params = model.params | loaded
-        model.generation_config = read_generation_config(directory)
-        return model if torch is None else model.to_torch(**torch)
-
-    def save_pretrained(self, save_directory, *, max_shard_size="50GB",
-                        safe_serialization=True, **others) -> None:
-        """Write config.json and model.safetensors, which transformers loads too.
-
-        The arguments are those of BertPreTrainedModel.save_pretrained.
-        """
-        refuse_arguments("save_pretrained", others, (
-            "save_directory", "max_shard_size", "safe_serialization"))
-        check_safetensors("safe_serialization", safe_serialization)
-        params = self.backend.arrays(dict(self.params))
-        dtype = next(iter(params.values())).dtype
-        config = EncoderDecoderConfig(**{
-            **self.config.to_dict(), "architectures": [type(self).__name__],
-            "dtype": str(dtype)})
-        saving.save(Path(save_directory), params,
-                    config_text=config.to_json_string(), max_shard_size=max_shard_size)
-        write_generation_config(save_directory, self.generation_config)

@@ -1,14 +1,11 @@
-"""`numbert bench` on a little text and a little model."""
+"""`numbert bench tokenizer` on a little text."""
 
 import argparse
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-import tiny
-from numbert.cli import bench_tokenizer as bench, main
+from numbert.cli import bench_tokenizer as bench
 
 
 @pytest.fixture
@@ -24,9 +21,13 @@ def arguments(*words):
     return parser.parse_args(words)
 
 
-def test_it_measures_each_task_and_compares(small, capsys):
-    bench.run(arguments("--rounds", "1", "--json"))
-    rows = json.loads(capsys.readouterr().out)
+def test_it_measures_each_task_and_compares(small, tmp_path):
+    pytest.importorskip("matplotlib")
+    figures, drawing = tmp_path / "figures.json", tmp_path / "times.svg"
+    bench.run(arguments("--rounds", "1", "--json", str(figures), "--plot",
+                        str(drawing)))
+    rows = json.loads(figures.read_text())["rows"]
+    assert all(row["task"] in drawing.read_text() for row in rows)
     assert len(rows) == 11 and len({row["task"] for row in rows}) == 11
     for row in rows:
         assert row["numbert_ms"] > 0 and row["characters"] > 0
@@ -57,11 +58,12 @@ def test_loading_is_measured_with_a_new_tokenizer_each_time():
     assert bench.LOAD in bench.table([row], 3)
 
 
-def test_the_memory_of_a_long_text(small, monkeypatch, capsys):
+def test_the_memory_of_a_long_text(small, monkeypatch, tmp_path):
     monkeypatch.setattr(bench, "LONG", 300_000)
     monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: None)
-    bench.run(arguments("--rounds", "1", "--memory", "--json"))
-    memory = json.loads(capsys.readouterr().out)[-1]
+    figures = tmp_path / "figures.json"
+    bench.run(arguments("--rounds", "1", "--memory", "--json", str(figures)))
+    memory = json.loads(figures.read_text())["memory"]
     # At least the ids, and far below what a Python object per piece would take.
     assert memory["characters"] == 300_000
     assert 100_000 < memory["numbert_bytes"] < 100_000_000
@@ -88,16 +90,3 @@ def test_a_file_without_text(content, match, tmp_path):
     (tmp_path / "f.txt").write_bytes(content)
     with pytest.raises(ValueError, match=match):
         bench.text_of(str(tmp_path / "f.txt"))
-
-
-def test_a_forward_pass_needs_no_tokenizer(capsys, tmp_path, monkeypatch):
-    folder = tiny.checkpoint(tmp_path / "model")
-    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
-        Path(folder, name).unlink(missing_ok=True)
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec",
-                        lambda name: None if name == "torch" else find(name))
-    code = main(["bench", "forward", "--model", str(folder), "--batch", "2", "--length",
-                 "4", "--rounds", "1", "--threads", "1"])
-    text = capsys.readouterr().out
-    assert code == 0 and f"no cold start, as {folder} holds no tokenizer" in text

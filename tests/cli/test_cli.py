@@ -74,29 +74,6 @@ def test_tokenize_shows_the_pieces(numbert_main, folder, option):
     assert "meal" in out and "##s" in out
 
 
-def test_bench_forward(numbert_main, folder):
-    """The contenders answer in turn and agree; the times may be anything."""
-    code, out, err = numbert_main(
-        "bench", "forward", "--model", folder, "--batch", 3, "--length", 7,
-        "--rounds", 2, "--threads", 1, "--json")
-    figures = json.loads(out)
-    assert (code, err) == (0, "") and figures["cold_start_s"] > 0
-    for found in figures["contenders"].values():
-        assert found["median_s"] >= found["best_s"] > 0 and found["peak_bytes"] >= 0
-    if len(figures["contenders"]) > 1:
-        assert figures["difference"] < 1e-4
-    code, out, err = numbert_main(
-        "bench", "forward", "--model", folder, "--batch", 4, "--length", 8, "--ragged",
-        "--rounds", 1, "--threads", 2)
-    assert (code, err) == (0, "") and "4 x 8 tokens, " in out and "% filled" in out
-    # The states agree at the tokens; at padding they are 0 for numbert alone.
-    differences = re.findall(r"hidden states: (\S+)", out)
-    assert all(float(found) < 1e-4 for found in differences)
-    code, _, err = numbert_main("bench", "forward", "--model", folder, "--length", 10)
-    assert code == 2 and "--length is 10, expected at most the model's max_pos" in err
-    assert "max_position_embeddings 9: make it smaller" in err
-
-
 def commands_of(given):
     """{name: parser} of the commands that a parser has."""
     return {name: inner for action in given._actions
