@@ -7,7 +7,7 @@ import string
 
 import numbert
 from common import stressed
-from numbert.pipelines import TASKS, pipeline
+from numbert.pipelines import pipeline, task_class
 from numbert.tokenization import BertTokenizer
 
 WORDS = """paris berlin france the is a of and in to was lives works capital city river
@@ -48,7 +48,7 @@ def saved(folder, name):
 
 def pipe(task, name=None, **options):
     """A pipeline on a model object, with the configuration of `name` in MODELS."""
-    kind = TASKS[task].model_class
+    kind = task_class(task).model_class
     changes = MODELS[name][1] if name else {}
     return pipeline(task, model(kind, **changes), tokenizer(), **options)
 

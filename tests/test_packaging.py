@@ -4,12 +4,14 @@ import configparser
 import fnmatch
 import importlib.metadata
 import re
-import resource
 import shutil
 import subprocess
 import sys
 import tarfile
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 import numbert
 
@@ -18,57 +20,93 @@ PACKAGE = ROOT / "numbert"
 OPTIONAL = {"torch", "transformers", "tokenizers", "hypothesis", "matplotlib",
             "huggingface_hub", "tqdm", "mpmath", "pytest", "scipy", "flint", "onnx",
             "onnxruntime", "tomllib"}
-LOADED = """
-    bert bert.activations bert.attention bert.blocks bert.embeddings bert.encoder
-    bert.erf bert.heads bert.losses bert.ops bert.packing bert.scope
-    models models.backend models.base models.cache models.classes models.config
-    models.inputs models.outputs models.params models.shards models.targets
-    models.tensors models.trace models.weights
-    system system.checkpoint system.jsonfiles system.numbers system.parallel
-    system.saving"""
+# What `import numbert` loads: none of it needs NumPy.
+IMPORTED = "models models.others"
+# What the command loads besides, before it knows which command it is.
+COMMAND = "cli cli.common system system.ranks system.terminal"
+# Parts of numbert that one sentence embedding has no use for.
+OF_OTHERS = """
+    backends deviations models.beams models.encoder_decoder models.generation
+    models.sampling models.steps models.taps pipelines.features pipelines.fill_mask
+    pipelines.text_generation plots tasks testing tokenization.learn tokenization.legacy
+    tokenization.view training verify world"""
 
 
-def run(code):
+def run(code, *words):
     """Standard output of a fresh interpreter."""
-    return subprocess.run([sys.executable, "-c", code], check=True, text=True,
+    return subprocess.run([sys.executable, "-c", code, *words], check=True, text=True,
                           capture_output=True).stdout
+
+
+def loaded_by(*words):
+    """The modules that a process has loaded at the end of a command."""
+    said = run("import sys\nfrom numbert.cli import main\n"
+               "try:\n    main()\nexcept SystemExit:\n    pass\n"
+               "print(*sys.modules)", *words)
+    return {*said.splitlines()[-1].split()}
+
+
+def of_numbert(modules):
+    """Those of them that are numbert's, without that word."""
+    return {name.removeprefix("numbert.") for name in modules
+            if name.startswith("numbert.")}
 
 
 # ---------------------------------------------------------------- light to import
 
 def test_import_is_light():
-    loaded = set(run("import sys, numbert; print(*sys.modules)").split())
-    assert "numbert.models" in loaded
+    """It leaves the classes, and NumPy, to the first use of a name."""
+    loaded = {*run("import sys, numbert; print(*sys.modules)").split()}
+    assert of_numbert(loaded) == {*IMPORTED.split()}
+    assert not loaded & {*OPTIONAL, "numpy"}
+
+
+def test_a_model_needs_no_optional_package():
+    loaded = {*run("import sys, numbert; numbert.BertModel, numbert.BertTokenizer\n"
+                   "print(*sys.modules)").split()}
+    assert {"models.classes", "tokenization.tokenizer"} <= of_numbert(loaded)
     assert not loaded & OPTIONAL
 
 
-def test_import_loads_no_more_than_it_needs():
-    """The modules of numbert that `import numbert` loads: each has to be worth it."""
-    loaded = run("import sys, numbert; print(*sys.modules)").split()
-    assert {name for name in loaded if name.startswith("numbert.")} == {
-        f"numbert.{name}" for name in LOADED.split()}
+@pytest.mark.parametrize("words", [["--help"], ["--version"]])
+def test_help_is_light(words):
+    """It imports the file of no command."""
+    loaded = loaded_by(*words)
+    assert of_numbert(loaded) == {*IMPORTED.split(), *COMMAND.split()}
+    assert not loaded & {*OPTIONAL, "numpy", "json", "importlib.metadata"}
 
 
-def seconds(code):
-    """Processor time of a fresh interpreter, the best of several runs."""
-    def once():
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run(code)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return min(once() for _ in range(5))
+def test_an_embedding_loads_no_more_than_it_needs():
+    loaded = loaded_by("embed", "Anna lives in Oslo.")
+    ours = of_numbert(loaded)
+    assert {"pipelines.sentences", "models.classes", "tokenization.tokenizer",
+            "system.checkpoint"} <= ours
+    assert not {name for name in ours for other in OF_OTHERS.split()
+                if f"{name}.".startswith(f"{other}.")}
+    assert {name for name in ours if name.startswith("cli.")} == {
+        "cli.common", "cli.embed"}
+    assert not loaded & {*OPTIONAL, "numpy.random", "tempfile", "subprocess",
+                         "concurrent.futures", "multiprocessing", "importlib.metadata"}
 
 
-def test_import_is_quick():
-    """At most twice the time of NumPy alone: seconds depend on the machine's load."""
-    assert seconds("import numbert") < 2 * seconds("import numpy")
+def test_tokenizing_loads_no_model():
+    ours = of_numbert(loaded_by("tokenize", "Anna lives in Oslo."))
+    assert "tokenization.tokenizer" in ours
+    assert not {name for name in ours if name.startswith(("bert", "pipelines"))}
+    assert not {name for name in ours if name.startswith("models.")} - {"models.others"}
 
 
-def test_help_is_light():
-    loaded = run("import sys\nfrom numbert.cli import parser\nparser()\n"
-                 "print(*sys.modules)").split()
-    assert "numbert.cli" in loaded
-    assert not set(loaded) & OPTIONAL
+def test_what_is_too_much_has_a_name():
+    """A misspelt name would never be found among what is loaded."""
+    for name in [*OF_OTHERS.split(), *IMPORTED.split(), *COMMAND.split()]:
+        assert find_spec(f"numbert.{name}"), name
+
+
+def test_the_parsers_need_no_optional_package():
+    loaded = {*run("import sys\nfrom numbert.cli import parser\nparser()\n"
+                   "print(*sys.modules)").split()}
+    assert "cli.bench_sdpa" in of_numbert(loaded)
+    assert not loaded & OPTIONAL
 
 
 # ---------------------------------------------------------------------- what ships
@@ -160,6 +198,12 @@ def test_the_command_works_without_the_module_resource():
     """Windows has none."""
     run("import sys; sys.modules['resource'] = None\n"
         "from numbert.cli import parser; parser().parse_args(['info'])")
+
+
+def test_a_star_imports_all_that_needs_no_optional_package():
+    run(f"import sys; sys.modules |= dict.fromkeys({sorted(OPTIONAL)})\n"
+        "import numbert\nfrom numbert import *\n"
+        "assert {*numbert.LATER, *numbert.AUTO} - {'exact'} <= {*globals()}")
 
 
 def test_every_public_name_is_there():

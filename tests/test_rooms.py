@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import numbert
+from numbert import pipelines, tokenization
 from imports import read_imports
 
 PACKAGE = Path(numbert.__file__).parent
@@ -200,12 +201,39 @@ def test_what_needs_an_optional_package_is_imported_when_needed():
 
 
 def test_names_that_are_loaded_later_lead_somewhere():
-    assert numbert.LATER
     for name, module in numbert.LATER.items():
         target = f"numbert.{module}"
         assert target in MODULES and bad_room("__init__", target) is None, name
-        wanted = "BertTokenizer" if name == "AutoTokenizer" else name
-        assert hasattr(import_module(target), wanted), name
+        assert hasattr(import_module(target), name), name
+    for name, module in tokenization.LATER.items():
+        assert hasattr(import_module(f"numbert.tokenization.{module}"), name), name
+
+
+@pytest.mark.parametrize("package", [numbert, tokenization])
+def test_what_is_loaded_later_is_what_type_checkers_see(package):
+    typed = {name: found.module.removeprefix(f"{package.__name__}.")
+             for found in imports(package.__name__) if found.when == "typing"
+             for name in found.names}
+    assert typed == package.LATER
+
+
+def test_an_auto_class_is_the_one_that_type_checkers_see():
+    typed = {}
+    for node in ast.walk(ast.parse(MODULES["numbert"].read_text("utf-8"))):
+        if isinstance(node, ast.Assign):
+            names, values = (getattr(side, "elts", [side])
+                             for side in (node.targets[0], node.value))
+            typed |= {ast.unparse(name): ast.unparse(value)
+                      for name, value in zip(names, values)}
+    assert numbert.AUTO == {name: value for name, value in typed.items()
+                            if name.startswith("Auto")}
+    for name, value in numbert.AUTO.items():
+        assert getattr(numbert, name) is getattr(numbert, value)
+
+
+def test_a_pipeline_is_made_by_the_class_of_its_task():
+    for task in pipelines.TASKS:
+        assert pipelines.task_class(task).task == task
 
 
 # ------------------------------------------------------------- the law is enforced
@@ -294,8 +322,8 @@ def test_a_circle_is_seen(code, when):
 
 
 def test_a_circle_through_the_name_of_a_package_is_seen():
-    assert circle(graph(LOAD, fill_mask="from . import TASKS"))
-    assert circle(graph(LOAD, fill_mask="from . import base")) is None
+    assert circle(graph(LOAD, batch="from .. import BatchEncoding"))
+    assert circle(graph(LOAD, batch="from .. import definition")) is None
 
 
 # ------------------------------------------------------- how the rooms introduce them

@@ -6,3 +6,6 @@ exact, and can wait: erf, which ops needs; packing, which leaves padding out; an
 which saves memory in training.
 This room imports nothing else of numbert.
 """
+
+from . import (activations, attention, blocks, embeddings, encoder, erf, heads, losses,
+               ops, packing, scope)

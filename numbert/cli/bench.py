@@ -20,16 +20,17 @@ BENCHES: dict[str, tuple[Any, str, Any, Any]] = {
 }
 
 
-def register(commands) -> None:
-    """Add `numbert bench`."""
-    command = common.add_command(
-        commands, "bench", None, "measure speed and memory, beside Hugging Face",
+def register(command, name: str) -> None:
+    """Say what `numbert bench` takes."""
+    common.describe(
+        command, None,
         "  numbert bench forward\n  numbert bench train --model DIR --batch 16\n"
         "  numbert bench all --json figures.json --plot figures.png",
         "Measure the speed and memory of numbert, and of Hugging Face beside it if\n"
         "torch and transformers are installed.")
     kinds = command.add_subparsers(title="what to measure", metavar="WHAT",
                                    required=True)
-    for name, (run, help, module, add_arguments) in BENCHES.items():
-        add_arguments(common.add_command(kinds, name, run, help,
-                                         description=(module.__doc__ or "").strip()))
+    for what, (run, help, module, add_arguments) in BENCHES.items():
+        kind = common.add_command(kinds, what, help)
+        common.describe(kind, run, description=(module.__doc__ or "").strip())
+        add_arguments(kind)

@@ -158,10 +158,10 @@ def examples_of(settings: dict) -> list[dict]:
 
 def train_numbert(settings: dict) -> Loaded:
     """A step of training with dropout: gradients, clipping, AdamW."""
-    from .. import models
+    from ..models import classes
     from ..training import loop, optim
     from ..training.batches import collate
-    cls = getattr(models.classes, CLASSES[settings["work"]])
+    cls = getattr(classes, CLASSES[settings["work"]])
     model, examples = cls.from_pretrained(settings["folder"]), examples_of(settings)
     plan = loop.planned(loop.recipe_of(dict(
         lr=RATE, steps=10**6, batch_size=len(examples), schedule="constant",

@@ -1,19 +1,18 @@
-"""What the commands share: arguments, loading, and printing."""
+"""What the commands share: arguments, loading, and printing.
+
+`numbert --help` needs this file, so it imports NumPy only in functions.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from ..system.datafiles import decoded_lines, text_lines
-from ..system.jsonfiles import json_text
 
 MODEL_HELP = ("a folder with config.json, model.safetensors and the tokenizer's files, "
               "or a name on the Hugging Face hub (needs numbert[hub]); default: the "
@@ -32,6 +31,7 @@ class Defaults(argparse.RawDescriptionHelpFormatter):
         self.function = function                 # such as "finetuning.finetune"
 
     def _get_help_string(self, action):
+        import inspect
         from ..tasks import Settings
         file, _, name = self.function.partition(".")
         called = getattr(importlib.import_module(f"..tasks.{file}", __package__), name)
@@ -45,21 +45,26 @@ class Defaults(argparse.RawDescriptionHelpFormatter):
         return f"{action.help} (default: {shown})"
 
 
-def add_command(commands, name: str, run: Callable | None, help: str,
-                examples: str = "", description: str = "", function: str = ""
-                ) -> argparse.ArgumentParser:
-    """Add a command whose help ends with examples; `run(args)` does its work.
+def add_command(commands, name: str, help: str) -> argparse.ArgumentParser:
+    """Add a command; `describe` says more about it."""
+    return commands.add_parser(
+        name, help=help, description=help[0].upper() + help[1:] + ".",
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def describe(command: Any, run: Callable | None, examples: str = "",
+             description: str = "", function: str = "") -> None:
+    """Say that `run(args)` does the work of a command, and what its help shows.
 
     function: where the defaults of its arguments are; see `Defaults`.
     """
-    epilog = f"examples:\n{examples}" if examples else None
-    formatter: Any = argparse.RawDescriptionHelpFormatter
-    command = commands.add_parser(
-        name, help=help, description=description or help[0].upper() + help[1:] + ".",
-        epilog=epilog,
-        formatter_class=partial(Defaults, function) if function else formatter)
     command.set_defaults(run=run)
-    return command
+    if examples:
+        command.epilog = f"examples:\n{examples}"
+    if description:
+        command.description = description
+    if function:
+        command.formatter_class = partial(Defaults, function)
 
 
 def add_model(command) -> None:
@@ -161,6 +166,7 @@ def read_lines(path: str) -> Iterator[str]:
         ValueError: a line is not UTF-8; the message gives its number.
         OSError: the file can't be read.
     """
+    from ..system.datafiles import decoded_lines, text_lines
     found = decoded_lines(sys.stdin.buffer, "stdin") if path == "-" else \
         text_lines(path)
     return (line for _, line in found)
@@ -176,6 +182,7 @@ def count_lines(path: str) -> int | None:
 
 def print_json(value: Any, indent: int | None = None) -> None:
     """Print a value as JSON; a number that is not finite becomes null."""
+    from ..system.jsonfiles import json_text
     print(json_text(value, indent=indent))
 
 

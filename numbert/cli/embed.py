@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -45,11 +44,9 @@ WORDS = {"mean": "mean of the tokens", "cls": "hidden state of [CLS]",
 SHOWN = 9                                # how many texts a summary lists and compares
 
 
-def register(commands) -> None:
-    """Add `numbert embed`."""
-    command = common.add_command(
-        commands, "embed", run, "turn sentences into vectors, one per text", EXAMPLES,
-        DESCRIPTION)
+def register(command, name: str) -> None:
+    """Say what `numbert embed` takes."""
+    common.describe(command, run, EXAMPLES, DESCRIPTION)
     command.add_argument("text", nargs="*", metavar="TEXT",
                          help='texts; a single "-" reads stdin, one text per line')
     common.add_model(command)
@@ -189,6 +186,7 @@ def write(path: str, vectors: Iterable[np.ndarray], width: int, dtype) -> None:
     """Write the vectors to `path`, and say so; "-" means stdout, and says nothing."""
     start = time.perf_counter()
     if path == "-":
+        import tempfile
         # Only the end tells how many rows there are, and the header says it first.
         with tempfile.TemporaryFile() as file:
             with npy_file(file, width, dtype) as add:

@@ -18,11 +18,9 @@ they have in transformers.  Before the file is put in place, onnxruntime compute
 it, and NumPy has to agree.  This needs numbert[torch,onnx]."""
 
 
-def register(commands) -> None:
-    """Add `numbert export`."""
-    command = common.add_command(
-        commands, "export", run, "write a checkpoint as an ONNX file", EXAMPLES,
-        DESCRIPTION)
+def register(command, name: str) -> None:
+    """Say what `numbert export` takes."""
+    common.describe(command, run, EXAMPLES, DESCRIPTION)
     common.add_model(command)
     command.add_argument("--to", choices=("onnx",), required=True,
                          help="the format: onnx")

@@ -12,15 +12,16 @@ EXAMPLES = """\
   numbert golden make --out mine --model DIR --text "A sentence." --prove"""
 
 
-def register(commands) -> None:
-    """Add `numbert golden`."""
-    golden = common.add_command(
-        commands, "golden", None, "make golden values for other programs", EXAMPLES,
+def register(command, name: str) -> None:
+    """Say what `numbert golden` takes."""
+    common.describe(
+        command, None, EXAMPLES,
         "Make a pack of golden values: small models with inputs, and every activation,"
         "\nloss and gradient that must come out.  README.md in the pack explains it.")
-    actions = golden.add_subparsers(metavar="make", required=True)
-    make = common.add_command(
-        actions, "make", run, "make a pack", EXAMPLES,
+    actions = command.add_subparsers(metavar="make", required=True)
+    make = common.add_command(actions, "make", "make a pack")
+    common.describe(
+        make, run, EXAMPLES,
         "Make a pack: the thirteen cases that numbert verify uses, proven (this needs"
         "\nnumbert[exact]), or one case from a model and texts of your own.")
     make.add_argument("--out", metavar="DIR", required=True,

@@ -51,10 +51,10 @@ class Row(NamedTuple):
         return "heads"
 
 
-def register(commands) -> None:
-    """Add `numbert info`."""
-    command = common.add_command(
-        commands, "info", run, "show what a checkpoint holds", EXAMPLES,
+def register(command, name: str) -> None:
+    """Say what `numbert info` takes."""
+    common.describe(
+        command, run, EXAMPLES,
         "Show what a checkpoint holds: its architecture, its tensors with their shapes,"
         "\ndtypes and sizes, and its tokenizer.  Nothing is computed, and no weights "
         "are read.")

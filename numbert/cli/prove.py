@@ -46,11 +46,9 @@ class Found(NamedTuple):
     seconds: float
 
 
-def register(commands) -> None:
-    """Add `numbert prove`."""
-    command = common.add_command(
-        commands, "prove", run, "prove the digits of an embedding", EXAMPLES,
-        DESCRIPTION)
+def register(command, name: str) -> None:
+    """Say what `numbert prove` takes."""
+    common.describe(command, run, EXAMPLES, DESCRIPTION)
     command.add_argument("--text", required=True, help="the text to embed")
     common.add_model(command)
     command.add_argument("--of", choices=WANTED, default="sentence",

@@ -19,11 +19,10 @@ TABS = "with tabs between them"
 
 
 class Task(NamedTuple):
-    """One command: its pipeline, its help, and what sets it apart."""
+    """One command: its pipeline, its examples, and what sets it apart."""
 
     name: str
     task: str
-    help: str
     examples: str
     add: Callable               # parser -> None: adds its arguments
     read: Callable              # args -> items for the pipeline, and how many if known
@@ -31,21 +30,20 @@ class Task(NamedTuple):
     lines: Callable             # (item, result) -> lines of plain text
 
 
-def register(commands) -> None:
-    """Add the commands."""
-    for task in TASKS:
-        command = common.add_command(commands, task.name, run, task.help, task.examples)
-        task.add(command)
-        common.add_model(command)
-        command.add_argument("--json", action="store_true",
-                             help="print one JSON object per line, with the input and "
-                                  "its result")
-        command.add_argument("--batch-size", type=common.positive, default=1,
-                             metavar="N", help="rows per forward pass (default: 1)")
-        command.add_argument("--dtype", choices=("float32", "float64"),
-                             default="float32",
-                             help="compute in this type (default: float32)")
-        command.set_defaults(spec=task)
+def register(command, name: str) -> None:
+    """Say what one of the commands takes."""
+    task, = (task for task in TASKS if task.name == name)
+    common.describe(command, run, task.examples)
+    task.add(command)
+    common.add_model(command)
+    command.add_argument("--json", action="store_true",
+                         help="print one JSON object per line, with the input and its "
+                              "result")
+    command.add_argument("--batch-size", type=common.positive, default=1, metavar="N",
+                         help="rows per forward pass (default: 1)")
+    command.add_argument("--dtype", choices=("float32", "float64"), default="float32",
+                         help="compute in this type (default: float32)")
+    command.set_defaults(spec=task)
 
 
 def run(args) -> None:
@@ -399,26 +397,26 @@ def generate_lines(item, result) -> Iterator[str]:
 
 
 TASKS = (
-    Task("fill-mask", "fill-mask", "find the words that fit in place of [MASK]", """\
+    Task("fill-mask", "fill-mask", """\
   numbert fill-mask "Paris is the [MASK] of France."
   numbert fill-mask "The film was [MASK]." --targets good,bad --model DIR
   numbert fill-mask --file texts.txt --json > words.jsonl""",
          add_fill_mask, texts, lambda args: given(
              top_k=args.top_k, truncation=args.truncate,
              targets=args.targets and args.targets.split(",")), fill_mask_lines),
-    Task("classify", "text-classification", "label a text, or a pair of texts", """\
+    Task("classify", "text-classification", """\
   numbert classify "A film that I shall see again." --model DIR
   numbert classify --top-k 3 --json - --model DIR < reviews.txt
   numbert classify $'A man eats.\\tSomeone has a meal.' --model DIR""",
          add_classify, texts_or_pairs, classify_options, classify_lines),
-    Task("ner", "token-classification", "find the names of people and places", """\
+    Task("ner", "token-classification", """\
   numbert ner "Anna Smith lives in Paris." --model DIR
   numbert ner --strategy none --all "Anna Smith" --model DIR
   numbert ner --file article.txt --stride 16 --json --model DIR""",
          add_ner, texts, lambda args: given(
              aggregation_strategy=args.strategy, stride=args.stride,
              ignore_labels=[] if args.all else None), ner_lines),
-    Task("answer", "question-answering", "find the answer to a question in a text", """\
+    Task("answer", "question-answering", """\
   numbert answer "Where does Anna live?" --context "Anna lives in Paris." --model DIR
   numbert answer "Who?" "When?" --context-file article.txt --top-k 3 --model DIR
   numbert answer --file questions.txt --context-file article.txt --json --model DIR""",
@@ -426,17 +424,17 @@ TASKS = (
              top_k=args.top_k, max_answer_len=args.max_answer_len,
              max_seq_len=args.max_seq_len, doc_stride=args.doc_stride,
              handle_impossible_answer=args.impossible), answer_lines),
-    Task("choose", "multiple-choice", "choose the text that goes with a prompt", """\
+    Task("choose", "multiple-choice", """\
   numbert choose "He poured the tea" "into a cup." "into a song." --model DIR
   numbert choose --file questions.tsv --top-k 1 --json --model DIR""",
          add_choose, choices, lambda args: given(
              top_k=args.top_k, truncation=args.truncate), choose_lines),
-    Task("next-sentence", "next-sentence", "say whether one text follows another", """\
+    Task("next-sentence", "next-sentence", """\
   numbert next-sentence "She opened the door." "The room was dark."
   numbert next-sentence --file pairs.tsv --json > scores.jsonl""",
          add_next_sentence, pairs, lambda args: given(truncation=args.truncate),
          next_sentence_lines),
-    Task("generate", "text-generation", "continue a text", """\
+    Task("generate", "text-generation", """\
   numbert generate "Once upon a time" --model DIR
   numbert generate "Once upon a time" --sample --seed 3 --sequences 2 --model DIR
   numbert generate --file prompts.txt --num-beams 4 --json --model DIR""",

@@ -11,11 +11,9 @@ EXAMPLES = """\
 KEYS = ("input_ids", "offset_mapping")
 
 
-def register(commands) -> None:
-    """Add `numbert tokenize`."""
-    command = common.add_command(
-        commands, "tokenize", run, "cut a text into word pieces, with ids and offsets",
-        EXAMPLES)
+def register(command, name: str) -> None:
+    """Say what `numbert tokenize` takes."""
+    common.describe(command, run, EXAMPLES)
     command.add_argument("text", nargs="+", metavar="TEXT",
                          help='texts; a single "-" reads stdin, one text per line')
     common.add_model(command)

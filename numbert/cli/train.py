@@ -104,18 +104,16 @@ TRAINING = {
 }
 
 
-def register(commands) -> None:
-    """Add the three commands."""
-    register_finetune(commands)
-    register_evaluate(commands)
-    register_pretrain(commands)
+def register(command, name: str) -> None:
+    """Say what one of the three commands takes."""
+    {"finetune": register_finetune, "evaluate": register_evaluate,
+     "pretrain": register_pretrain}[name](command)
 
 
-def register_finetune(commands) -> None:
-    """Add `numbert finetune`."""
-    command = common.add_command(
-        commands, "finetune", run_finetune, "train a checkpoint on a task",
-        FINETUNE_EXAMPLES, f"{FINETUNE}\n\n{FORMATS}", "finetuning.finetune")
+def register_finetune(command) -> None:
+    """Say what `numbert finetune` takes."""
+    common.describe(command, run_finetune, FINETUNE_EXAMPLES,
+                    f"{FINETUNE}\n\n{FORMATS}", "finetuning.finetune")
     command.add_argument("task", choices=TASKS, metavar="TASK",
                          help="one of the tasks above")
     files = command.add_argument_group("files")
@@ -150,14 +148,13 @@ def register_finetune(commands) -> None:
                             "teacher does")
 
 
-def register_evaluate(commands) -> None:
-    """Add `numbert evaluate`."""
-    command = common.add_command(
-        commands, "evaluate", run_evaluate, "score a fine-tuned model on a file",
-        EVALUATE_EXAMPLES, "Score a model on a file, by the metrics of its task.  A "
-        "model that `numbert finetune`\nmade knows its task and settings.  Without "
-        f"--model, --task chooses one that comes with\nnumbert.\n\n{FORMATS}",
-        "finetuning.evaluate")
+def register_evaluate(command) -> None:
+    """Say what `numbert evaluate` takes."""
+    common.describe(
+        command, run_evaluate, EVALUATE_EXAMPLES, "Score a model on a file, by the "
+        "metrics of its task.  A model that `numbert finetune`\nmade knows its task "
+        "and settings.  Without --model, --task chooses one that comes with\nnumbert."
+        f"\n\n{FORMATS}", "finetuning.evaluate")
     common.add_model(command)
     command.add_argument("--data", required=True, metavar="FILE", help="labelled data")
     command.add_argument("--task", choices=TASKS, metavar="TASK",
@@ -173,11 +170,10 @@ def register_evaluate(commands) -> None:
                          help="print the scores as one JSON object")
 
 
-def register_pretrain(commands) -> None:
-    """Add `numbert pretrain`."""
-    command = common.add_command(
-        commands, "pretrain", run_pretrain, "train a BERT from scratch",
-        PRETRAIN_EXAMPLES, PRETRAIN, "pretraining.pretrain")
+def register_pretrain(command) -> None:
+    """Say what `numbert pretrain` takes."""
+    common.describe(command, run_pretrain, PRETRAIN_EXAMPLES, PRETRAIN,
+                    "pretraining.pretrain")
     files = command.add_argument_group("files")
     files.add_argument("--corpus", required=True, metavar="FILE",
                        help="text to train on")

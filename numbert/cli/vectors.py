@@ -37,14 +37,13 @@ exit codes:
 FEW = 10                                 # failures that are shown in full
 
 
-def register(commands) -> None:
-    """Add `numbert vectors`."""
-    group = common.add_command(
-        commands, "vectors", None, "test a tokenizer or masks in any language",
-        EXAMPLES, DESCRIPTION)
-    actions = group.add_subparsers(metavar="list, show or run", required=True)
-    listing = common.add_command(actions, "list", run_list,
+def register(command, name: str) -> None:
+    """Say what `numbert vectors` takes."""
+    common.describe(command, None, EXAMPLES, DESCRIPTION)
+    actions = command.add_subparsers(metavar="list, show or run", required=True)
+    listing = common.add_command(actions, "list",
                                  "list the groups, or the vectors of a group")
+    common.describe(listing, run_list)
     listing.add_argument("group", nargs="?", metavar="GROUP",
                          help="list the vectors of this group")
     listing.add_argument("--catches", metavar="BUG",
@@ -52,22 +51,23 @@ def register(commands) -> None:
                               "beside the vectors lists the bugs")
     listing.add_argument("--json", action="store_true",
                          help="print one JSON object per vector, all of it")
-    show = common.add_command(actions, "show", run_show,
-                              "show a vector: why it is there, input, expected output")
+    show = common.add_command(
+        actions, "show", "show a vector: why it is there, input, expected output")
+    common.describe(show, run_show)
     show.add_argument("id", metavar="ID", help="its id, such as cleaning-0007")
-    ask = common.add_command(actions, "run", run_program,
-                             "give the vectors to a program", EXAMPLES, RUN)
+    ask = common.add_command(actions, "run", "give the vectors to a program")
+    common.describe(ask, run_program, EXAMPLES, RUN)
     ask.add_argument("--group", metavar="GROUP", help="only those of this group")
     ask.add_argument("--timeout", type=seconds, default=60.0, metavar="SECONDS",
                      help="how long the program may take for all of them (60)")
     ask.add_argument("--all", action="store_true", dest="everything",
                      help=f"show all that fails, not only the first {FEW}")
-    for command in (listing, ask):
-        command.add_argument("--flag", metavar="FLAG", help="only those with this flag")
-        command.add_argument(
-            "--dialect", metavar="DIALECT", default=None if command is listing else
+    for action in (listing, ask):
+        action.add_argument("--flag", metavar="FLAG", help="only those with this flag")
+        action.add_argument(
+            "--dialect", metavar="DIALECT", default=None if action is listing else
             "hf-fast", help="whose rules apply: google, hf-legacy or hf-fast" + (
-                "" if command is listing else " (the default)"))
+                "" if action is listing else " (the default)"))
     ask.add_argument("--exec", nargs=argparse.REMAINDER, metavar="PROGRAM",
                      dest="program", required=True,
                      help="the program, and its own arguments to the end of the line")

@@ -46,11 +46,9 @@ FILES = {"json": ("everything, for programs", "report.to_json"),
                   "model, and a table of every tensor", "page.page")}
 
 
-def register(commands) -> None:
-    """Add `numbert verify`."""
-    command = common.add_command(
-        commands, "verify", run, "tell what is wrong with another BERT", EXAMPLES,
-        DESCRIPTION)
+def register(command, name: str) -> None:
+    """Say what `numbert verify` takes."""
+    common.describe(command, run, EXAMPLES, DESCRIPTION)
     command.add_argument("candidate", nargs="?", metavar="CANDIDATE",
                          help="MODULE:FUNCTION, or a folder of results")
     command.add_argument("--exec", nargs=argparse.REMAINDER, metavar="PROGRAM",

@@ -44,11 +44,9 @@ EXAMPLES = """\
   mypipeline | numbert verify-masking - --tokenizer DIR --json"""
 
 
-def register(commands) -> None:
-    """Add `numbert verify-masking`."""
-    command = common.add_command(
-        commands, "verify-masking", run, "tell what is wrong with data for masked "
-        "language modeling", EXAMPLES, DESCRIPTION)
+def register(command, name: str) -> None:
+    """Say what `numbert verify-masking` takes."""
+    common.describe(command, run, EXAMPLES, DESCRIPTION)
     command.add_argument("file", metavar="FILE", help="JSONL; - is stdin")
     command.add_argument("--tokenizer", metavar="DIR",
                          help="a folder with the tokenizer that made the ids; or:")

@@ -6,7 +6,6 @@ operations, and it says how inputs get to where the model is and outputs back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,9 +15,7 @@ from ..bert.attention import attend_in_blocks
 from ..system.numbers import generator
 from .config import check_attention
 from .inputs import joined_mask
-
-# {name: what imports the module of that backend}; numbert/__init__.py fills it.
-OTHERS: dict[str, Callable[[], Any]] = {}
+from .others import OTHERS
 
 
 class NumPy:

@@ -12,11 +12,12 @@ from ..bert.encoder import backbone, backbone_backward
 from ..bert.once import ONCE
 from ..bert.packing import Plan, plan_of
 from ..bert.scope import NUMPY, Run, Scope
-from .backend import NUMPY_BACKEND, OTHERS
+from .backend import NUMPY_BACKEND
 from .cache import DynamicCache, EncoderDecoderCache, caches, check_cache
 from .cache import seen_positions
 from .inputs import array, attention_mask as usable_mask, encoder_inputs
 from .inputs import token_inputs
+from .others import OTHERS
 from .outputs import Watch, selected_layers
 from .shards import LEAST, backbone_in_shards
 from .targets import Targets, Term, checked_targets, checked_totals, labelled

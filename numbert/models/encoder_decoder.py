@@ -15,7 +15,6 @@ from ..bert.losses import IGNORE_INDEX
 from ..bert.scope import Run
 from ..system.numbers import generator
 from . import params as parameters
-from .backend import OTHERS
 from .base import check_options, module_of, signatures
 from .cache import given_cache
 from .classes import BertLMHeadModel, BertModel
@@ -26,6 +25,7 @@ from .generation_config import resolved
 from .halves import PROJECTION, JointParams, check_halves, named_for_halves
 from .halves import projection_shapes, shift_tokens_right, start_of_target, under
 from .inputs import array, integers
+from .others import OTHERS
 from .outputs import joined_output
 from .params import checked_dtype, checked_params
 from .targets import Term, checked_targets, checked_totals, output_gradients

@@ -123,6 +123,8 @@ def init(config, shapes: dict, rng, dtype) -> dict:
         rng: a numpy Generator, or a seed for one.
         dtype: of the result; one seed gives the same numbers in each, up to rounding.
     """
+    if not shapes and type(rng) is int and rng >= 0:
+        return {}                # a seed without use: numpy.random is slow to import
     rng = generator(rng)
     params = {}
     for name, shape in shapes.items():

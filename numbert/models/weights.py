@@ -189,6 +189,10 @@ class PreTrainedWeights(ModuleNames):
                         **changes):
         """Load a checkpoint: config.json and safetensors weights.
 
+        float32 weights are mapped into memory, and read where they are first used.  So
+        do not overwrite their file in place while the model is in use; replacing it, as
+        save_pretrained does, is fine.  See system.checkpoint.load.
+
         Args:
             pretrained_model_name_or_path: a directory, or a name on the Hugging Face
                 hub.  The hub needs `pip install "numbert[hub]"`; its local cache is

@@ -10,26 +10,27 @@ from __future__ import annotations
 
 import os
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..models.config import BertConfig
 from ..tokenization import BertTokenizer
 from .base import Pipeline
-from .features import FeatureExtractionPipeline, SentenceEmbeddingPipeline
-from .fill_mask import FillMaskPipeline
-from .question_answering import QuestionAnsweringPipeline
-from .sentence_pairs import MultipleChoicePipeline, NextSentencePipeline
-from .text_classification import TextClassificationPipeline
-from .text_generation import TextGenerationPipeline
-from .token_classification import TokenClassificationPipeline
-from .zero_shot import ZeroShotClassificationPipeline
 
-TASKS: dict[str, type[Pipeline]] = {kind.task: kind for kind in (
-    FillMaskPipeline, TextClassificationPipeline, TokenClassificationPipeline,
-    QuestionAnsweringPipeline, NextSentencePipeline, MultipleChoicePipeline,
-    FeatureExtractionPipeline, SentenceEmbeddingPipeline, TextGenerationPipeline,
-    ZeroShotClassificationPipeline)}
+# {task: file.class}; a file is imported when its task is asked for.
+TASKS = {
+    "fill-mask": "fill_mask.FillMaskPipeline",
+    "text-classification": "text_classification.TextClassificationPipeline",
+    "token-classification": "token_classification.TokenClassificationPipeline",
+    "question-answering": "question_answering.QuestionAnsweringPipeline",
+    "next-sentence": "sentence_pairs.NextSentencePipeline",
+    "multiple-choice": "sentence_pairs.MultipleChoicePipeline",
+    "feature-extraction": "features.FeatureExtractionPipeline",
+    "sentence-embedding": "features.SentenceEmbeddingPipeline",
+    "text-generation": "text_generation.TextGenerationPipeline",
+    "zero-shot-classification": "zero_shot.ZeroShotClassificationPipeline",
+}
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 # Where and how to look for files: these go to the config and the tokenizer, too.
 HUB = ("revision", "cache_dir", "local_files_only", "token", "subfolder",
@@ -127,7 +128,8 @@ def task_class(task: str) -> type[Pipeline]:
         raise ValueError(f"task is {task!r}, expected one of "
                          f"{', '.join(sorted([*TASKS, *ALIASES]))}: choose one of "
                          "these")
-    return TASKS[name]
+    file, _, kind = TASKS[name].partition(".")
+    return getattr(import_module(f".{file}", __package__), kind)
 
 
 def loaded(kind: type[Pipeline], place, dtype: str | None, given: dict, hub: dict):

@@ -7,11 +7,13 @@ Pickles are never read: opening one can run any code that its author put there.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import mmap
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,8 +77,16 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
         stored: what to read, if not `inventory(directory)`.
 
     Returns:
-        ({name: array}, Report). The arrays are new, C-contiguous and writable, in
-        the order of `shapes`.
+        ({name: array}, Report). The arrays are C-contiguous, writable and in the
+        order of `shapes`. What is written to them never reaches the files.
+
+    A tensor that is in the wanted dtype already is not read but mapped: the system
+    fetches each part of it when that is first used. So a model loads quickly, and a
+    row of embeddings that no text needs is never read. A file may be replaced or
+    deleted meanwhile, as by numbert's own saving: its content stays for those who have
+    mapped it. But a program that changes the file in place, as `cp` over it does, can
+    change the arrays, and one that shortens it can crash the process. The same holds
+    for transformers. On Windows, files are read and not mapped.
 
     Raises:
         OSError: the directory does not exist, or holds no weights that can be read.
@@ -97,12 +107,15 @@ def load(directory: str | os.PathLike, shapes: Mapping[str, Shape], *,
     if mismatched and not ignore_mismatched_sizes:
         _refuse_shapes(directory, mismatched)
     left_out = {name for name, _, _ in mismatched}
-    params = {name: _read(found, to) for name, found in chosen.items()
+    mapped = functools.cache(map_file)               # one map for all tensors of a file
+    params = {name: _read(found, to, mapped) for name, found in chosen.items()
               if name not in left_out}
     for name, value in params.items():
         used, *others = claims[name]
         for other in others:
-            _warn_if_different(directory, name, value, used, other, stored[other])
+            if stored[other].dtype not in FLOATS or not np.array_equal(
+                    _read(stored[other], to, mapped), value, equal_nan=True):
+                _warn_of_alias(directory, name, used, other)
     missing = [name for name in shapes if name not in claims]
     return params, Report(missing, unexpected, mismatched)
 
@@ -249,9 +262,11 @@ def read_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
     if odd:
         raise ValueError(f"{path} holds {'; '.join(odd)}, expected dtypes that NumPy "
                          "has, or BF16: convert these first")
+    mapped = functools.cache(map_file)
     with safe_open(path, framework="numpy") as file:
-        return {name: _read(found, np.dtype(np.float32)) if found.dtype == "BF16"
-                else file.get_tensor(name) for name, found in stored.items()}
+        return {name: _read(found, np.dtype(np.float32), mapped)
+                if found.dtype == "BF16" else file.get_tensor(name)
+                for name, found in stored.items()}
 
 
 # ---------------------------------------------------------- matching and reading
@@ -296,23 +311,36 @@ def _refuse_shapes(directory: Any, mismatched: list) -> None:
         f"ignore_mismatched_sizes=True to start with new weights there{listed}")
 
 
-def _read(found: Stored, dtype: np.dtype) -> np.ndarray:
+def map_file(path: Path) -> mmap.mmap | None:
+    """Return a map of a file, which can be written to and leaves the file alone.
+
+    None where it has to be read instead.
+    """
+    if os.name == "nt":                   # Windows can't replace a file that is mapped
+        return None
+    with open(path, "rb") as file, contextlib.suppress(OSError):   # no maps there
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    return None
+
+
+def _read(found: Stored, dtype: np.dtype, mapped: Callable) -> np.ndarray:
     if found.values is not None:
         return np.array(found.values, dtype, order="C")
-    raw = np.fromfile(found.file, FLOATS[found.dtype], math.prod(found.shape),
-                      offset=found.offset)
+    memory, size = mapped(found.file), math.prod(found.shape)
+    raw = np.fromfile(found.file, FLOATS[found.dtype], size, offset=found.offset) \
+        if memory is None else \
+        np.frombuffer(memory, FLOATS[found.dtype], size, found.offset)
+    if not raw.flags.aligned:                        # a file may put a tensor anywhere
+        raw = raw.copy()
     if found.dtype == "BF16":
         raw = (raw.astype(np.uint32) << 16).view(np.float32)
     with np.errstate(invalid="ignore"):              # a signalling NaN is a NaN, too
         return raw.astype(dtype, copy=False).reshape(found.shape)
 
 
-def _warn_if_different(directory: Any, name: str, value: np.ndarray, used: str,
-                       other: str, found: Stored) -> None:
+def _warn_of_alias(directory: Any, name: str, used: str, other: str) -> None:
     """Warn that an alias differs from its tensor.  HF: unties the two in this case."""
-    if found.dtype not in FLOATS or not np.array_equal(
-            _read(found, value.dtype), value, equal_nan=True):
-        warnings.warn(
-            f"{directory}: {other!r} differs from {used!r}, but both stand for "
-            f"{name!r}; {used!r} is used. If the two are meant to differ, set "
-            '"tie_word_embeddings": false in config.json', stacklevel=3)
+    warnings.warn(
+        f"{directory}: {other!r} differs from {used!r}, but both stand for {name!r}; "
+        f"{used!r} is used. If the two are meant to differ, set "
+        '"tie_word_embeddings": false in config.json', stacklevel=3)

@@ -107,14 +107,20 @@ def is_deeper(value, text: str) -> bool:
     """
     if text.count("[") + text.count("{") <= MOST_LEVELS:       # most files: no walk
         return False
-    level = [value]
+    level = nested([value])
     for _ in range(MOST_LEVELS):
-        level = [x for outer in level if isinstance(outer, (dict, list))
-                 for x in (outer.values() if isinstance(outer, dict) else outer)
-                 if isinstance(x, (dict, list))]
+        level = [x for outer in level for x in nested(outer)]
         if not level:
             return False
     return True
+
+
+def nested(value: dict | list) -> list:
+    """Return the lists and objects right inside a list or an object."""
+    inside = value.values() if isinstance(value, dict) else value
+    if not {dict, list} & {*map(type, inside)}:      # such as a vocabulary
+        return []
+    return [x for x in inside if isinstance(x, (dict, list))]
 
 
 def is_unicode(value) -> bool:

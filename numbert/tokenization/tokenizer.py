@@ -6,7 +6,6 @@ from functools import partial
 from ..system.absent import refuse_arguments
 from .base import TokenizerBase
 from .fast.pipeline import compile_core, find_added, normalize
-from .learn import each_text, train_wordpiece
 from .rows import encoding, inputs
 from .rows.options import flag
 from .vocabulary import decoding, loading, rust
@@ -233,6 +232,7 @@ class BertTokenizer(TokenizerBase):
             TypeError: what is not text, or an unknown argument.
             ValueError: no words, or a vocab_size that is too small.
         """
+        from .learn import each_text, train_wordpiece
         refuse_arguments("train_new_from_iterator", kwargs, (
             "length", "new_special_tokens", "special_tokens_map", "min_frequency",
             "limit_alphabet", "show_progress"))

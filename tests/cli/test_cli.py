@@ -1,9 +1,11 @@
 """The command as its users meet it: info, tokenize, help and mistakes."""
 
-import argparse
+import gc
 import json
 import pkgutil
 import re
+import subprocess
+import sys
 import warnings
 from importlib import import_module
 
@@ -12,7 +14,7 @@ import pytest
 import numbert.cli
 from cli_cases import VOCAB
 from minilm import minilm_dir
-from numbert.cli import main, parser
+from numbert.cli import COMMANDS, main, parser, tasks
 from numbert.cli.common import count_lines, read_lines, shorten, size
 
 
@@ -72,16 +74,20 @@ def test_tokenize_shows_the_pieces(numbert_main, folder, option):
     assert "meal" in out and "##s" in out
 
 
+def commands_of(given):
+    """{name: parser} of the commands that a parser has."""
+    return {name: inner for action in given._actions
+            for name, inner in getattr(action, "_name_parser_map", {}).items()}
+
+
 def commands():
     """Each command, and each command's commands, as lists of words."""
     found = []
 
     def walk(given, words):
-        for action in given._actions:
-            if hasattr(action, "_name_parser_map"):
-                for name, inner in action._name_parser_map.items():
-                    found.append([*words, name])
-                    walk(inner, [*words, name])
+        for name, inner in commands_of(given).items():
+            found.append([*words, name])
+            walk(inner, [*words, name])
     walk(parser(), [])
     return found
 
@@ -99,16 +105,31 @@ def test_version(numbert_main):
 
 
 def test_every_file_with_commands_is_asked_for_them():
-    found, = (action.choices for action in parser()._actions
-              if isinstance(action.choices, dict))
-    names = set()
-    for _, name, _ in pkgutil.iter_modules(numbert.cli.__path__):
-        module = import_module(f"numbert.cli.{name}")
-        if hasattr(module, "register"):
-            commands = argparse.ArgumentParser().add_subparsers()
-            module.register(commands)
-            names |= set(commands.choices)
-    assert names == set(found) and len(names) > 10
+    files = {name for _, name, _ in pkgutil.iter_modules(numbert.cli.__path__)
+             if hasattr(import_module(f"numbert.cli.{name}"), "register")}
+    assert files == {file for file, _ in COMMANDS.values()} and len(files) > 10
+    assert {task.name for task in tasks.TASKS} == {
+        name for name, (file, _) in COMMANDS.items() if file == "tasks"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["fly"], ["embed"]])
+def test_only_what_was_typed_is_registered(words):
+    """Commands that were not typed have no arguments but --help."""
+    known = {name for name, inner in commands_of(parser(words)).items()
+             if len(inner._actions) > 1}
+    assert known == {*words} & {*COMMANDS}
+
+
+def test_only_a_process_of_its_own_collects_garbage_seldom(numbert_main, folder):
+    before = gc.get_threshold()
+    numbert_main("info", "--model", folder)
+    assert gc.get_threshold() == before
+    code = ("import atexit, gc\n"
+            "atexit.register(lambda: print(gc.get_freeze_count() > 1000))\n"
+            "from numbert.cli import main\nmain()\nprint(gc.get_threshold()[0])")
+    out = subprocess.run([sys.executable, "-c", code, "info", "--model", folder],
+                         check=True, capture_output=True, text=True).stdout
+    assert out.splitlines()[-2:] == ["50000", "True"]
 
 
 # ------------------------------------------------------------------------- mistakes

@@ -248,6 +248,21 @@ def test_unknown_arguments_of_from_pretrained(tmp_path):
                                              ).dtype == np.float64
 
 
+def test_a_loaded_model_keeps_its_weights_when_another_is_saved_there(tmp_path):
+    """Its own are not in memory yet: the file that holds them must stay for it."""
+    first, second = (numbert.BertModel(config(), rng=seed) for seed in (1, 2))
+    first.save_pretrained(tmp_path)
+    loaded = numbert.BertModel.from_pretrained(tmp_path)
+    second.save_pretrained(tmp_path)
+    again = numbert.BertModel.from_pretrained(tmp_path)
+    again.params["embeddings.word_embeddings.weight"] += 1          # of this one alone
+    for model, same in ((loaded, first), (
+            numbert.BertModel.from_pretrained(tmp_path), second)):
+        assert {*model.params} == {*same.params}
+        for name, x in same.params.items():
+            np.testing.assert_array_equal(model.params[name], x, strict=True)
+
+
 def test_as_many_labels_as_before_keep_their_names(tmp_path):
     cls = numbert.BertForSequenceClassification
     names = {0: "bad", 1: "good"}

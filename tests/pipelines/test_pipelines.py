@@ -9,7 +9,7 @@ import pytest
 
 import pipeline_cases as cases
 from cli_cases import sentence_files
-from numbert.pipelines import TASKS, pipeline
+from numbert.pipelines import TASKS, pipeline, task_class
 from pipeline_cases import ASK, LONG, MODELS, PAIR, TEXT, TWO, pipe
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "pipelines.json")
@@ -177,7 +177,7 @@ def numbers_as_lists(value):
 @pytest.mark.parametrize("task", TASKS)
 def test_batches_and_iterators_change_nothing(task):
     decoder = {"is_decoder": True} if task == "text-generation" else {}
-    model = cases.model(TASKS[task].model_class, **decoder)
+    model = cases.model(task_class(task).model_class, **decoder)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message='.*begins with "entail"')
         ask = pipeline(task, model, cases.tokenizer())
@@ -320,7 +320,7 @@ def test_no_answer_in_any_window():
 
 
 def test_windows_of_384_tokens_share_128():
-    model = cases.model(TASKS["question-answering"].model_class,
+    model = cases.model(task_class("question-answering").model_class,
                         max_position_embeddings=400)
     tokenizer = cases.tokenizer()
     tokenizer.model_max_length = 512

@@ -95,6 +95,9 @@ def is_word_char(char):
 
 def _add(table, bit, start, stop):
     """Set `bit` in table[start:stop]."""
+    if stop - start == 1:                       # most ranges
+        table[start] |= bit
+        return
     seen = table[start:stop]
     if seen.count(seen[0]) == len(seen):        # nearly always, and much quicker
         table[start:stop] = bytes([seen[0] | bit]) * len(seen)
