@@ -161,8 +161,9 @@ def multi_head_backward(dout, saved, g):
     q_saved, k_saved, v_saved, attend_saved = saved
     heads = g.run.config.num_attention_heads
     g.tap("context", dout)
-    dq, dk, dv = in_groups_backward(attend_backward, split_heads(dout, heads),
-                                    attend_saved, g)               # (B, N, T, D)
+    dq, dk, dv = in_groups_backward(
+        g.run.attend_backward or attend_backward, split_heads(dout, heads),
+        attend_saved, g)                                           # (B, N, T, D)
     dq = merge_heads(dq)                                           # (B, T, C)
     g.tap("query", dq)
     dx = dense_backward(dq, q_saved, g.at("query"))

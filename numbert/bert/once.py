@@ -1,15 +1,22 @@
-"""Leaf operations for a run that goes backward once, as a step of training does.
+"""For a run that goes backward once, as a step of training does: what saves memory.
+
+The results are those of ops and attention, bit by bit, and both are quicker to read.
 
 GELU's backward multiplies by the slope at x.  Where it is certain that a backward
 follows, the slope is computed while x is in the cache, and kept in place of x and
-Phi(x): that saves memory and time.  The numbers are the same, bit by bit.
+Phi(x).  Attention works on a few texts at a time and keeps neither scores nor
+probabilities, whose number grows with the square of the length.  Its backward computes
+them again (Korthikanti et al. 2022, "selective activation recomputation").  A look-up's
+gradient is 0 for all words but those of the batch, so only their rows are kept.
 """
 
 from types import SimpleNamespace
 
-from . import ops
+import numpy as np
+
+from . import attention, ops
 from .erf import in_blocks
-from .scope import NUMPY
+from .scope import NUMPY, Scope
 
 
 def gelu(x):
@@ -24,8 +31,106 @@ def gelu(x):
 
 
 def gelu_backward(dout, slope):
-    """dout (...) -> dx (...): the chain rule"""
-    return dout * slope
+    """dout (...) -> dx (...): the chain rule, in place of the slope"""
+    return np.multiply(dout, slope, out=slope)
 
 
-ONCE = SimpleNamespace(**{**vars(NUMPY), "gelu": gelu, "gelu_backward": gelu_backward})
+class Rows:
+    """The gradient of a table that is 0 but in some rows; `table += it` is all it can.
+
+    rows (n,), values (n, C)
+    """
+
+    def __init__(self, rows, values, shape):
+        self.rows, self.values, self.shape = rows, values, shape
+
+    def __array_ufunc__(self, ufunc, method, table, rows, *, out=(None,)):
+        """Called by NumPy for table += rows."""
+        if ufunc is not np.add or out[0] is None or not np.shares_memory(table, *out):
+            return NotImplemented
+        out[0][self.rows] += self.values
+        return out[0]
+
+
+def dense(gradient):
+    """Return a gradient as an array."""
+    if not isinstance(gradient, Rows):
+        return gradient
+    table = np.zeros(gradient.shape, gradient.values.dtype)
+    table += gradient
+    return table
+
+
+def word_embedding_backward(dout, saved):
+    """dout (..., C) -> dtable (V, C), as Rows; see ops.word_embedding_backward"""
+    (ids, shape), padding_idx = saved
+    words, places = np.unique(ids, return_inverse=True)            # (n,)
+    values = ops.embedding_backward(
+        dout, (places.reshape(ids.shape), (len(words), shape[1])))  # (n, C)
+    learns = words != padding_idx
+    return Rows(words[learns], values[learns], shape)
+
+
+ONCE = SimpleNamespace(**{
+    **vars(NUMPY), "gelu": gelu, "gelu_backward": gelu_backward,
+    "word_embedding_backward": word_embedding_backward})
+
+
+def attend(p, q, k, v, mask):
+    """attention.attend, some texts after the others; only its inputs are kept.
+
+    q (B, N, T, D), k (B, N, S, D), v (B, N, S, D) -> out (B, N, T, D)
+    """
+    shape = (*q.shape[:-1], k.shape[-2])                           # (B, N, T, S)
+    rate, rng = p.run.config.attention_probs_dropout_prob, p.run.rng
+    drop = ops.drawn(shape, rate, rng, q.dtype)
+    if mask is not None:
+        mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+        mask = np.broadcast_to(mask, (len(q), *mask.shape[1:]))    # a row for each text
+    saved = q, k, v, mask, drop
+    out = np.empty_like(q.swapaxes(1, 2), order="C").swapaxes(1, 2)
+    for texts in some_texts(shape, q.itemsize):
+        out[texts], _ = again(p, texts, *saved)
+    return out, saved
+
+
+def attend_backward(dout, saved, g):
+    """dout (B, N, T, D) -> dq (B, N, T, D), dk (B, N, S, D), dv (B, N, S, D)"""
+    q, k, v, _, _ = saved
+    grads = [np.empty_like(x) for x in (q, k, v)]
+    for texts in some_texts((*q.shape[:-1], k.shape[-2]), q.itemsize):
+        _, part = again(g, texts, *saved)
+        for dx, dpart in zip(grads, attention.attend_backward(dout[texts], part, g)):
+            dx[texts] = dpart
+    return grads
+
+
+def some_texts(shape, itemsize):
+    """Cut a batch so that the scores of each part stay in the cache, if they can."""
+    texts, *others = shape
+    size = max(1, attention.BLOCK // max(1, itemsize * int(np.prod(others))))
+    return attention.runs(texts, size)
+
+
+def again(p, texts, q, k, v, mask, drop):
+    """attention.attend of some texts, where dropout has been drawn already."""
+    if drop is not None:
+        kept, scale = drop
+        drop = kept[texts], scale
+
+    def same_dropout(x, rate, rng):
+        return ops.dropout_backward(x, drop), drop
+    table = SimpleNamespace(**{**vars(p.run.ops), "dropout": same_dropout})
+    run = p.run._replace(ops=table, keep=True)
+    return attention.attend(Scope({}, run), q[texts], k[texts], v[texts],
+                            None if mask is None else mask[texts])
+
+
+def sparing(run):
+    """Return a run that saves memory if it goes backward once, and nobody watches it.
+
+    Other tables of operations than NumPy's are left alone.
+    """
+    if not run.once or run.traces or run.ops is not NUMPY:
+        return run
+    return run._replace(ops=ONCE, attend=attend, attend_backward=attend_backward)

@@ -157,13 +157,9 @@ def dropout(x, rate, rng):
     Without a generator (rng is None) x is returned as it is: that is evaluation.
     HF: the rate 1 zeroes everything.
     """
-    if rng is None or rate == 0:
-        return x, None
-    kept = keep_mask(x.shape, rate, rng)                   # (...)
-    scale = x.dtype.type(1 / (1 - rate) if rate < 1 else 0)
-    out = x * kept
-    out *= scale                                           # (...)  in place: no copy
-    return out, (kept, scale)
+    saved = drawn(x.shape, rate, rng, x.dtype)
+    # x is multiplied by constants, and so is its gradient.
+    return dropout_backward(x, saved), saved
 
 
 def dropout_backward(dout, saved):
@@ -177,6 +173,17 @@ def dropout_backward(dout, saved):
     dx = dout * kept                                       # (...)
     dx *= scale
     return dx
+
+
+def drawn(shape, rate, rng, dtype):
+    """Draw what dropout multiplies by: which entries it keeps, and their scale.
+
+    -> kept, of this shape, boolean; scale, a number of this dtype; None in evaluation
+    """
+    if rng is None or rate == 0:
+        return None
+    scale = dtype.type(1 / (1 - rate) if rate < 1 else 0)
+    return keep_mask(shape, rate, rng), scale
 
 
 def keep_mask(shape, rate, rng):

@@ -36,9 +36,10 @@ class Run(NamedTuple):
     traces: tuple = ()          # who listens to the taps
     keep: bool = False          # whether a backward will follow
     attend: Any = None          # computes attention; None: `attend`, step by step
+    attend_backward: Any = None     # and this its backward
     call: Any = None            # calls a block of the stack; None: as any function
     once: bool = False          # whether backward may use up what forward kept
-    hand_on: Any = None         # takes {name: gradient} of each layer as it is done
+    hand_on: Any = None         # takes {name: gradient} of each layer, then of the rest
 
 
 class Scope:
@@ -81,15 +82,17 @@ class Scope:
     def done(self, name: str, saved: list) -> None:
         """End the backward of a block, the last one of those that `saved` is for.
 
-        In a run that goes backward once, its part of `saved` is dropped.  If somebody
-        takes gradients as they come, those of the block are handed on.
+        In a run that goes backward once, its part of `saved` is dropped.
         """
         if self.run.once:
             saved.pop()
+        self.at(name).hand_on()
+
+    def hand_on(self) -> None:
+        """Hand the gradients of this scope on, if somebody takes them as they come."""
         if self.run.hand_on is not None:
-            prefix = f"{self.prefix}{name}."
-            whole = {key: gradient for key, gradient in self.arrays.items()
-                     if key.startswith(prefix)}
+            whole = {name: gradient for name, gradient in self.arrays.items()
+                     if name.startswith(self.prefix) and gradient is not None}
             self.arrays.update(dict.fromkeys(whole))         # None: it is elsewhere
             self.run.hand_on(whole)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.encoder import backbone, backbone_backward
-from ..bert.once import ONCE
+from ..bert.once import dense, sparing
 from ..bert.packing import Plan, plan_of
 from ..bert.scope import NUMPY, Run, Scope
 from .backend import NUMPY_BACKEND
@@ -231,12 +231,12 @@ class BertPreTrainedModel(PreTrainedWeights):
             traces.append(checked_trace(trace))
         backend = self.backend
         backend.check(self, watch, trace)
-        once = bool(options.get("once"))
-        run = Run(self.config, ONCE if once and self.ops is NUMPY else self.ops,
+        run = Run(self.config, self.ops,
                   rng=None if rng is None else backend.generator(rng),
                   keep=options.get("keep", True), traces=tuple(traces),
-                  attend=backend.attend, call=backend.call, once=once)
-        return run, watch
+                  attend=backend.attend, call=backend.call,
+                  once=bool(options.get("once")))
+        return sparing(run), watch
 
     def plan(self, masks, shape, targets) -> Plan | None:
         """Plan how to pack a batch (B, T); None if its padding must be computed.
@@ -305,8 +305,8 @@ class BertPreTrainedModel(PreTrainedWeights):
             trace: a Trace that records the gradient of what forward taps, as
                 `grad:NAME`.
             hand_on: a function of {name: gradient} that gets each layer's gradients as
-                soon as they are complete.  The result then has None in their place, so
-                they need not all be in memory at once.
+                soon as they are complete, and at last all others.  The result then has
+                None in their place.  So they need not all be in memory at once.
             **outputs: gradients of other outputs, by name and each of its output's
                 shape.  Several add up, that of the loss included.
                 BertModel: last_hidden_state (B, T, C), pooler_output (B, C)
@@ -341,7 +341,8 @@ class BertPreTrainedModel(PreTrainedWeights):
         dsequence, dpooled = self.head_backward(*douts, saved.head, g)
         dembeds, dsource = backbone_backward(
             dsequence, dpooled, saved.bert, Scope(g.arrays, g.run, self.prefix))
-        grads = {name: g.arrays[name] if name in g.arrays
+        g.hand_on()
+        grads = {name: dense(g.arrays[name]) if name in g.arrays
                  else np.zeros(shape, self.dtype)
                  for name, shape in self.shapes.items()}
         call = saved.call
@@ -373,6 +374,9 @@ class BertPreTrainedModel(PreTrainedWeights):
         if len(saved.bert[1]) < run.config.num_hidden_layers:
             raise ValueError("saved has been used up, expected that of a forward since "
                              "then: leave out once=True to use it more than once")
+        if run.attend_backward is not None and trace is not None:
+            raise ValueError("trace is given to a backward that computes attention in "
+                             "parts, expected None: leave out once=True to trace it")
         traces = () if trace is None else (within(GRADIENT, trace),)
         return Scope({}, run._replace(traces=traces, hand_on=hand_on))
 

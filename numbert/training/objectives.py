@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.losses import IGNORE_INDEX
+from ..bert.once import dense
 from ..system.parallel import in_threads, num_threads
 from .optim import optim_of
 
@@ -169,7 +170,7 @@ class GradientSum:
         if gradient is None:
             return
         if self.sums[name] is None:
-            self.sums[name] = gradient
+            self.sums[name] = dense(gradient)
         else:
             self.sums[name] += gradient
 
