@@ -44,9 +44,10 @@ ROWS: dict[str, list[dict]] = {
         {"work": "masked-lm", "model": BASE, "batch": 8, "length": 128}],
     "embed": [{"work": "embed", "model": MINILM}],
     "cold-start": [{"work": "cold-start", "model": MINILM}],
-    "memory": [{"model": LONG, "batch": 1, "length": n, "without": ["eager"]}
-               for n in LENGTHS],
-    "scaling": [{"model": MINILM, "batch": n, "length": 128} for n in BATCHES]}
+    "memory": [{"model": LONG, "batch": 1, "length": n,
+                "without": ["eager", "onnxruntime"]} for n in LENGTHS],
+    "scaling": [{"model": MINILM, "batch": n, "length": 128,
+                 "without": ["onnxruntime"]} for n in BATCHES]}
 TITLES = {
     "forward": "a forward pass",
     "train": "a step of training with dropout: gradients, clipping, AdamW",
@@ -151,7 +152,7 @@ def measured(row: dict, args, place: str) -> dict:
 
     place: a folder for checkpoints
     """
-    rivals = bench_turns.rivals(onnx=row["work"] == "forward" and not row["without"])
+    rivals = bench_turns.rivals(onnx=row["work"] == "forward")
     names = ["numbert", *(name for name in rivals if name not in row["without"])]
     found = bench_turns.measure({**row, "folder": checkpoint(row, place)}, names,
                                 args.rounds)

@@ -92,7 +92,7 @@ def test_curves_of_memory_and_scaling(numbert_main, folder, tmp_path, monkeypatc
     """Rows of a kind, smaller than the real ones; the longest need no eager one."""
     pytest.importorskip("matplotlib")
     assert [row["length"] for row in bench.ROWS["memory"]][-1] == 8192
-    assert all(row["without"] == ["eager"] for row in bench.ROWS["memory"])
+    assert all("eager" in row["without"] for row in bench.ROWS["memory"])
     assert [row["batch"] for row in bench.ROWS["scaling"]] == [1, 2, 4, 8, 16, 32, 64]
     monkeypatch.setitem(bench.CONFIGS, bench.LONG, tiny.config().to_dict())
     monkeypatch.setattr(bench.common, "minilm", lambda: folder)
