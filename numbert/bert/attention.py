@@ -12,6 +12,7 @@ from .blocks import norm, norm_backward
 from .packing import in_groups, in_groups_backward
 
 BLOCK = 2 ** 19     # bytes of scores that attend_in_blocks computes at a time
+QUERIES = 256       # but at least so many queries: with fewer, products are slow
 
 
 def causal_mask(queries, keys):
@@ -68,7 +69,7 @@ def attend_in_blocks(p, q, k, v, mask):
     batch, heads, queries, width = q.shape
     row = k.shape[-2] * q.itemsize
     # As many queries as BLOCK allows, then as many heads and as many texts.
-    t = min(queries, max(1, BLOCK // row))
+    t = min(queries, max(QUERIES, BLOCK // row))
     n = min(heads, max(1, BLOCK // (t * row)))
     b = min(batch, max(1, BLOCK // (n * t * row)))
     if (b, n, t) == q.shape[:3] or not only_the_sum(p, q):

@@ -47,6 +47,7 @@ def slow(q, k, v, mask):
 def test_it_is_the_plain_definition(monkeypatch, name, rows):
     q, k, v = RNG.standard_normal((3, B, N, T, D)) * 2
     monkeypatch.setattr(room, "BLOCK", rows * S * 8)
+    monkeypatch.setattr(room, "QUERIES", 1)
     out, saved = room.attend_in_blocks(scope(), q, k, v, MASKS[name])
     assert saved is None
     assert_near(out, slow(q, k, v, MASKS[name]), 1e-14)
@@ -60,6 +61,7 @@ def test_keys_of_a_source(monkeypatch, rows):
     q, k = RNG.standard_normal((B, N, T, D)), RNG.standard_normal((B, N, 7, D))
     v, mask = RNG.standard_normal(k.shape), RNG.random((B, 1, 1, 7)) < .6
     monkeypatch.setattr(room, "BLOCK", rows * 7 * 8)
+    monkeypatch.setattr(room, "QUERIES", 1)
     out, _ = room.attend_in_blocks(scope(), q, k, v, mask)
     assert_near(out, slow(q, k, v, mask), 1e-14)
 
@@ -67,6 +69,7 @@ def test_keys_of_a_source(monkeypatch, rows):
 def sizes(monkeypatch, **call):
     """The numbers of queries that the softmaxes of a call see."""
     monkeypatch.setattr(room, "BLOCK", 2 * 5 * 8)
+    monkeypatch.setattr(room, "QUERIES", 1)
     model, seen = stressed(numbert.BertModel), []
     plain = model.ops.softmax
 

@@ -105,6 +105,7 @@ def test_blocks_of_attention_multiply_no_more(monkeypatch):
     model, lengths, inputs = setting(numbert.BertModel)
     monkeypatch.setattr(attention, "only_the_sum", lambda p, q: True)
     monkeypatch.setattr(attention, "BLOCK", 2 * T * 4)         # two queries of a head
+    monkeypatch.setattr(attention, "QUERIES", 1)
     with counting(model) as work:
         model(**inputs)
     heads = SMALL["num_attention_heads"]
