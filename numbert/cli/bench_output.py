@@ -82,21 +82,28 @@ def time(seconds: float) -> str:
 
 
 def draw_bars(axes, rows: Mapping[str, Mapping[str, float]]) -> None:
-    """Draw how long each contender takes: a group of bars for each row.
+    """Draw how long each contender takes, beside a line for numbert.
 
     rows: {what the row is called: {contender: its time / numbert's}}
     """
     from ..plots import look
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
-    width = 0.8 / len(names)
+    names = list(dict.fromkeys(name for row in rows.values() for name in row
+                               if name != "numbert"))
+    width = 0.8 / max(1, len(names))
     for i, name in enumerate(names):
-        shown = {at - 0.4 + (i + 0.5) * width: row[name]
+        shown = {at - 0.4 + (i + 0.5) * width: row[name] - 1
                  for at, row in enumerate(rows.values()) if name in row}
-        axes.barh(list(shown), list(shown.values()), width * 0.9, label=name,
-                  color=look.COLOURS[i])
+        axes.barh(list(shown), list(shown.values()), width * 0.9, left=1, label=name,
+                  color=look.COLOURS[i + 1])
+    axes.axvline(1, color=look.COLOURS[0], label="numbert")
     axes.set_yticks(range(len(rows)), [look.label(x, 60) for x in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.axvline(1, color=look.INK, linewidth=0.8)
+    axes.set_xscale("log")
+    axes.set_xlim(min(0.4, axes.get_xlim()[0]), max(3, axes.get_xlim()[1]))
+    ticks = [x for x in (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+             if axes.get_xlim()[0] <= x <= axes.get_xlim()[1]]
+    axes.set_xticks(ticks, list(map(str, ticks)))
+    axes.minorticks_off()
     axes.set_xlabel("median time / numbert's")
     look.legend(axes)
 

@@ -222,7 +222,7 @@ def name_of(row: dict) -> str:
     """Return what a row is called."""
     name = Path(row["model"]).name
     if "filled" not in row:
-        return name
+        return f"{name}, {'one sentence' if row['work'] == 'embed' else 'cold start'}"
     text = f"{name}, {row['batch']} x {row['length']} tokens"
     if row["ragged"]:
         text += f", {row['filled']:.0%} filled"
