@@ -121,7 +121,9 @@ def arguments(kind, *words):
     return parser.parse_args([str(word) for word in words])
 
 
-def test_the_usual_rows_and_one_of_your_own():
+def test_the_usual_rows_and_one_of_your_own(tmp_path, monkeypatch):
+    numbert.BertConfig().save_pretrained(tmp_path)
+    monkeypatch.setattr(bench.common, "minilm", lambda: tmp_path)
     assert len(bench.rows_of(arguments("forward"), "forward")) == 6
     row, = bench.rows_of(arguments("forward", "--batch", 2), "forward")
     assert (row["work"], row["batch"], row["length"]) == ("forward", 2, 128)
