@@ -172,8 +172,12 @@ def dropout(x, rate, rng):
     HF: the rate 1 zeroes everything.
     """
     saved = drawn(x.shape, rate, rng, x.dtype)
-    # x is multiplied by constants, and so is its gradient.
-    return dropout_backward(x, saved), saved
+    if saved is None:
+        return x, None
+    kept, scale = saved
+    out = x * kept                                         # (...)
+    out *= scale                                           # in place: no copy
+    return out, saved
 
 
 def dropout_backward(dout, saved):

@@ -289,15 +289,16 @@ LAYERS = [
            edits=(*PRE_EDITS, ("bert.attention.add_norm", 'p.tap("sum", h)',
                                'p.tap("sum", residual * 1)')), module=r"self\.query"),
     Mutant("C7-final-own", "the last LayerNorm is applied once more at the end", edits=(
-        ("bert.encoder.stack", "return x, p.saved(*saved)",
+        ("bert.encoder.stack", "return x, saved if p.run.keep else None",
          'last = p.at(f"layer.{i}.output.LayerNorm")\n    '
          'x, _ = p.run.ops.layer_norm(x, last["weight"], last["bias"], '
-         "p.run.config.layer_norm_eps)\n    return x, p.saved(*saved)"),),
+         "p.run.config.layer_norm_eps)\n    return x, saved if p.run.keep else None"),),
         module="pooler|transform|classifier|qa_out"),
     Mutant("C7-final", "one more LayerNorm after the last layer", edits=(
-        ("bert.encoder.stack", "return x, p.saved(*saved)",
+        ("bert.encoder.stack", "return x, saved if p.run.keep else None",
          "x, _ = p.run.ops.layer_norm(x, 1.0, 0.0, p.run.config.layer_norm_eps)\n    "
-         "return x, p.saved(*saved)"),), module="pooler|transform|classifier|qa_out"),
+         "return x, saved if p.run.keep else None"),),
+        module="pooler|transform|classifier|qa_out"),
     no_norm("attention", "attention", ATTENTION, r"attention\.output\.out"),
     no_norm("output", "the feed-forward half", OUTPUT, r"\d\.output\.out"),
     residual("attention", "no residual around attention", 0, ATTENTION,

@@ -159,7 +159,7 @@ PROBED = [
            ("models.cache.CacheLayer.update", "[self.keys, k]", "[k, self.keys]"),
            ("models.cache.CacheLayer.update", "[self.values, v]", "[v, self.values]")),
     noise("C13-scale", "dropout does not scale what it keeps",
-          ("bert.ops.dropout", "(1 / (1 - rate) if", "(1 if")),
+          ("bert.ops.drawn", "(1 / (1 - rate) if", "(1 if")),
     noise("C13-rate", "dropout keeps the share that it should drop",
           ("bert.ops.keep_mask", ">= round", "< round")),
     noise("C13-gradient", "dropout has no part in the backward pass",
