@@ -371,7 +371,7 @@ class BertPreTrainedModel(PreTrainedWeights):
                              "backward: use the `saved` that model.forward(...) "
                              "returned")
         run = saved.call.p.run
-        if len(saved.bert[1]) < run.config.num_hidden_layers:
+        if run.once and len(saved.bert[1]) < run.config.num_hidden_layers:
             raise ValueError("saved has been used up, expected that of a forward since "
                              "then: leave out once=True to use it more than once")
         if run.attend_backward is not None and trace is not None:
