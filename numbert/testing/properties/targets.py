@@ -8,6 +8,7 @@ the others below do it for numbert and for transformers.
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -288,7 +289,6 @@ def torch_model(model) -> ModelTarget:
         return _torch_gradients(model, tensors(inputs), cotangents)
 
     def replaced(params):
-        import copy
         other = copy.deepcopy(model)
         other.load_state_dict({name: torch.tensor(np.asarray(x)) for name, x
                                in params.items()}, strict=False)
@@ -299,7 +299,9 @@ def torch_model(model) -> ModelTarget:
             model.save_pretrained(folder)
             again = type(model).from_pretrained(folder, dtype=model.dtype,
                                                 attn_implementation=attention)
-            return torch_model(again.eval())
+            # Weights in a mapped file may lie at odd addresses, where torch's products
+            # round differently.  A copy lies as the model's own weights do.
+            return torch_model(copy.deepcopy(again.eval()))
 
     params = {name: p.detach().numpy() for name, p in model.named_parameters()}
     return ModelTarget(forward, params, replaced, model.config, backward, None, reload,
