@@ -129,10 +129,10 @@ def again(p, texts, q, k, v, mask, drop):
 
 
 def sparing(run):
-    """Return a run that saves memory if it goes backward once, and nobody watches it.
+    """Return a run that goes backward once, saving memory unless somebody watches it.
 
     Other tables of operations than NumPy's are left alone.
     """
-    if not run.once or run.traces or run.ops is not NUMPY:
+    if run.traces or run.ops is not NUMPY:
         return run
     return run._replace(ops=ONCE, attend=attend, attend_backward=attend_backward)

@@ -236,7 +236,7 @@ class BertPreTrainedModel(PreTrainedWeights):
                   keep=options.get("keep", True), traces=tuple(traces),
                   attend=backend.attend, call=backend.call,
                   once=bool(options.get("once")))
-        return sparing(run), watch
+        return sparing(run) if run.once else run, watch
 
     def plan(self, masks, shape, targets) -> Plan | None:
         """Plan how to pack a batch (B, T); None if its padding must be computed.
