@@ -9,7 +9,7 @@ import numpy as np
 
 from .blocks import dense, dense_backward, dropout, dropout_backward
 from .blocks import norm, norm_backward
-from .packing import in_groups, in_groups_backward
+from .packing import empty_heads, in_groups, in_groups_backward
 
 BLOCK = 2 ** 19     # bytes of scores that attend_in_blocks computes at a time
 QUERIES = 256       # but at least so many queries: with fewer, products are slow
@@ -66,7 +66,7 @@ def attend_in_blocks(p, q, k, v, mask):
     a block stay in the processor's cache.
     q (B, N, T, D), k (B, N, S, D), v (B, N, S, D) -> out (B, N, T, D)
     """
-    batch, heads, queries, width = q.shape
+    batch, heads, queries, _ = q.shape
     row = k.shape[-2] * q.itemsize
     # As many queries as BLOCK allows, then as many heads and as many texts.
     t = min(queries, max(QUERIES, BLOCK // row))
@@ -74,8 +74,7 @@ def attend_in_blocks(p, q, k, v, mask):
     b = min(batch, max(1, BLOCK // (n * t * row)))
     if (b, n, t) == q.shape[:3] or not only_the_sum(p, q):
         return attend(p, q, k, v, mask)
-    # In the order of memory that merge_heads wants: it need not copy.
-    out = np.empty((batch, queries, heads, width), q.dtype).swapaxes(-2, -3)
+    out = empty_heads(q)                      # merge_heads then need not copy
     if mask is not None:
         mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
     for block in product(runs(batch, b), runs(heads, n), runs(queries, t)):

