@@ -3,16 +3,11 @@
 Vaswani et al. 2017, section 3.2.
 """
 
-from itertools import product
-
 import numpy as np
 
 from .blocks import dense, dense_backward, dropout, dropout_backward
 from .blocks import norm, norm_backward
-from .packing import empty_heads, in_groups, in_groups_backward
-
-BLOCK = 2 ** 19     # bytes of scores that attend_in_blocks computes at a time
-QUERIES = 256       # but at least so many queries: with fewer, products are slow
+from .packing import in_groups, in_groups_backward
 
 
 def causal_mask(queries, keys):
@@ -56,48 +51,6 @@ def attend(p, q, k, v, mask):
     p.tap("probs", probs)
     out, sum_saved = ops.weighted_sum(probs, v)                    # (B, N, T, D)
     return out, p.saved(scores_saved, mask_saved, softmax_saved, drop_saved, sum_saved)
-
-
-def attend_in_blocks(p, q, k, v, mask):
-    """The same as `attend`, but without an array (B, N, T, S) if nobody needs it.
-
-    Each query has a softmax of its own, so a few queries at a time give the same
-    result.  Memory then grows with the length, not with its square, and the scores of
-    a block stay in the processor's cache.
-    q (B, N, T, D), k (B, N, S, D), v (B, N, S, D) -> out (B, N, T, D)
-    """
-    batch, heads, queries, _ = q.shape
-    row = k.shape[-2] * q.itemsize
-    # As many queries as BLOCK allows, then as many heads and as many texts.
-    t = min(queries, max(QUERIES, BLOCK // row))
-    n = min(heads, max(1, BLOCK // (t * row)))
-    b = min(batch, max(1, BLOCK // (n * t * row)))
-    if (b, n, t) == q.shape[:3] or not only_the_sum(p, q):
-        return attend(p, q, k, v, mask)
-    out = empty_heads(q)                      # merge_heads then need not copy
-    if mask is not None:
-        mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
-    for block in product(runs(batch, b), runs(heads, n), runs(queries, t)):
-        part = None if mask is None else mask[tuple(
-            slice(None) if size == 1 else run for size, run in zip(mask.shape, block))]
-        out[block], _ = attend(p, q[block], k[block[:2]], v[block[:2]], part)
-    return out, None
-
-
-def only_the_sum(p, q):
-    """Whether nobody needs the scores and probabilities of all queries at once.
-
-    A backward needs them, a trace may show them, and dropout draws its random numbers
-    for all of them in one go.  Arrays that are not NumPy's own are left alone too.
-    """
-    run = p.run
-    return type(q) is np.ndarray and not run.keep and run.rng is None and not any(
-        getattr(trace, "reads_attention", True) for trace in run.traces)
-
-
-def runs(length, size):
-    """Cut `length` places into runs of at most `size`: runs(5, 2) = 0-1, 2-3, 4."""
-    return [slice(start, start + size) for start in range(0, length, size)]
 
 
 def attend_backward(dout, saved, g):

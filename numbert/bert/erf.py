@@ -163,9 +163,15 @@ def in_blocks(function, x, count=1):
     What the function computes on its way then stays in the cache.  Blocks change no
     bit, as entries don't depend on one another.
     """
-    outs = tuple(np.empty(x.shape, x.dtype) for _ in range(count))
-    source, targets = x.reshape(-1), [out.reshape(-1) for out in outs]
     size = BLOCK_BYTES // x.itemsize
+    if x.ndim == 1 and x.size <= size:
+        return function(x)
+    source = x.ravel("K")                                  # in the order of memory
+    if not np.may_share_memory(source, x):                 # its entries lie apart
+        x = np.array(x, order="C")
+        source = x.reshape(-1)
+    outs = tuple(np.empty_like(x) for _ in range(count))
+    targets = [out.ravel("K") for out in outs]             # views
     for start in range(0, x.size, size):
         block = slice(start, start + size)
         found = function(source[block])

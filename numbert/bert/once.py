@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from . import attention, ops
+from . import attention, forward_only, ops
 from .erf import in_blocks
 from .packing import empty_heads
 from .scope import NUMPY, Scope
@@ -112,8 +112,8 @@ def attend_backward(dout, saved, g):
 def some_texts(shape, itemsize):
     """Cut a batch so that the scores of each part stay in the cache, if they can."""
     texts, *others = shape
-    size = max(1, attention.BLOCK // max(1, itemsize * math.prod(others)))
-    return attention.runs(texts, size)
+    size = max(1, forward_only.BLOCK // max(1, itemsize * math.prod(others)))
+    return forward_only.runs(texts, size)
 
 
 def again(p, texts, q, k, v, mask, drop):

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..bert.attention import attend_in_blocks
 from ..system.numbers import generator
 from .config import check_attention
 from .inputs import joined_mask
@@ -21,7 +20,7 @@ from .others import OTHERS
 class NumPy:
     """Arrays in the memory of this process."""
 
-    attend: Any = staticmethod(attend_in_blocks)    # see Run
+    attend: Any = None          # see Run
     call: Any = None            # see Run
     # Whether it can leave padding out, and compute parts of a batch in threads.
     shards = True
@@ -64,7 +63,11 @@ class NumPy:
         """Return an output as the caller wants it.
 
         asked: whether the call had a tensor among its inputs.
+        Each array is in one piece, row after row: safetensors saves no other rightly.
         """
+        for name, x in output.items():
+            if isinstance(x, np.ndarray):
+                setattr(output, name, np.asanyarray(x, order="C"))
         return output
 
     def check_resizable(self, model) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..bert.encoder import backbone, backbone_backward
+from ..bert.forward_only import FORWARD_ONLY, attend
 from ..bert.once import dense, sparing
 from ..bert.packing import Plan, plan_of
 from ..bert.scope import NUMPY, Run, Scope
@@ -236,6 +237,10 @@ class BertPreTrainedModel(PreTrainedWeights):
                   keep=options.get("keep", True), traces=tuple(traces),
                   attend=backend.attend, call=backend.call,
                   once=bool(options.get("once")))
+        # Dropout draws its random numbers for all of a layer's probabilities in one go.
+        if run.ops is NUMPY and not run.keep and rng is None and not any(
+                getattr(each, "reads_attention", True) for each in traces):
+            run = run._replace(ops=FORWARD_ONLY, attend=attend)
         return sparing(run) if run.once else run, watch
 
     def plan(self, masks, shape, targets) -> Plan | None:

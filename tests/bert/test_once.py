@@ -7,7 +7,7 @@ import numbert
 from cases import labels_for
 from common import B, CLASSES, T, config, ids, stressed
 from counting import held
-from numbert.bert import attention, erf, ops
+from numbert.bert import erf, forward_only, ops
 from numbert.bert.once import ONCE, Rows, dense
 from numbert.bert.scope import NUMPY
 from numbert.training.objectives import LABELS
@@ -113,7 +113,7 @@ MASKS = {"none": None, "keys": np.arange(7) < np.array([[7], [3], [1]]),
 def test_attention_has_the_same_bits_in_parts(monkeypatch, mask, packed, block,
                                               dropout):
     """Of one text, of some texts, and all at once; with the same entries dropped."""
-    monkeypatch.setattr(attention, "BLOCK", block)
+    monkeypatch.setattr(forward_only, "BLOCK", block)
     model = stressed(numbert.BertModel, config(attention_probs_dropout_prob=dropout))
     inputs = {"input_ids": ids((3, 7)), "attention_mask": MASKS[mask],
               "packed": packed, "rng": 3}

@@ -9,7 +9,6 @@ import pytest
 import oracles
 from binomial import assert_binomial
 from common import assert_near, bound
-from counting import counted, counting
 from numbert.bert import attention, blocks, embeddings, encoder, heads, losses, ops
 from numbert.training import distillation
 from pairs import PAIRS, SIZES, arguments, run, shape_line, size, tuple_of
@@ -68,24 +67,6 @@ def test_linear():
     want = oracles.linear(ops.rows(args["x"]), args["w"], args["b"])
     got = ops.linear(**args)[0]
     assert_near(ops.rows(got), want, bound("float64", SIZES["I"], 4))
-
-
-@pytest.mark.parametrize("rows", [0, 1, 2, ops.FEW, ops.FEW + 1])
-def test_few_rows_are_multiplied_from_the_other_side(rows):
-    rng = np.random.default_rng(0)
-    x, w = rng.standard_normal((rows, 6)), rng.standard_normal((8, 6))
-    for dtype in "float32", "float64":
-        a, b = x.astype(dtype), w.astype(dtype)
-        with counting() as work:
-            got = ops.product(counted(a), b)
-        turned = dtype == "float32" and rows <= ops.FEW
-        (first, _, _), = work.products
-        assert first == (b.shape if turned else a.shape)
-        assert got.shape == (rows, 8) and got.flags.c_contiguous and got.dtype == dtype
-        want = oracles.linear(a.astype(float), b.astype(float), np.zeros(8))
-        assert_near(got.astype(float), want.reshape(rows, 8), bound(dtype, 6, 20))
-        if not turned:                   # training: the order of sums stays, bit by bit
-            assert np.array_equal(got, a @ b.T)
 
 
 @pytest.mark.parametrize("eps", [1e-12, 1e-5, 0.3])

@@ -72,14 +72,12 @@ def test_blocks_hold_no_operation_of_their_own():
     for module in (blocks, embeddings, attention, encoder, heads):
         for name, value in vars(module).items():
             assert getattr(value, "__module__", "") not in LEAVES, (module, name)
-    # attention makes the causal mask, of booleans, before any block runs; and it cuts
-    # long inputs into blocks, which calls `attend` on each.
+    # attention makes the causal mask, of booleans, before any block runs.
     assert [module for module in (blocks, embeddings, attention, encoder, heads)
             if "np" in vars(module)] == [attention]
     used = {name for f in vars(attention).values() if inspect.isfunction(f)
             and f.__module__ == attention.__name__
-            and f not in (attention.causal_mask, attention.attend_in_blocks,
-                          attention.only_the_sum) for name in f.__code__.co_names}
+            and f is not attention.causal_mask for name in f.__code__.co_names}
     assert "np" not in used and "attention_scores" in used
 
 

@@ -9,7 +9,7 @@ import pytest
 import numbert
 from cache_cases import LONGEST, MASKS, B, S, T, across, decoder, error
 from common import assert_near, bound, config, ids, stressed, to_torch, twin
-from numbert.bert.scope import NUMPY
+from numbert.bert.forward_only import FORWARD_ONLY
 from numbert.models.cache import DynamicCache, EncoderDecoderCache
 from numbert.testing.gradcheck import check_model
 
@@ -84,8 +84,8 @@ class Count:
     def __init__(self, monkeypatch):
         self.rows, self.work = [], 0
         for name in ("linear", "attention_scores", "weighted_sum"):
-            counting = self.counting(name, getattr(NUMPY, name))
-            monkeypatch.setattr(NUMPY, name, counting)
+            counting = self.counting(name, getattr(FORWARD_ONLY, name))
+            monkeypatch.setattr(FORWARD_ONLY, name, counting)
 
     def counting(self, name, op):
         def counted(x, w, *rest):

@@ -11,7 +11,7 @@ import numbert
 from common import assert_near, ids, of_today, stressed
 from generation_cases import (
     POSITIONS, V, arrays, build, decoder_config, hf_of, ours, random_call, theirs)
-from numbert.bert.scope import NUMPY
+from numbert.bert.forward_only import FORWARD_ONLY
 from numbert.models.generation import generate
 from numbert.models.generation_config import GenerationConfig
 
@@ -98,12 +98,12 @@ def test_the_cache_changes_no_token(model, beams):
 
 
 def test_each_step_reads_one_token(model, monkeypatch):
-    rows, linear = [], NUMPY.linear
+    rows, linear = [], FORWARD_ONLY.linear
 
     def counting(x, *rest):
         rows.append(x.size // x.shape[-1])
         return linear(x, *rest)
-    monkeypatch.setattr(NUMPY, "linear", counting)
+    monkeypatch.setattr(FORWARD_ONLY, "linear", counting)
     model.generate(ids((2, 5), V), max_new_tokens=1)
     per_step = len(rows)
     rows.clear()

@@ -9,7 +9,7 @@ import pytest
 import numbert
 from common import config, ids, stressed
 from counting import held
-from numbert.bert.attention import BLOCK, QUERIES
+from numbert.bert.forward_only import BLOCK, QUERIES
 from numbert.bert.erf import BLOCK_BYTES
 
 C, F, N = 48, 160, 3

@@ -11,7 +11,7 @@ import numbert
 from cases import labels_for
 from common import B, CLASSES, SMALL, T, config, ids, stressed
 from counting import Counted, counted, counting
-from numbert.bert import attention
+from numbert.bert import forward_only
 from numbert.training import objectives
 
 C, F, V, L = (SMALL[name] for name in ("hidden_size", "intermediate_size", "vocab_size",
@@ -103,9 +103,8 @@ def test_a_packed_call_multiplies_tokens_only():
 
 def test_blocks_of_attention_multiply_no_more(monkeypatch):
     model, lengths, inputs = setting(numbert.BertModel)
-    monkeypatch.setattr(attention, "only_the_sum", lambda p, q: True)
-    monkeypatch.setattr(attention, "BLOCK", 2 * T * 4)         # two queries of a head
-    monkeypatch.setattr(attention, "QUERIES", 1)
+    monkeypatch.setattr(forward_only, "BLOCK", 2 * T * 4)      # two queries of a head
+    monkeypatch.setattr(forward_only, "QUERIES", 1)
     with counting(model) as work:
         model(**inputs)
     heads = SMALL["num_attention_heads"]
