@@ -7,8 +7,9 @@ GELU's backward multiplies by the slope at x.  Where it is certain that a backwa
 follows, the slope is computed while x is in the cache, and kept in place of x and
 Phi(x).  Attention works on a few texts at a time and keeps neither scores nor
 probabilities, whose number grows with the square of the length.  Its backward computes
-them again (Korthikanti et al. 2022, "selective activation recomputation").  A look-up's
-gradient is 0 for all words but those of the batch, so only their rows are kept.
+them again (Korthikanti et al. 2022, "selective activation recomputation").  Dropout
+keeps one bit for each entry.  A look-up's gradient is 0 for all words but those of the
+batch, so only their rows are kept.
 """
 
 import math
@@ -17,7 +18,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from . import attention, forward_only, ops
-from .erf import in_blocks
+from .erf import in_blocks, normal_cdf
 from .packing import empty_heads
 from .scope import NUMPY, Scope
 
@@ -27,15 +28,54 @@ def gelu(x):
 
     x (...) -> out (...)                   Hendrycks & Gimpel 2016
     """
-    def with_slope(x):
-        out, saved = ops.gelu(x)
-        return out, ops.gelu_backward(1.0, saved)
-    return in_blocks(with_slope, x, 2)                     # out and its slope (...)
+    return in_blocks(gelu_and_slope, x, 2)
+
+
+def gelu_and_slope(x):
+    """x Phi(x) and Phi(x) + x phi(x), in place: see ops.gelu_backward.
+
+    x (...) -> out (...), slope (...)
+    """
+    out = normal_cdf(x)                                    # (...)  Phi(x)
+    slope = -0.5 * x
+    slope *= x
+    np.exp(slope, out=slope)
+    slope *= 1 / math.sqrt(2 * math.pi)                    # (...)  phi(x)
+    slope *= x
+    slope += out
+    out *= x
+    return out, slope
 
 
 def gelu_backward(dout, slope):
     """dout (...) -> dx (...): the chain rule, in place of the slope"""
     return np.multiply(dout, slope, out=slope)
+
+
+def dropout(x, rate, rng):
+    """Dropout, as ops.dropout computes it; of its mask, bits are kept.
+
+    x (...) -> out (...)                                   Srivastava et al. 2014
+    """
+    out, saved = ops.dropout(x, rate, rng)
+    return out, in_bits(saved)
+
+
+def dropout_backward(dout, saved):
+    """dout (...) -> dx (...): see ops.dropout_backward"""
+    if saved is None:
+        return dout
+    bits, scale = saved
+    kept = np.unpackbits(bits, axis=-1, count=dout.shape[-1]).view(bool)   # (...)
+    return ops.dropout_backward(dout, (kept, scale))
+
+
+def in_bits(drop):
+    """What ops.drawn returns, with a bit for each entry instead of a byte."""
+    if drop is None:
+        return None
+    kept, scale = drop
+    return np.packbits(kept, axis=-1), scale
 
 
 class Rows:
@@ -76,7 +116,8 @@ def word_embedding_backward(dout, saved):
 
 
 ONCE = SimpleNamespace(**{
-    **vars(NUMPY), "gelu": gelu, "gelu_backward": gelu_backward,
+    **vars(NUMPY), "gelu": gelu, "gelu_backward": gelu_backward, "dropout": dropout,
+    "dropout_backward": dropout_backward,
     "word_embedding_backward": word_embedding_backward})
 
 
@@ -87,7 +128,7 @@ def attend(p, q, k, v, mask):
     """
     shape = (*q.shape[:-1], k.shape[-2])                           # (B, N, T, S)
     rate, rng = p.run.config.attention_probs_dropout_prob, p.run.rng
-    drop = ops.drawn(shape, rate, rng, q.dtype)
+    drop = in_bits(ops.drawn(shape, rate, rng, q.dtype))
     if mask is not None:
         mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
         mask = np.broadcast_to(mask, (len(q), *mask.shape[1:]))    # a row for each text
@@ -119,11 +160,11 @@ def some_texts(shape, itemsize):
 def again(p, texts, q, k, v, mask, drop):
     """attention.attend of some texts, where dropout has been drawn already."""
     if drop is not None:
-        kept, scale = drop
-        drop = kept[texts], scale
+        bits, scale = drop
+        drop = bits[texts], scale
 
     def same_dropout(x, rate, rng):
-        return ops.dropout_backward(x, drop), drop
+        return dropout_backward(x, drop), drop
     table = SimpleNamespace(**{**vars(p.run.ops), "dropout": same_dropout})
     run = p.run._replace(ops=table, keep=True)
     return attention.attend(Scope({}, run), q[texts], k[texts], v[texts],

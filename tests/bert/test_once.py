@@ -30,10 +30,29 @@ def test_gelu_keeps_its_slope_alone():
     assert held(lambda: ONCE.gelu(x))[0] <= 2 * x.nbytes + 2**16
 
 
-def test_the_table_is_that_of_numpy_but_for_gelu():
+def test_the_table_is_that_of_numpy_but_for_three():
     assert vars(ONCE).keys() == vars(NUMPY).keys()
     new = {name for name, op in vars(ONCE).items() if op is not getattr(NUMPY, name)}
-    assert new == {"gelu", "gelu_backward", "word_embedding_backward"}
+    assert new == {"gelu", "gelu_backward", "dropout", "dropout_backward",
+                   "word_embedding_backward"}
+
+
+@pytest.mark.parametrize("shape", [(2, 8), (3, 5, 13), (4, 1), (0, 3), (2, 0)])
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_dropout_has_the_same_bits(shape, rate):
+    x = np.random.default_rng(1).standard_normal(shape).astype("f4")
+    (out, bits), (want, kept) = (
+        table.dropout(x, rate, np.random.default_rng(7)) for table in (ONCE, NUMPY))
+    np.testing.assert_array_equal(out, want)
+    np.testing.assert_array_equal(ONCE.dropout_backward(x + 1, bits),
+                                  NUMPY.dropout_backward(x + 1, kept))
+    assert ONCE.dropout(x, rate, None)[0] is x and ONCE.dropout_backward(x, None) is x
+
+
+def test_dropout_keeps_a_bit_for_each_entry():
+    x = np.ones((1 << 10, 1 << 10), "f4")
+    kept, _ = held(lambda: ONCE.dropout(x, 0.1, np.random.default_rng(0)))
+    assert kept <= x.nbytes + x.size // 8 + 2**16
 
 
 @pytest.mark.parametrize("padding", [None, 0, 3, 12])
