@@ -188,7 +188,8 @@ def test_outputs_are_in_one_piece(cls):
     model = stressed(cls, dtype="float32")
     shape = (2, 3, 5) if cls is numbert.BertForMultipleChoice else (2, 5)
     for out in (model(ids(shape)), model.forward(ids(shape))[0],
-                model(ids(shape), output_hidden_states=True, output_attentions=True)):
+                model(ids(shape), output_hidden_states=True),
+                model(ids(shape), output_attentions=True)):
         arrays = [x for x in out.values() if isinstance(x, np.ndarray)]
         arrays += [*(out.get("hidden_states") or ()), *(out.get("attentions") or ())]
         assert arrays and all(x.flags.c_contiguous for x in arrays)
