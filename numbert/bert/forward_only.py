@@ -1,4 +1,4 @@
-"""Less memory and fewer steps for a run that never goes backward, and nobody watches.
+"""Less memory and fewer steps for a run without a backward, which nobody watches.
 
 The results are those of ops and attention, up to rounding.  Read these instead, unless
 you want to know how the work is saved.

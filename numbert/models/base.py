@@ -237,7 +237,8 @@ class BertPreTrainedModel(PreTrainedWeights):
                   keep=options.get("keep", True), traces=tuple(traces),
                   attend=backend.attend, call=backend.call,
                   once=bool(options.get("once")))
-        # Dropout draws its random numbers for all of a layer's probabilities in one go.
+        # Dropout draws the random numbers for all probabilities of a layer in one go,
+        # and most traces read what lies inside a layer.
         if run.ops is NUMPY and not run.keep and rng is None and not any(
                 getattr(each, "reads_attention", True) for each in traces):
             run = run._replace(ops=FORWARD_ONLY, attend=attend)

@@ -198,7 +198,8 @@ class Watch:
     Attributes:
         fields: {name of an output's field: tuple of arrays}.  A hidden state that is
             not kept is None.
-        reads_attention: whether it needs the probabilities of all queries at once.
+        reads_attention: whether it needs more than hidden states: the probabilities of
+            all queries at once.
     """
 
     def __init__(self, layers=None, attentions=False):

@@ -9,8 +9,8 @@ import pytest
 import numbert
 from common import config, ids, stressed
 from counting import held
-from numbert.bert.forward_only import BLOCK, QUERIES
 from numbert.bert.erf import BLOCK_BYTES
+from numbert.bert.forward_only import BLOCK, QUERIES
 
 C, F, N = 48, 160, 3
 ENTRY = 4                               # bytes
